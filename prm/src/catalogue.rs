@@ -1,0 +1,89 @@
+//! Every layout of the crate, by name.
+
+use crate::commands::{
+    AdapterParameters, AddressPath, CommandInputHeader, CommandMailbox, CommandOutputHeader,
+    CommandQueueEntry, CqContext, EqContext, GeneralCapabilities, HcaVportContext, MkeyContext,
+    QpContext, RoceAddress, RoceCapabilities, command_shapes,
+};
+use crate::cqe::{Cqe, ErrorCqe};
+use crate::doorbell::{CqArmDoorbell, CqDoorbellRecord, EqDoorbell, QpDoorbellRecord};
+use crate::eqe::{CommandEventData, CompletionEventData, CqErrorEventData, Eqe, QpEventData};
+use crate::layout::{Layout, LayoutInfo};
+use crate::registers::init_segment::InitSegment;
+use crate::roce::{
+    AcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader, EthernetHeader, ImmediateHeader,
+    Ipv4Header, RdmaExtendedHeader, UdpHeader,
+};
+use crate::wqe::{AtomicSegment, ControlSegment, DataSegment, InlineHeader, RemoteAddressSegment};
+
+/// Every layout: first those of the data path, then packets, then the firmware's.
+pub const fn layouts() -> &'static [&'static LayoutInfo] {
+    &ALL
+}
+
+/// The layout with this name.
+pub fn layout(name: &str) -> Option<&'static LayoutInfo> {
+    ALL.iter().find(|layout| layout.name == name).copied()
+}
+
+const SINGLE: &[&LayoutInfo] = &[
+    ControlSegment::LAYOUT,
+    RemoteAddressSegment::LAYOUT,
+    DataSegment::LAYOUT,
+    InlineHeader::LAYOUT,
+    AtomicSegment::LAYOUT,
+    Cqe::LAYOUT,
+    ErrorCqe::LAYOUT,
+    QpDoorbellRecord::LAYOUT,
+    CqDoorbellRecord::LAYOUT,
+    CqArmDoorbell::LAYOUT,
+    EqDoorbell::LAYOUT,
+    Eqe::LAYOUT,
+    CompletionEventData::LAYOUT,
+    CommandEventData::LAYOUT,
+    CqErrorEventData::LAYOUT,
+    QpEventData::LAYOUT,
+    EthernetHeader::LAYOUT,
+    Ipv4Header::LAYOUT,
+    UdpHeader::LAYOUT,
+    BaseTransportHeader::LAYOUT,
+    RdmaExtendedHeader::LAYOUT,
+    AcknowledgeHeader::LAYOUT,
+    AtomicExtendedHeader::LAYOUT,
+    ImmediateHeader::LAYOUT,
+    InitSegment::LAYOUT,
+    CommandQueueEntry::LAYOUT,
+    CommandMailbox::LAYOUT,
+    CommandInputHeader::LAYOUT,
+    CommandOutputHeader::LAYOUT,
+    EqContext::LAYOUT,
+    CqContext::LAYOUT,
+    QpContext::LAYOUT,
+    AddressPath::LAYOUT,
+    MkeyContext::LAYOUT,
+    GeneralCapabilities::LAYOUT,
+    RoceCapabilities::LAYOUT,
+    AdapterParameters::LAYOUT,
+    HcaVportContext::LAYOUT,
+    RoceAddress::LAYOUT,
+];
+
+const COUNT: usize = SINGLE.len() + 2 * command_shapes().len();
+
+static ALL: [&LayoutInfo; COUNT] = {
+    let mut all = [ControlSegment::LAYOUT; COUNT];
+    let mut at = 0;
+    while at < SINGLE.len() {
+        all[at] = SINGLE[at];
+        at += 1;
+    }
+    let shapes = command_shapes();
+    let mut next = 0;
+    while next < shapes.len() {
+        all[at] = shapes[next].input;
+        all[at + 1] = shapes[next].output;
+        at += 2;
+        next += 1;
+    }
+    all
+};

@@ -1,0 +1,4 @@
+//! BAR 0: the registers of the card.
+
+pub mod init_segment;
+pub mod uar;

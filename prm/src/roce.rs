@@ -1,0 +1,197 @@
+//! RoCE v2 packets: Ethernet, IPv4, UDP, and the InfiniBand transport headers inside.
+//!
+//! A packet is: Ethernet header, IPv4 header, UDP header (destination port 4791), base transport
+//! header, the extended headers that its opcode demands, payload padded to 4 bytes, and the
+//! invariant CRC. (InfiniBand specification volume 1, chapter 9 and annex A17.)
+
+use crate::macros::{codes, wire};
+
+codes! {
+    /// What a packet is: opcodes of the reliable connection (specification table 38).
+    pub enum BthOpcode: u8 {
+        SendFirst = 0x00 "RC_SEND_FIRST";
+        SendMiddle = 0x01 "RC_SEND_MIDDLE";
+        SendLast = 0x02 "RC_SEND_LAST";
+        SendLastImmediate = 0x03 "RC_SEND_LAST_WITH_IMMEDIATE";
+        SendOnly = 0x04 "RC_SEND_ONLY";
+        SendOnlyImmediate = 0x05 "RC_SEND_ONLY_WITH_IMMEDIATE";
+        WriteFirst = 0x06 "RC_RDMA_WRITE_FIRST";
+        WriteMiddle = 0x07 "RC_RDMA_WRITE_MIDDLE";
+        WriteLast = 0x08 "RC_RDMA_WRITE_LAST";
+        WriteLastImmediate = 0x09 "RC_RDMA_WRITE_LAST_WITH_IMMEDIATE";
+        WriteOnly = 0x0a "RC_RDMA_WRITE_ONLY";
+        WriteOnlyImmediate = 0x0b "RC_RDMA_WRITE_ONLY_WITH_IMMEDIATE";
+        ReadRequest = 0x0c "RC_RDMA_READ_REQUEST";
+        ReadResponseFirst = 0x0d "RC_RDMA_READ_RESPONSE_FIRST";
+        ReadResponseMiddle = 0x0e "RC_RDMA_READ_RESPONSE_MIDDLE";
+        ReadResponseLast = 0x0f "RC_RDMA_READ_RESPONSE_LAST";
+        ReadResponseOnly = 0x10 "RC_RDMA_READ_RESPONSE_ONLY";
+        Acknowledge = 0x11 "RC_ACKNOWLEDGE";
+        AtomicAcknowledge = 0x12 "RC_ATOMIC_ACKNOWLEDGE";
+        CompareSwap = 0x13 "RC_COMPARE_SWAP";
+        FetchAdd = 0x14 "RC_FETCH_ADD";
+    }
+}
+
+impl BthOpcode {
+    /// Whether a RETH follows: the first or only packet of a write, or a read request.
+    pub const fn has_reth(self) -> bool {
+        use BthOpcode::*;
+        matches!(
+            self,
+            WriteFirst | WriteOnly | WriteOnlyImmediate | ReadRequest
+        )
+    }
+
+    /// Whether immediate data follows.
+    pub const fn has_immediate(self) -> bool {
+        use BthOpcode::*;
+        matches!(
+            self,
+            SendLastImmediate | SendOnlyImmediate | WriteLastImmediate | WriteOnlyImmediate
+        )
+    }
+
+    /// Whether an AETH follows: acknowledgements, and all read responses but the middle ones.
+    pub const fn has_aeth(self) -> bool {
+        use BthOpcode::*;
+        matches!(
+            self,
+            ReadResponseFirst
+                | ReadResponseLast
+                | ReadResponseOnly
+                | Acknowledge
+                | AtomicAcknowledge
+        )
+    }
+}
+
+wire! {
+    /// Ethernet header.
+    pub struct EthernetHeader [14] = "ethernet" from "IEEE 802.3" {
+        @ 0 destination: [u8; 6] "MAC address of the receiver.",
+        @ 6 source: [u8; 6] "MAC address of the sender.",
+        @ 12 ether_type: U16 "What follows." => &[(0x0800, "IPV4"), (0x86dd, "IPV6")],
+    }
+}
+
+wire! {
+    /// IPv4 header without options.
+    pub struct Ipv4Header [20] = "ipv4" from "RFC 791" {
+        @ 0 version_ihl: u8 {
+            version, set_version: 0, 4 "4.";
+            header_words, set_header_words: 4, 4 "Length of the header in 4-byte words.";
+        },
+        @ 1 dscp_ecn: u8 {
+            dscp, set_dscp: 0, 6 "Differentiated services code point.";
+            ecn, set_ecn: 6, 2 "Explicit congestion notification.";
+        },
+        @ 2 total_length: U16 "Length of header and content in bytes.",
+        @ 4 identification: U16 "Number of the datagram.",
+        @ 6 fragment: U16 {
+            dont_fragment, set_dont_fragment: 1, 1 "The datagram must not be cut.";
+            more_fragments, set_more_fragments: 2, 1 "It was cut, and more follows.";
+            fragment_offset, set_fragment_offset: 3, 13 "Place of this piece in units of 8 bytes.";
+        },
+        @ 8 time_to_live: u8 "Routers that may still be passed.",
+        @ 9 protocol: u8 "What follows." => &[(17, "UDP")],
+        @ 10 checksum: U16 "Checksum of the header.",
+        @ 12 source: [u8; 4] "Address of the sender.",
+        @ 16 destination: [u8; 4] "Address of the receiver.",
+    }
+}
+
+wire! {
+    /// UDP header.
+    pub struct UdpHeader [8] = "udp" from "RFC 768" {
+        @ 0 source_port: U16 "Chosen by the sender; spreads flows over paths.",
+        @ 2 destination_port: U16 "What follows." => &[(4791, "ROCE_V2")],
+        @ 4 length: U16 "Length of header and content in bytes.",
+        @ 6 checksum: U16 "0: RoCE v2 relies on the invariant CRC.",
+    }
+}
+
+wire! {
+    /// Base transport header: every InfiniBand packet has one.
+    pub struct BaseTransportHeader [12] = "bth" from "InfiniBand specification, 9.2" {
+        @ 0 opcode: u8 "What the packet is." => BthOpcode::TABLE,
+        @ 1 flags: u8 {
+            solicited, set_solicited: 0, 1 "The receiver shall be woken.";
+            migration, set_migration: 1, 1 "Path migration state.";
+            pad_count, set_pad_count: 2, 2 "Bytes that pad the payload to a multiple of 4.";
+            transport_version, set_transport_version: 4, 4 "0.";
+        },
+        @ 2 pkey: U16 "Partition key.",
+        @ 4 destination: U32 {
+            fecn, set_fecn: 0, 1 "Congestion was met on the way.";
+            becn, set_becn: 1, 1 "Congestion was met on the way back.";
+            destination_qpn, set_destination_qpn: 8, 24 "The queue pair of the receiver.";
+        },
+        @ 8 sequence: U32 {
+            acknowledge_request, set_acknowledge_request: 0, 1 "The sender wants an acknowledgement.";
+            psn, set_psn: 8, 24 "Packet sequence number.";
+        },
+    }
+}
+
+wire! {
+    /// RDMA extended transport header: which memory of the receiver is meant.
+    pub struct RdmaExtendedHeader [16] = "reth" from "InfiniBand specification, 9.3.3" {
+        @ 0 virtual_address: U64 "Virtual address.",
+        @ 8 rkey: U32 "Remote key.",
+        @ 12 dma_length: U32 "Length of the whole operation in bytes.",
+    }
+}
+
+codes! {
+    /// Why a request was not acknowledged (specification table 46), in the low 5 bits of a NAK.
+    pub enum NakCode: u8 {
+        PsnSequenceError = 0 "PSN_SEQUENCE_ERROR";
+        InvalidRequest = 1 "INVALID_REQUEST";
+        RemoteAccessError = 2 "REMOTE_ACCESS_ERROR";
+        RemoteOperationalError = 3 "REMOTE_OPERATIONAL_ERROR";
+        InvalidRdRequest = 4 "INVALID_RD_REQUEST";
+    }
+}
+
+wire! {
+    /// Acknowledgement extended transport header.
+    pub struct AcknowledgeHeader [4] = "aeth" from "InfiniBand specification, 9.3.5" {
+        @ 0 syndrome_msn: U32 {
+            kind, set_kind: 1, 2 "Whether the request was carried out." => &[(0, "ACK"), (1, "RNR_NAK"), (3, "NAK")];
+            detail, set_detail: 3, 5 "Credits of an ACK, timer of an RNR NAK, code of a NAK.";
+            msn, set_msn: 8, 24 "Message sequence number: requests carried out so far.";
+        },
+    }
+}
+
+/// [`AcknowledgeHeader::kind`] of an acknowledgement.
+pub const AETH_ACK: u32 = 0;
+/// [`AcknowledgeHeader::kind`] of "receiver not ready".
+pub const AETH_RNR_NAK: u32 = 1;
+/// [`AcknowledgeHeader::kind`] of a refusal.
+pub const AETH_NAK: u32 = 3;
+/// [`AcknowledgeHeader::detail`] of an acknowledgement without credits.
+pub const AETH_CREDITS_UNLIMITED: u32 = 31;
+
+wire! {
+    /// Atomic extended transport header.
+    pub struct AtomicExtendedHeader [28] = "atomic_eth" from "InfiniBand specification, 9.3.4" {
+        @ 0 virtual_address: U64 "Virtual address.",
+        @ 8 rkey: U32 "Remote key.",
+        @ 12 swap_add: U64 "The value to store, or to add.",
+        @ 20 compare: U64 "The value that must be found.",
+    }
+}
+
+wire! {
+    /// Immediate data: four bytes that reach the receiver's completion.
+    pub struct ImmediateHeader [4] = "immdt" from "InfiniBand specification, 9.3.6" {
+        @ 0 immediate: U32 "The sender's four bytes.",
+    }
+}
+
+/// UDP destination port of RoCE v2.
+pub const ROCE_UDP_PORT: u16 = 4791;
+/// Length of the invariant CRC at the end of a packet, in bytes.
+pub const INVARIANT_CRC_SIZE: usize = 4;

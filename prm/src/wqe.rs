@@ -1,0 +1,248 @@
+//! Work queue entries: what software writes into a send or receive queue.
+//!
+//! A send WQE is a row of 16-byte segments. The control segment comes first and says how many
+//! there are (`ds`); an RDMA or atomic operation has a remote address segment next; then come
+//! data segments (where the bytes lie) or an inline segment (the bytes themselves). Send queues
+//! count in blocks of 64 bytes: a WQE begins on a block and takes as many as it needs. A receive
+//! WQE is data segments only. (PRM, "Work queue elements".)
+
+use crate::layout::{Layout, LayoutInfo};
+use crate::macros::{codes, wire};
+use zerocopy::big_endian::{U32, U64};
+
+codes! {
+    /// What a send WQE asks for (`mlx5dv.h`, `MLX5_OPCODE_*`).
+    pub enum SendOpcode: u8 {
+        Nop = 0x00 "NOP";
+        SendInvalidate = 0x01 "SEND_INVAL";
+        RdmaWrite = 0x08 "RDMA_WRITE";
+        RdmaWriteImmediate = 0x09 "RDMA_WRITE_IMM";
+        Send = 0x0a "SEND";
+        SendImmediate = 0x0b "SEND_IMM";
+        RdmaRead = 0x10 "RDMA_READ";
+        AtomicCompareSwap = 0x11 "ATOMIC_CS";
+        AtomicFetchAdd = 0x12 "ATOMIC_FA";
+        LocalInvalidate = 0x1b "LOCAL_INVAL";
+        Umr = 0x25 "UMR";
+    }
+}
+
+wire! {
+    /// Control segment: the first 16 bytes of every send WQE, and what the doorbell register gets.
+    pub struct ControlSegment [16] = "wqe_control_segment"
+    from "PRM \"Control segment\"; struct mlx5_wqe_ctrl_seg in mlx5dv.h" {
+        @ 0 opmod_idx_opcode: U32 {
+            opmod, set_opmod: 0, 8 "Variant of the operation.";
+            wqe_index, set_wqe_index: 8, 16 "Number of the WQE's first block, modulo 65536.";
+            opcode, set_opcode: 24, 8 "What is to be done." => SendOpcode::TABLE;
+        },
+        @ 4 qpn_ds: U32 {
+            qpn, set_qpn: 0, 24 "The queue pair.";
+            ds, set_ds: 26, 6 "How many 16-byte units the WQE has.";
+        },
+        @ 8 signature: u8 "Checksum of the WQE, where the queue uses them.",
+        @ 9 dci_stream_channel_id: [u8; 2] "Stream channel of a DC initiator.",
+        @ 11 fm_ce_se: u8 {
+            fence_mode, set_fence_mode: 0, 3 "What must be finished before this begins." => &[(0, "NONE"), (1, "INITIATOR_SMALL_FENCE"), (4, "FENCE")];
+            completion_mode, set_completion_mode: 4, 2 "Whether a CQE is wanted." => &[(0, "ON_ERROR"), (1, "ON_FIRST_ERROR"), (2, "ALWAYS"), (3, "ALWAYS_AND_EVENT")];
+            solicited, set_solicited: 6, 1 "The other side shall be woken.";
+        },
+        @ 12 immediate: U32 "Immediate data, or the key to invalidate.",
+    }
+}
+
+/// In `fm_ce_se`: write a CQE when this is done (`MLX5_WQE_CTRL_CQ_UPDATE`).
+pub const CONTROL_CQ_UPDATE: u8 = 2 << 2;
+/// In `fm_ce_se`: wake the other side (`MLX5_WQE_CTRL_SOLICITED`).
+pub const CONTROL_SOLICITED: u8 = 1 << 1;
+/// In `fm_ce_se`: wait for outstanding reads and atomics (`MLX5_WQE_CTRL_FENCE`).
+pub const CONTROL_FENCE: u8 = 4 << 5;
+/// In `fm_ce_se`: order against local work only (`MLX5_WQE_CTRL_INITIATOR_SMALL_FENCE`).
+pub const CONTROL_INITIATOR_SMALL_FENCE: u8 = 1 << 5;
+
+impl ControlSegment {
+    /// A control segment with all its fields. `immediate` is a number; see
+    /// [`ControlSegment::immediate`] for raw bytes.
+    #[inline(always)]
+    pub const fn new(
+        opmod: u8,
+        wqe_index: u16,
+        opcode: u8,
+        qpn: u32,
+        ds: u8,
+        fm_ce_se: u8,
+        immediate: u32,
+    ) -> Self {
+        Self {
+            opmod_idx_opcode: U32::new(
+                (opmod as u32) << 24 | (wqe_index as u32) << 8 | opcode as u32,
+            ),
+            qpn_ds: U32::new(qpn << 8 | ds as u32),
+            signature: 0,
+            dci_stream_channel_id: [0; 2],
+            fm_ce_se,
+            immediate: U32::new(immediate),
+        }
+    }
+}
+
+wire! {
+    /// Remote address segment: the memory of the other side that an RDMA operation means.
+    pub struct RemoteAddressSegment [16] = "wqe_remote_address_segment"
+    from "PRM \"Remote address segment\"; struct mlx5_wqe_raddr_seg in mlx5dv.h" {
+        @ 0 remote_address: U64 "Virtual address on the other side.",
+        @ 8 rkey: U32 "The key that the other side gave out for it.",
+        @ 12 reserved0: U32,
+    }
+}
+
+impl RemoteAddressSegment {
+    /// A remote address segment.
+    #[inline(always)]
+    pub const fn new(remote_address: u64, rkey: u32) -> Self {
+        Self {
+            remote_address: U64::new(remote_address),
+            rkey: U32::new(rkey),
+            reserved0: U32::ZERO,
+        }
+    }
+}
+
+wire! {
+    /// Data segment: a piece of local memory to read from or to write to.
+    pub struct DataSegment [16] = "wqe_data_segment"
+    from "PRM \"Memory pointer data segment\"; struct mlx5_wqe_data_seg in mlx5dv.h" {
+        @ 0 byte_count: U32 "Length in bytes; 0 stands for 2 GiB.",
+        @ 4 lkey: U32 "The local key of the memory region." => &[(0x100, "INVALID_LKEY: end of the list")],
+        @ 8 address: U64 "Virtual address.",
+    }
+}
+
+/// The lkey that ends a list of receive data segments (`MLX5_INVALID_LKEY`).
+pub const INVALID_LKEY: u32 = 0x100;
+
+impl DataSegment {
+    /// A data segment.
+    #[inline(always)]
+    pub const fn new(byte_count: u32, lkey: u32, address: u64) -> Self {
+        Self {
+            byte_count: U32::new(byte_count),
+            lkey: U32::new(lkey),
+            address: U64::new(address),
+        }
+    }
+
+    /// The segment that ends a list which is shorter than its receive WQE.
+    #[inline(always)]
+    pub const fn end_of_list() -> Self {
+        Self::new(0, INVALID_LKEY, 0)
+    }
+}
+
+wire! {
+    /// Inline segment header: the bytes themselves follow it, padded to 16.
+    pub struct InlineHeader [4] = "wqe_inline_header"
+    from "PRM \"Inline data segment\"; struct mlx5_wqe_inl_data_seg in mlx5dv.h" {
+        @ 0 inline_byte_count: U32 {
+            is_inline, set_is_inline: 0, 1 "1 tells an inline segment from a data segment.";
+            byte_count, set_byte_count: 1, 31 "How many bytes follow.";
+        },
+    }
+}
+
+/// In the first word of an inline segment (`MLX5_INLINE_SEG`).
+pub const INLINE_SEGMENT: u32 = 0x8000_0000;
+
+impl InlineHeader {
+    /// The header of `byte_count` inline bytes.
+    #[inline(always)]
+    pub const fn new(byte_count: u32) -> Self {
+        Self {
+            inline_byte_count: U32::new(INLINE_SEGMENT | byte_count),
+        }
+    }
+}
+
+wire! {
+    /// Atomic segment: the operands of compare-and-swap or fetch-and-add.
+    pub struct AtomicSegment [16] = "wqe_atomic_segment"
+    from "PRM \"Atomic segment\"; struct mlx5_wqe_atomic_seg in mlx5dv.h" {
+        @ 0 swap_add: U64 "The value to store, or to add.",
+        @ 8 compare: U64 "The value that must be found.",
+    }
+}
+
+/// The size of a send queue block in bytes (`MLX5_SEND_WQE_BB`).
+pub const SEND_BLOCK: usize = 64;
+
+/// The size of the unit that `ds` counts in, in bytes.
+pub const SEGMENT_UNIT: usize = 16;
+
+/// One segment of a WQE: where it lies, in bytes, and what it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Segment {
+    /// First byte.
+    pub offset: usize,
+    /// Length in bytes; that of an inline segment includes its header and padding.
+    pub len: usize,
+    /// Its layout.
+    pub layout: &'static LayoutInfo,
+}
+
+/// Takes a send WQE apart, as far as its bytes make sense.
+///
+/// Stops at the end that `ds` gives, at the end of the bytes, or at a segment that is not whole.
+pub fn send_segments(wqe: &[u8]) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    let Ok((control, _)) = <ControlSegment as zerocopy::FromBytes>::ref_from_prefix(wqe) else {
+        return segments;
+    };
+    let end = wqe.len().min(control.ds() as usize * SEGMENT_UNIT);
+    let mut at = push(&mut segments, 0, ControlSegment::LAYOUT);
+    let opcode = SendOpcode::from_code(control.opcode() as u8);
+    for layout in fixed_segments(opcode) {
+        if at + layout.size <= end {
+            at = push(&mut segments, at, layout);
+        }
+    }
+    while at + SEGMENT_UNIT <= end {
+        let first = u32::from_be_bytes([wqe[at], wqe[at + 1], wqe[at + 2], wqe[at + 3]]);
+        if first & INLINE_SEGMENT == 0 {
+            at = push(&mut segments, at, DataSegment::LAYOUT);
+            continue;
+        }
+        let bytes = (first & !INLINE_SEGMENT) as usize;
+        let len = (InlineHeader::SIZE + bytes).next_multiple_of(SEGMENT_UNIT);
+        let len = len.min(end - at);
+        segments.push(Segment {
+            offset: at,
+            len,
+            layout: InlineHeader::LAYOUT,
+        });
+        at += len;
+    }
+    segments
+}
+
+/// The segments that an opcode demands between the control segment and the data.
+fn fixed_segments(opcode: Option<SendOpcode>) -> &'static [&'static LayoutInfo] {
+    match opcode {
+        Some(SendOpcode::RdmaWrite | SendOpcode::RdmaWriteImmediate | SendOpcode::RdmaRead) => {
+            &[RemoteAddressSegment::LAYOUT]
+        }
+        Some(SendOpcode::AtomicCompareSwap | SendOpcode::AtomicFetchAdd) => {
+            &[RemoteAddressSegment::LAYOUT, AtomicSegment::LAYOUT]
+        }
+        _ => &[],
+    }
+}
+
+fn push(segments: &mut Vec<Segment>, offset: usize, layout: &'static LayoutInfo) -> usize {
+    let len = layout.size;
+    segments.push(Segment {
+        offset,
+        len,
+        layout,
+    });
+    offset + len
+}
