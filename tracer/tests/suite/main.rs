@@ -1,0 +1,12 @@
+//! Tests of events, recorders, trace files and the timeline.
+
+mod damage;
+mod large;
+mod masking;
+mod provenance;
+mod recorders;
+mod round_trip;
+mod samples;
+mod schema;
+mod timeline;
+mod writing;
