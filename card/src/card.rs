@@ -1,0 +1,235 @@
+//! The card as a whole: BAR 0 on one side, and work done step by step on the other.
+
+use crate::capabilities::Capabilities;
+use crate::command_queue::CommandDoorbell;
+use crate::completion_queue::CompletionQueue;
+use crate::config::CardConfig;
+use crate::dma::{Bus, PROBE_GROUP};
+use crate::doorbells::Doorbell;
+use crate::event_queue::EventQueue;
+use crate::fabric::RoceTable;
+use crate::host::Host;
+use crate::init_segment::Registers;
+use crate::life::Life;
+use crate::port::PortRegisters;
+use crate::queue_pair::QueuePair;
+use crate::translation::MemoryKeys;
+use doorbell_prm::commands::QpState;
+use doorbell_prm::registers::uar::UAR_PAGE_SIZE;
+use doorbell_tracer::{Actor, Tracer, Value, probe};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// A software ConnectX.
+///
+/// It is passive: registers are read and written through [`Card::read`] and [`Card::write`], and
+/// all work, with the DMA and the interrupts that go with it, is done in [`Card::run`].
+pub struct Card {
+    pub(crate) config: CardConfig,
+    tracer: Tracer,
+    pub(crate) registers: Registers,
+    pub(crate) life: Life,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) port_registers: PortRegisters,
+    pub(crate) uars: BTreeSet<u32>,
+    pub(crate) domains: BTreeSet<u32>,
+    pub(crate) memory_keys: MemoryKeys,
+    pub(crate) event_queues: BTreeMap<u8, EventQueue>,
+    pub(crate) completion_queues: BTreeMap<u32, CompletionQueue>,
+    pub(crate) queue_pairs: BTreeMap<u32, QueuePair>,
+    pub(crate) roce: RoceTable,
+    pub(crate) commands: VecDeque<CommandDoorbell>,
+    pub(crate) doorbells: VecDeque<Doorbell>,
+    pub(crate) fabric: VecDeque<Vec<u8>>,
+    /// The last call of `run` found nothing to do.
+    idle: bool,
+}
+
+impl Card {
+    /// A card that has just been powered on. What it does is told to `tracer`, as the card's.
+    pub fn new(config: CardConfig, tracer: Tracer) -> Self {
+        Self {
+            tracer: tracer.acting_as(Actor::Card),
+            registers: Registers::new(&config),
+            life: Life::default(),
+            capabilities: Capabilities::new(&config),
+            port_registers: PortRegisters::new(),
+            uars: BTreeSet::new(),
+            domains: BTreeSet::new(),
+            memory_keys: MemoryKeys::new(),
+            event_queues: BTreeMap::new(),
+            completion_queues: BTreeMap::new(),
+            queue_pairs: BTreeMap::new(),
+            roce: RoceTable::new(&config),
+            commands: VecDeque::new(),
+            doorbells: VecDeque::new(),
+            fabric: VecDeque::new(),
+            idle: false,
+            config,
+        }
+    }
+
+    /// What kind of card it is.
+    pub fn config(&self) -> &CardConfig {
+        &self.config
+    }
+
+    // ANCHOR: card_bar
+    /// Reads BAR 0. Only the init segment can be read; everything else reads as zeros.
+    pub fn read(&mut self, offset: u64, into: &mut [u8]) {
+        self.registers.read(offset, into);
+        probe!(
+            self.tracer,
+            note(
+                "register read seen",
+                [
+                    ("offset", Value::Hex(offset)),
+                    ("length", Value::from(into.len())),
+                ]
+            )
+        );
+    }
+
+    /// Writes BAR 0: 4 or 8 bytes, or a burst of 64 to a BlueFlame register. What the write asks
+    /// for is done by [`Card::run`].
+    pub fn write(&mut self, offset: u64, bytes: &[u8]) {
+        probe!(
+            self.tracer,
+            note(
+                "register write seen",
+                [
+                    ("offset", Value::Hex(offset)),
+                    ("length", Value::from(bytes.len())),
+                ]
+            )
+        );
+        let page = offset / UAR_PAGE_SIZE;
+        match u32::try_from(page) {
+            Ok(page) if self.uars.contains(&page) => {
+                self.write_uar(page, offset % UAR_PAGE_SIZE, bytes);
+            }
+            _ => self.write_init_segment(offset, bytes),
+        }
+    }
+    // ANCHOR_END: card_bar
+
+    // ANCHOR: card_run
+    /// Does one piece of pending work. `false` when there was none.
+    ///
+    /// Pieces are small: a command, a doorbell, a packet delivered or sent, a flushed WQE. After
+    /// a `false`, the next call looks again at what has no doorbell: whether a receiver is ready
+    /// at last, and whether something was posted to a failed queue pair.
+    pub fn run(&mut self, host: &mut dyn Host) -> bool {
+        let mut bus = Bus::new(host, self.tracer.clone());
+        if std::mem::take(&mut self.idle) {
+            self.look_again();
+        }
+        let worked = self.step(&mut bus);
+        self.idle = !worked;
+        worked
+    }
+
+    fn step(&mut self, bus: &mut Bus<'_>) -> bool {
+        if let Some(doorbell) = self.commands.pop_front() {
+            self.take_commands(doorbell, bus);
+            return true;
+        }
+        if let Some(doorbell) = self.doorbells.pop_front() {
+            self.take_doorbell(doorbell, bus);
+            return true;
+        }
+        if let Some(bytes) = self.fabric.pop_front() {
+            self.deliver(&bytes, bus);
+            return true;
+        }
+        self.answer_reads(bus)
+            || self.send_packets(bus)
+            || self.begin_wqes(bus)
+            || self.flush(bus)
+            || self.time_outs(bus)
+    }
+    // ANCHOR_END: card_run
+
+    fn answer_reads(&mut self, bus: &mut Bus<'_>) -> bool {
+        let busy = |qp: &QueuePair| qp.read.is_some();
+        self.first_qp(busy, |card, qp| card.answer_read(qp, bus))
+    }
+
+    fn send_packets(&mut self, bus: &mut Bus<'_>) -> bool {
+        let ready = |qp: &QueuePair| {
+            let message = qp.message.as_ref();
+            message.is_some_and(|message| !message.waiting && !message.parked)
+        };
+        self.first_qp(ready, |card, qp| card.send_next_packet(qp, bus))
+    }
+
+    fn begin_wqes(&mut self, bus: &mut Bus<'_>) -> bool {
+        let ready = |qp: &QueuePair| {
+            qp.state == QpState::ReadyToSend && qp.message.is_none() && qp.send.pending() > 0
+        };
+        self.first_qp(ready, |card, qp| card.begin_wqe(qp, bus))
+    }
+
+    fn flush(&mut self, bus: &mut Bus<'_>) -> bool {
+        let failed = |qp: &&QueuePair| qp.state == QpState::Error;
+        let failed: Vec<u32> = self
+            .queue_pairs
+            .values()
+            .filter(failed)
+            .map(|qp| qp.qpn)
+            .collect();
+        failed.into_iter().any(|qpn| {
+            let mut flushed = false;
+            self.with_qp(qpn, |card, qp| flushed = card.flush_one(qp, bus));
+            flushed
+        })
+    }
+
+    fn time_outs(&mut self, bus: &mut Bus<'_>) -> bool {
+        let lost = |qp: &QueuePair| {
+            let waiting = qp.message.as_ref().is_some_and(|message| message.waiting);
+            waiting && qp.context.primary_address_path().ack_timeout() > 0
+        };
+        self.first_qp(lost, |card, qp| card.time_out(qp, bus))
+    }
+
+    fn look_again(&mut self) {
+        for qp in self.queue_pairs.values_mut() {
+            qp.recheck |= qp.state == QpState::Error;
+            if let Some(message) = &mut qp.message {
+                message.parked = false;
+            }
+        }
+    }
+
+    /// Works on the first queue pair, by number, that `wanted` picks.
+    fn first_qp(
+        &mut self,
+        wanted: impl Fn(&QueuePair) -> bool,
+        work: impl FnOnce(&mut Self, &mut QueuePair),
+    ) -> bool {
+        let found = self.queue_pairs.values().find(|qp| wanted(qp));
+        let Some(qpn) = found.map(|qp| qp.qpn) else {
+            return false;
+        };
+        self.with_qp(qpn, work);
+        true
+    }
+
+    /// Takes a queue pair out, works on it with the rest of the card at hand, and puts it back.
+    pub(crate) fn with_qp(&mut self, qpn: u32, work: impl FnOnce(&mut Self, &mut QueuePair)) {
+        if let Some(mut qp) = self.queue_pairs.remove(&qpn) {
+            work(self, &mut qp);
+            self.queue_pairs.insert(qpn, qp);
+        }
+    }
+}
+
+impl std::fmt::Debug for Card {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.debug_struct("Card")
+            .field("config", &self.config)
+            .field("life", &self.life)
+            .field("queue_pairs", &self.queue_pairs.len())
+            .finish_non_exhaustive()
+    }
+}

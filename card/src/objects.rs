@@ -1,0 +1,269 @@
+//! Commands that create and destroy protection domains, UAR pages, memory keys and queues of
+//! events and completions.
+
+use crate::administration::{Answer, Given, plain};
+use crate::buffer::{PageBuffer, addresses};
+use crate::capabilities::*;
+use crate::card::Card;
+use crate::completion_queue::{Arm, CompletionQueue};
+use crate::config::FIRST_UAR;
+use crate::event_queue::EventQueue;
+use crate::reason::Reason;
+use crate::translation::MemoryKey;
+use doorbell_prm::commands::*;
+use doorbell_prm::cqe::Cqe;
+use doorbell_prm::eqe::Eqe;
+
+/// First numbers of each kind; apart, so that a reader sees which is which.
+const FIRST_PD: u32 = 0x10;
+const FIRST_MKEY: u32 = 0x200;
+const FIRST_EQ: u32 = 1;
+const FIRST_CQ: u32 = 0x80;
+
+/// The lowest number, from `first` on, that is not taken; at most `count` are given out.
+pub(crate) fn lowest_free(
+    first: u32,
+    count: u32,
+    taken: impl Fn(u32) -> bool,
+) -> Result<u32, Reason> {
+    let mut numbers = first..first + count;
+    numbers
+        .find(|number| !taken(*number))
+        .ok_or(Reason::TooMany)
+}
+
+impl Card {
+    // ANCHOR: card_resources
+    pub(crate) fn alloc_pd(&mut self, _: Given<'_, AllocPdIn>) -> Answer<AllocPdOut> {
+        let pd = lowest_free(FIRST_PD, 1 << LOG_MAX_PD, |pd| self.domains.contains(&pd))?;
+        self.domains.insert(pd);
+        let mut output = AllocPdOut::zeroed();
+        output.set_pd(pd);
+        plain(output)
+    }
+
+    pub(crate) fn dealloc_pd(&mut self, given: Given<'_, DeallocPdIn>) -> Answer<DeallocPdOut> {
+        let pd = given.input.pd();
+        let keys = self.memory_keys.values().any(|key| key.context.pd() == pd);
+        if keys || self.queue_pairs.values().any(|qp| qp.context.pd() == pd) {
+            return Err(Reason::InUse);
+        }
+        match self.domains.remove(&pd) {
+            true => plain(DeallocPdOut::zeroed()),
+            false => Err(Reason::NoSuchPd),
+        }
+    }
+
+    pub(crate) fn alloc_uar(&mut self, _: Given<'_, AllocUarIn>) -> Answer<AllocUarOut> {
+        let uar = lowest_free(FIRST_UAR, self.config.uars, |uar| self.uars.contains(&uar))?;
+        self.uars.insert(uar);
+        let mut output = AllocUarOut::zeroed();
+        output.set_uar(uar);
+        plain(output)
+    }
+
+    pub(crate) fn dealloc_uar(&mut self, given: Given<'_, DeallocUarIn>) -> Answer<DeallocUarOut> {
+        let uar = given.input.uar();
+        let events = self
+            .event_queues
+            .values()
+            .map(|queue| queue.context.uar_page());
+        let completions = self
+            .completion_queues
+            .values()
+            .map(|queue| queue.context.uar_page());
+        let pairs = self.queue_pairs.values().map(|qp| qp.context.uar_page());
+        if events
+            .chain(completions)
+            .chain(pairs)
+            .any(|used| used == uar)
+        {
+            return Err(Reason::InUse);
+        }
+        match self.uars.remove(&uar) {
+            true => plain(DeallocUarOut::zeroed()),
+            false => Err(Reason::NoSuchUar),
+        }
+    }
+    // ANCHOR_END: card_resources
+
+    // ANCHOR: card_create_mkey
+    /// Registers memory: every page that the region touches must have a translation entry.
+    pub(crate) fn create_mkey(&mut self, given: Given<'_, CreateMkeyIn>) -> Answer<CreateMkeyOut> {
+        let mut context = *given.input.memory_key_mkey_entry();
+        self.check_key(given.input, &context)?;
+        let shift = u32::from(context.log_page_size());
+        let inside = context.start_addr() & ((1 << shift) - 1);
+        let pages = inside
+            .checked_add(context.length())
+            .ok_or(Reason::MkeyRange)?
+            .div_ceil(1 << shift);
+        // Entries come in pairs: 16 bytes hold two.
+        let listed = u64::from(given.input.translations_octword_actual_size()) * 2;
+        if listed < pages {
+            return Err(Reason::TooFewTranslations);
+        }
+        if (given.tail.len() as u64) / 8 < pages {
+            return Err(Reason::MissingPages);
+        }
+        let entries: Vec<u64> = addresses(given.tail).take(pages as usize).collect();
+        let flags = TRANSLATION_READ | TRANSLATION_WRITE;
+        if entries
+            .iter()
+            .any(|entry| entry & ((1 << shift) - 1) & !flags != 0)
+        {
+            return Err(Reason::PageAddress);
+        }
+        let taken = |index| self.memory_keys.contains_key(&index);
+        let index = lowest_free(FIRST_MKEY, 1 << LOG_MAX_MKEY, taken)?;
+        context.set_free(false);
+        self.memory_keys
+            .insert(index, MemoryKey { context, entries });
+        let mut output = CreateMkeyOut::zeroed();
+        output.set_mkey_index(index);
+        plain(output)
+    }
+
+    fn check_key(&self, input: &CreateMkeyIn, context: &MkeyContext) -> Result<(), Reason> {
+        let mode = context.access_mode_4_2() << 2 | context.access_mode_1_0();
+        if MkeyAccessMode::from_code(mode) != Some(MkeyAccessMode::Translated) {
+            return Err(Reason::AccessMode);
+        }
+        let unsupported = input.pg_access()
+            || input.mkey_umem_valid()
+            || context.free()
+            || context.length64()
+            || context.umr_en()
+            || context.bsf_en()
+            || context.a();
+        if unsupported {
+            return Err(Reason::MkeyFeature);
+        }
+        if !(12..=31).contains(&context.log_page_size()) {
+            return Err(Reason::PageSize);
+        }
+        if context.start_addr().checked_add(context.length()).is_none() {
+            return Err(Reason::MkeyRange);
+        }
+        match self.domains.contains(&context.pd()) {
+            true => Ok(()),
+            false => Err(Reason::NoSuchPd),
+        }
+    }
+
+    pub(crate) fn destroy_mkey(
+        &mut self,
+        given: Given<'_, DestroyMkeyIn>,
+    ) -> Answer<DestroyMkeyOut> {
+        match self.memory_keys.remove(&given.input.mkey_index()) {
+            Some(_) => plain(DestroyMkeyOut::zeroed()),
+            None => Err(Reason::NoSuchMkey),
+        }
+    }
+    // ANCHOR_END: card_create_mkey
+
+    // ANCHOR: card_create_eq
+    pub(crate) fn create_eq(&mut self, given: Given<'_, CreateEqIn>) -> Answer<CreateEqOut> {
+        let mut context = *given.input.eq_context_entry();
+        if context.log_eq_size() > LOG_MAX_EQ_SIZE {
+            return Err(Reason::QueueSize);
+        }
+        if context.intr() >= VECTORS {
+            return Err(Reason::Vector);
+        }
+        self.has_uar(context.uar_page())?;
+        let buffer = PageBuffer::new(
+            given.tail,
+            u32::from(context.log_page_size()) + 12,
+            u64::from(context.page_offset()) * 64,
+            (Eqe::SIZE as u64) << context.log_eq_size(),
+        )?;
+        let taken = |number| self.event_queues.contains_key(&(number as u8));
+        let number = lowest_free(FIRST_EQ, 1 << LOG_MAX_EQ, taken)?;
+        context.set_status(0);
+        let queue = EventQueue {
+            context,
+            buffer,
+            mask: given.input.event_bitmask(),
+            producer: 0,
+            consumer: 0,
+            armed: false,
+        };
+        self.event_queues.insert(number as u8, queue);
+        let mut output = CreateEqOut::zeroed();
+        output.set_eq_number(number as u8);
+        plain(output)
+    }
+
+    pub(crate) fn destroy_eq(&mut self, given: Given<'_, DestroyEqIn>) -> Answer<DestroyEqOut> {
+        let number = given.input.eq_number();
+        let mut queues = self.completion_queues.values();
+        if queues.any(|queue| queue.context.c_eqn_or_apu_element() == u32::from(number)) {
+            return Err(Reason::InUse);
+        }
+        match self.event_queues.remove(&number) {
+            Some(_) => plain(DestroyEqOut::zeroed()),
+            None => Err(Reason::NoSuchEq),
+        }
+    }
+    // ANCHOR_END: card_create_eq
+
+    // ANCHOR: card_create_cq
+    pub(crate) fn create_cq(&mut self, given: Given<'_, CreateCqIn>) -> Answer<CreateCqOut> {
+        let mut context = *given.input.cq_context();
+        if context.log_cq_size() > LOG_MAX_CQ_SIZE {
+            return Err(Reason::QueueSize);
+        }
+        if context.cqe_sz() != 0 {
+            return Err(Reason::CqeSize);
+        }
+        if !context.dbr_addr().is_multiple_of(8) {
+            return Err(Reason::RecordAddress);
+        }
+        self.has_uar(context.uar_page())?;
+        let eqn = u8::try_from(context.c_eqn_or_apu_element()).map_err(|_| Reason::NoSuchEq)?;
+        if !self.event_queues.contains_key(&eqn) {
+            return Err(Reason::NoSuchEq);
+        }
+        let buffer = PageBuffer::new(
+            given.tail,
+            u32::from(context.log_page_size()) + 12,
+            u64::from(context.page_offset()) * 64,
+            (Cqe::SIZE as u64) << context.log_cq_size(),
+        )?;
+        let taken = |number| self.completion_queues.contains_key(&number);
+        let number = lowest_free(FIRST_CQ, 1 << LOG_MAX_CQ, taken)?;
+        context.set_status(0);
+        let queue = CompletionQueue {
+            context,
+            buffer,
+            producer: 0,
+            consumer: 0,
+            arm: Arm::Fired,
+        };
+        self.completion_queues.insert(number, queue);
+        let mut output = CreateCqOut::zeroed();
+        output.set_cqn(number);
+        plain(output)
+    }
+
+    pub(crate) fn destroy_cq(&mut self, given: Given<'_, DestroyCqIn>) -> Answer<DestroyCqOut> {
+        let number = given.input.cqn();
+        let mut pairs = self.queue_pairs.values();
+        if pairs.any(|qp| [qp.context.cqn_snd(), qp.context.cqn_rcv()].contains(&number)) {
+            return Err(Reason::InUse);
+        }
+        match self.completion_queues.remove(&number) {
+            Some(_) => plain(DestroyCqOut::zeroed()),
+            None => Err(Reason::NoSuchCq),
+        }
+    }
+    // ANCHOR_END: card_create_cq
+
+    pub(crate) fn has_uar(&self, uar: u32) -> Result<(), Reason> {
+        match self.uars.contains(&uar) {
+            true => Ok(()),
+            false => Err(Reason::NoSuchUar),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! RoCE v2 packets: built from their parts, and taken apart with every length checked.
+
+use crate::invariant_crc::invariant_crc;
+use doorbell_prm::roce::{
+    AcknowledgeHeader, BaseTransportHeader, BthOpcode, EthernetHeader, INVARIANT_CRC_SIZE,
+    ImmediateHeader, Ipv4Header, ROCE_UDP_PORT, RdmaExtendedHeader, UdpHeader,
+};
+use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
+
+/// Where a packet comes from and goes to: what the layers below InfiniBand need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Addressing {
+    pub(crate) source_mac: [u8; 6],
+    pub(crate) destination_mac: [u8; 6],
+    pub(crate) source_ip: [u8; 4],
+    pub(crate) destination_ip: [u8; 4],
+    pub(crate) source_port: u16,
+    pub(crate) time_to_live: u8,
+    /// DSCP and ECN bits.
+    pub(crate) traffic_class: u8,
+}
+
+/// RETH: which memory of the receiver is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RemoteMemory {
+    pub(crate) address: u64,
+    pub(crate) rkey: u32,
+    pub(crate) length: u32,
+}
+
+/// AETH: how a request went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Acknowledgement {
+    pub(crate) kind: u32,
+    pub(crate) detail: u32,
+    pub(crate) msn: u32,
+}
+
+/// The InfiniBand part of a packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Packet {
+    pub(crate) opcode: BthOpcode,
+    pub(crate) destination_qpn: u32,
+    pub(crate) psn: u32,
+    pub(crate) acknowledge_request: bool,
+    pub(crate) solicited: bool,
+    pub(crate) memory: Option<RemoteMemory>,
+    pub(crate) acknowledgement: Option<Acknowledgement>,
+    pub(crate) immediate: Option<[u8; 4]>,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Packet {
+    /// A packet without extended headers and payload.
+    pub(crate) fn new(opcode: BthOpcode, destination_qpn: u32, psn: u32) -> Self {
+        Self {
+            opcode,
+            destination_qpn,
+            psn: psn & PSN_MASK,
+            acknowledge_request: false,
+            solicited: false,
+            memory: None,
+            acknowledgement: None,
+            immediate: None,
+            payload: Vec::new(),
+        }
+    }
+
+    /// Whether the packet belongs to an RDMA write.
+    pub(crate) fn memory_is_written(&self) -> bool {
+        let writes = BthOpcode::WriteFirst.code()..=BthOpcode::WriteOnlyImmediate.code();
+        writes.contains(&self.opcode.code())
+    }
+}
+
+/// Packet sequence numbers have 24 bits.
+pub(crate) const PSN_MASK: u32 = 0xff_ffff;
+
+/// The partition key of the default partition, the only one there is.
+const DEFAULT_PKEY: u16 = 0xffff;
+const ETHER_TYPE_IPV4: u16 = 0x0800;
+const PROTOCOL_UDP: u8 = 17;
+
+// ANCHOR: card_packet_build
+/// The bytes of a packet, from its Ethernet header to its invariant CRC.
+pub(crate) fn build(packet: &Packet, addressing: &Addressing) -> Vec<u8> {
+    let transport = transport(packet);
+    let udp_length = UdpHeader::SIZE + transport.len() + INVARIANT_CRC_SIZE;
+    let mut bytes = Vec::with_capacity(EthernetHeader::SIZE + Ipv4Header::SIZE + udp_length);
+
+    let mut ethernet = EthernetHeader::zeroed();
+    ethernet.destination = addressing.destination_mac;
+    ethernet.source = addressing.source_mac;
+    ethernet.ether_type = ETHER_TYPE_IPV4.into();
+    bytes.extend(ethernet.as_bytes());
+
+    bytes.extend(ipv4(addressing, Ipv4Header::SIZE + udp_length).as_bytes());
+
+    let mut udp = UdpHeader::zeroed();
+    udp.source_port = addressing.source_port.into();
+    udp.destination_port = ROCE_UDP_PORT.into();
+    udp.length = (udp_length as u16).into();
+    bytes.extend(udp.as_bytes());
+
+    bytes.extend(transport);
+    let crc = invariant_crc(&bytes[EthernetHeader::SIZE..]);
+    bytes.extend(crc.to_le_bytes());
+    bytes
+}
+
+/// Base transport header, extended headers in their order, payload and padding.
+fn transport(packet: &Packet) -> Vec<u8> {
+    let padding = packet.payload.len().wrapping_neg() % 4;
+    let mut base = BaseTransportHeader::zeroed();
+    base.opcode = packet.opcode.code();
+    base.set_solicited(packet.solicited.into());
+    base.set_migration(1);
+    base.set_pad_count(padding as u8);
+    base.pkey = DEFAULT_PKEY.into();
+    base.set_destination_qpn(packet.destination_qpn);
+    base.set_acknowledge_request(packet.acknowledge_request.into());
+    base.set_psn(packet.psn);
+    let mut bytes = base.as_bytes().to_vec();
+    if let Some(memory) = packet.memory {
+        let header = RdmaExtendedHeader {
+            virtual_address: memory.address.into(),
+            rkey: memory.rkey.into(),
+            dma_length: memory.length.into(),
+        };
+        bytes.extend(header.as_bytes());
+    }
+    if let Some(acknowledgement) = packet.acknowledgement {
+        let mut header = AcknowledgeHeader::zeroed();
+        header.set_kind(acknowledgement.kind);
+        header.set_detail(acknowledgement.detail);
+        header.set_msn(acknowledgement.msn);
+        bytes.extend(header.as_bytes());
+    }
+    if let Some(immediate) = packet.immediate {
+        bytes.extend(immediate);
+    }
+    bytes.extend(&packet.payload);
+    bytes.resize(bytes.len() + padding, 0);
+    bytes
+}
+// ANCHOR_END: card_packet_build
+
+fn ipv4(addressing: &Addressing, length: usize) -> Ipv4Header {
+    let mut header = Ipv4Header::zeroed();
+    header.set_version(4);
+    header.set_header_words((Ipv4Header::SIZE / 4) as u8);
+    header.dscp_ecn = addressing.traffic_class;
+    header.total_length = (length as u16).into();
+    header.set_dont_fragment(1);
+    header.time_to_live = addressing.time_to_live;
+    header.protocol = PROTOCOL_UDP;
+    header.source = addressing.source_ip;
+    header.destination = addressing.destination_ip;
+    header.checksum = ipv4_checksum(&header).into();
+    header
+}
+
+/// The ones' complement of the ones' complement sum of the header's words.
+fn ipv4_checksum(header: &Ipv4Header) -> u16 {
+    let words = header.as_bytes().as_chunks::<2>().0.iter();
+    let sum: u32 = words.map(|word| u32::from(u16::from_be_bytes(*word))).sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    !((folded & 0xffff) + (folded >> 16)) as u16
+}
+
+/// Takes a packet apart. `None` when it is not a whole RoCE v2 packet of a known opcode with
+/// right lengths, checksum and CRC: such packets are dropped without a word.
+pub(crate) fn parse(bytes: &[u8]) -> Option<(Addressing, Packet)> {
+    let (ethernet, inner) = EthernetHeader::ref_from_prefix(bytes).ok()?;
+    let (ip, rest) = Ipv4Header::ref_from_prefix(inner).ok()?;
+    let (udp, rest) = UdpHeader::ref_from_prefix(rest).ok()?;
+    let right = ethernet.ether_type.get() == ETHER_TYPE_IPV4
+        && (ip.version(), ip.header_words(), ip.protocol) == (4, 5, PROTOCOL_UDP)
+        && usize::from(ip.total_length.get()) == inner.len()
+        && ipv4_checksum(ip) == 0
+        && udp.destination_port.get() == ROCE_UDP_PORT
+        && usize::from(udp.length.get()) == inner.len() - Ipv4Header::SIZE;
+    if !right {
+        return None;
+    }
+    let (covered, crc) = inner.split_last_chunk::<INVARIANT_CRC_SIZE>()?;
+    if invariant_crc(covered) != u32::from_le_bytes(*crc) {
+        return None;
+    }
+    let addressing = Addressing {
+        source_mac: ethernet.source,
+        destination_mac: ethernet.destination,
+        source_ip: ip.source,
+        destination_ip: ip.destination,
+        source_port: udp.source_port.get(),
+        time_to_live: ip.time_to_live,
+        traffic_class: ip.dscp_ecn,
+    };
+    let transport = rest.get(..rest.len().checked_sub(INVARIANT_CRC_SIZE)?)?;
+    Some((addressing, parse_transport(transport)?))
+}
+
+fn parse_transport(bytes: &[u8]) -> Option<Packet> {
+    let (base, mut rest) = BaseTransportHeader::ref_from_prefix(bytes).ok()?;
+    let opcode = BthOpcode::from_code(base.opcode)?;
+    if base.pkey.get() != DEFAULT_PKEY {
+        return None;
+    }
+    let mut packet = Packet::new(opcode, base.destination_qpn(), base.psn());
+    packet.acknowledge_request = base.acknowledge_request() == 1;
+    packet.solicited = base.solicited() == 1;
+    if opcode.has_reth() {
+        let (header, after) = RdmaExtendedHeader::ref_from_prefix(rest).ok()?;
+        packet.memory = Some(RemoteMemory {
+            address: header.virtual_address.get(),
+            rkey: header.rkey.get(),
+            length: header.dma_length.get(),
+        });
+        rest = after;
+    }
+    if opcode.has_aeth() {
+        let (header, after) = AcknowledgeHeader::ref_from_prefix(rest).ok()?;
+        packet.acknowledgement = Some(Acknowledgement {
+            kind: header.kind(),
+            detail: header.detail(),
+            msn: header.msn(),
+        });
+        rest = after;
+    }
+    if opcode.has_immediate() {
+        let (header, after) = ImmediateHeader::ref_from_prefix(rest).ok()?;
+        packet.immediate = Some(header.immediate.to_bytes());
+        rest = after;
+    }
+    let payload = rest.len().checked_sub(base.pad_count().into())?;
+    packet.payload = rest.get(..payload)?.to_vec();
+    Some(packet)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+use super::*;
+use doorbell_prm::roce::{AETH_ACK, AETH_CREDITS_UNLIMITED};
+use proptest::prelude::*;
+
+fn addressing() -> Addressing {
+    Addressing {
+        source_mac: [2, 0, 0, 0, 0, 1],
+        destination_mac: [2, 0, 0, 0, 0, 2],
+        source_ip: [192, 168, 0, 1],
+        destination_ip: [192, 168, 0, 2],
+        source_port: 0xc000,
+        time_to_live: 64,
+        traffic_class: 2,
+    }
+}
+
+fn write_of(payload: &[u8]) -> Packet {
+    let mut packet = Packet::new(BthOpcode::WriteOnlyImmediate, 0x41, 0x123456);
+    packet.acknowledge_request = true;
+    packet.memory = Some(RemoteMemory {
+        address: 0x1000,
+        rkey: 0x10007,
+        length: payload.len() as u32,
+    });
+    packet.immediate = Some(*b"imm!");
+    packet.payload = payload.to_vec();
+    packet
+}
+
+#[test]
+fn a_packet_comes_back_as_it_was() {
+    for length in 0..9 {
+        let packet = write_of(&[7; 9][..length]);
+        let bytes = build(&packet, &addressing());
+        assert_eq!(bytes.len() % 4, 2, "14 bytes of Ethernet, then words");
+        assert_eq!(parse(&bytes), Some((addressing(), packet)));
+    }
+    let mut ack = Packet::new(BthOpcode::Acknowledge, 0x42, 5);
+    ack.acknowledgement = Some(Acknowledgement {
+        kind: AETH_ACK,
+        detail: AETH_CREDITS_UNLIMITED,
+        msn: 9,
+    });
+    assert_eq!(
+        parse(&build(&ack, &addressing())),
+        Some((addressing(), ack))
+    );
+}
+
+#[test]
+fn a_packet_with_any_bit_changed_on_the_way_is_not_the_same_packet() {
+    let packet = write_of(b"payload");
+    let bytes = build(&packet, &addressing());
+    for bit in 0..bytes.len() * 8 {
+        let mut changed = bytes.clone();
+        changed[bit / 8] ^= 0x80 >> (bit % 8);
+        let same = Some((addressing(), packet.clone()));
+        // Congestion bits, the byte beside them and the UDP checksum may change on the way.
+        let masked = [40, 41, 46].contains(&(bit / 8));
+        assert_eq!(parse(&changed) == same, masked, "bit {bit}");
+    }
+}
+
+#[test]
+fn the_ipv4_checksum_is_that_of_a_captured_packet() {
+    // From a packet that a ConnectX-4 Lx sent; see the tests of the invariant CRC.
+    let header = [
+        0x45, 0xc2, 0x00, 0x3c, 0x71, 0x8c, 0x40, 0x00, 0x40, 0x11, 0x91, 0x61, 0x0a, 0x00, 0x11,
+        0x01, 0x0a, 0x00, 0x12, 0x01,
+    ];
+    let mut header = Ipv4Header::read_from_bytes(&header).unwrap();
+    header.checksum = 0.into();
+    assert_eq!(ipv4_checksum(&header), 0x9161);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_taken_apart_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert_eq!(parse(&bytes), None);
+    }
+
+    /// Right on the outside, anything inside: lengths and CRC fit.
+    #[test]
+    fn any_transport_bytes_are_taken_apart_without_a_panic(transport in prop::collection::vec(any::<u8>(), 0..80)) {
+        if let Some(packet) = parse_transport(&transport) {
+            prop_assert!(packet.payload.len() <= transport.len());
+        }
+    }
+}

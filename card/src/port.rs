@@ -1,0 +1,154 @@
+//! The port: its state, its addresses, and the registers behind ACCESS_REG.
+
+use crate::administration::{Answer, Given, plain};
+use crate::card::Card;
+use crate::fabric::{ROCE_ADDRESSES, ROCE_V2};
+use crate::reason::Reason;
+use doorbell_prm::commands::*;
+
+/// The port is up: port and vport state.
+const ACTIVE: u8 = 4;
+/// The link is up: physical state.
+const LINK_UP: u8 = 5;
+/// The default partition key, the table's only entry.
+const DEFAULT_PKEY: u32 = 0xffff;
+/// In a query's index: the whole table.
+const WHOLE_TABLE: u16 = 0xffff;
+/// In `roce_l3_type`: IPv4.
+const L3_IPV4: u8 = 0;
+
+impl Card {
+    // ANCHOR: card_port
+    pub(crate) fn query_vport_context(
+        &mut self,
+        given: Given<'_, QueryHcaVportContextIn>,
+    ) -> Answer<QueryHcaVportContextOut> {
+        only_port(given.input.port_num(), given.input.other_vport())?;
+        let mut output = QueryHcaVportContextOut::zeroed();
+        output
+            .hca_vport_context_mut()
+            .set_port_physical_state(LINK_UP)
+            .set_port_state(ACTIVE)
+            .set_vport_state(ACTIVE)
+            .set_system_image_guid(self.config.node_guid)
+            .set_node_guid(self.config.node_guid)
+            .set_port_guid(self.config.port_guid)
+            .set_grh_required(true);
+        plain(output)
+    }
+
+    /// GIDs of the port: the addresses of the RoCE table.
+    pub(crate) fn query_vport_gid(
+        &mut self,
+        given: Given<'_, QueryHcaVportGidIn>,
+    ) -> Answer<QueryHcaVportGidOut> {
+        only_port(given.input.port_num(), given.input.other_vport())?;
+        let (first, count) = range(given.input.gid_index(), ROCE_ADDRESSES)?;
+        let count = count.min(given.room.saturating_sub(QueryHcaVportGidOut::SIZE) / 16);
+        let entries = (first..first + count).filter_map(|index| self.roce.get(index));
+        let list = entries
+            .flat_map(|entry| entry.source_l3_address())
+            .collect();
+        let mut output = QueryHcaVportGidOut::zeroed();
+        output.set_gids_num(count as u16);
+        Ok((output, list))
+    }
+
+    pub(crate) fn query_vport_pkey(
+        &mut self,
+        given: Given<'_, QueryHcaVportPkeyIn>,
+    ) -> Answer<QueryHcaVportPkeyOut> {
+        only_port(given.input.port_num(), given.input.other_vport())?;
+        range(given.input.pkey_index(), 1)?;
+        Ok((
+            QueryHcaVportPkeyOut::zeroed(),
+            DEFAULT_PKEY.to_be_bytes().to_vec(),
+        ))
+    }
+
+    pub(crate) fn set_roce_address(
+        &mut self,
+        given: Given<'_, SetRoceAddressIn>,
+    ) -> Answer<SetRoceAddressOut> {
+        let address = given.input.roce_address();
+        let supported = address.roce_version() == ROCE_V2
+            && address.roce_l3_type() == L3_IPV4
+            && !address.vlan_valid();
+        let empty = *address == RoceAddress::zeroed();
+        if !supported && !empty {
+            return Err(Reason::AddressKind);
+        }
+        let entry = self.roce.get_mut(given.input.roce_address_index().into());
+        *entry.ok_or(Reason::TableIndex)? = *address;
+        plain(SetRoceAddressOut::zeroed())
+    }
+
+    pub(crate) fn query_roce_address(
+        &mut self,
+        given: Given<'_, QueryRoceAddressIn>,
+    ) -> Answer<QueryRoceAddressOut> {
+        let entry = self.roce.get(given.input.roce_address_index().into());
+        let mut output = QueryRoceAddressOut::zeroed();
+        *output.roce_address_mut() = *entry.ok_or(Reason::TableIndex)?;
+        plain(output)
+    }
+
+    /// Registers that are reached through a command: `op_mod` 1 reads, 0 writes.
+    pub(crate) fn access_register(
+        &mut self,
+        given: Given<'_, AccessRegisterIn>,
+    ) -> Answer<AccessRegisterOut> {
+        let writes = match given.input.op_mod() {
+            0 => true,
+            1 => false,
+            _ => return Err(Reason::UnknownVariant),
+        };
+        let register = match RegisterId::from_code(given.input.register_id()) {
+            Some(RegisterId::HostEndianness) => &mut self.port_registers.host_endianness[..],
+            Some(RegisterId::NodeDescription) => &mut self.port_registers.node_description[..],
+            None => return Err(Reason::UnknownRegister),
+        };
+        if writes {
+            let value = given.tail.get(..register.len());
+            register.copy_from_slice(value.ok_or(Reason::InputTooShort)?);
+        }
+        Ok((AccessRegisterOut::zeroed(), register.to_vec()))
+    }
+    // ANCHOR_END: card_port
+}
+
+/// What the registers behind ACCESS_REG hold.
+#[derive(Debug, Clone)]
+pub(crate) struct PortRegisters {
+    host_endianness: [u8; 16],
+    node_description: [u8; 64],
+}
+
+impl PortRegisters {
+    pub(crate) fn new() -> Self {
+        let mut node_description = [0; 64];
+        let name = b"doorbell software card";
+        node_description[..name.len()].copy_from_slice(name);
+        Self {
+            host_endianness: [0; 16],
+            node_description,
+        }
+    }
+}
+
+fn only_port(port: u8, other_vport: bool) -> Result<(), Reason> {
+    match (port, other_vport) {
+        (0 | 1, false) => Ok(()),
+        (_, true) => Err(Reason::OtherFunction),
+        _ => Err(Reason::PortNumber),
+    }
+}
+
+/// The entries of a table that an index means: one, or all.
+fn range(index: u16, entries: usize) -> Result<(usize, usize), Reason> {
+    match usize::from(index) {
+        _ if index == WHOLE_TABLE => Ok((0, entries)),
+        index if index < entries => Ok((index, 1)),
+        _ => Err(Reason::TableIndex),
+    }
+}

@@ -1,0 +1,302 @@
+//! Commands on queue pairs: creation, the way from RESET to RTS, and back.
+
+use crate::administration::{Answer, Given, plain};
+use crate::buffer::PageBuffer;
+use crate::capabilities::{LOG_MAX_MESSAGE, LOG_MAX_QP, LOG_MAX_QP_SIZE, LOG_MAX_READS};
+use crate::card::Card;
+use crate::dma::{Bus, PROBE_GROUP};
+use crate::fabric::{is_used, remote_mac, unmapped};
+use crate::objects::lowest_free;
+use crate::queue_pair::{QueuePair, Ring};
+use crate::reason::Reason;
+use doorbell_prm::commands::*;
+use doorbell_prm::wqe::SEGMENT_UNIT;
+use doorbell_tracer::probe;
+
+const FIRST_QP: u32 = 0x40;
+
+/// `rq_type`: a receive queue of its own, or none.
+const REGULAR_RQ: u8 = 0;
+const NO_RQ: u8 = 3;
+
+/// Bits of `opt_param_mask` (`mlx5_core`, `MLX5_QP_OPTPAR_*`): optional parameters of a transition.
+const OPTIONAL_RRE: u32 = 1 << 1;
+const OPTIONAL_RWE: u32 = 1 << 3;
+const OPTIONAL_RNR_TIMEOUT: u32 = 1 << 6;
+
+impl Card {
+    // ANCHOR: card_create_qp
+    pub(crate) fn create_qp(
+        &mut self,
+        given: Given<'_, CreateQpIn>,
+        bus: &Bus<'_>,
+    ) -> Answer<CreateQpOut> {
+        let mut context = *given.input.qpc();
+        self.check_new_qp(&context)?;
+        let receive = receive_ring(&context);
+        let send = QueuePair::send_ring_of(&context, &receive);
+        let buffer = PageBuffer::new(
+            given.tail,
+            u32::from(context.log_page_size()) + 12,
+            u64::from(context.page_offset()) * 64,
+            receive.size() + send.size(),
+        )?;
+        let taken = |qpn| self.queue_pairs.contains_key(&qpn);
+        let qpn = lowest_free(FIRST_QP, 1 << LOG_MAX_QP, taken)?;
+        context.set_state(QpState::Reset.code());
+        let qp = QueuePair {
+            qpn,
+            state: QpState::Reset,
+            context,
+            buffer,
+            send,
+            receive,
+            blueflame: None,
+            message: None,
+            next_send_psn: 0,
+            inbound: None,
+            read: None,
+            expected_psn: 0,
+            msn: 0,
+            recheck: false,
+        };
+        self.queue_pairs.insert(qpn, qp);
+        probe!(bus.tracer, state("QP", qpn, "", QpState::Reset.label()));
+        let mut output = CreateQpOut::zeroed();
+        output.set_qpn(qpn);
+        plain(output)
+    }
+
+    fn check_new_qp(&self, context: &QpContext) -> Result<(), Reason> {
+        if context.st() != QpServiceType::ReliableConnection.code() {
+            return Err(Reason::ServiceType);
+        }
+        if ![REGULAR_RQ, NO_RQ].contains(&context.rq_type()) {
+            return Err(Reason::ReceiveQueueType);
+        }
+        if context.log_sq_size().max(context.log_rq_size()) > LOG_MAX_QP_SIZE {
+            return Err(Reason::QueueSize);
+        }
+        if !context.dbr_addr().is_multiple_of(8) {
+            return Err(Reason::RecordAddress);
+        }
+        if !self.domains.contains(&context.pd()) {
+            return Err(Reason::NoSuchPd);
+        }
+        let mut queues = [context.cqn_snd(), context.cqn_rcv()].into_iter();
+        if !queues.all(|cqn| self.completion_queues.contains_key(&cqn)) {
+            return Err(Reason::NoSuchCq);
+        }
+        self.has_uar(context.uar_page())
+    }
+    // ANCHOR_END: card_create_qp
+
+    pub(crate) fn destroy_qp(&mut self, given: Given<'_, DestroyQpIn>) -> Answer<DestroyQpOut> {
+        match self.queue_pairs.remove(&given.input.qpn()) {
+            Some(_) => plain(DestroyQpOut::zeroed()),
+            None => Err(Reason::NoSuchQp),
+        }
+    }
+
+    pub(crate) fn query_qp(&mut self, given: Given<'_, QueryQpIn>) -> Answer<QueryQpOut> {
+        let qp = self
+            .queue_pairs
+            .get(&given.input.qpn())
+            .ok_or(Reason::NoSuchQp)?;
+        let mut output = QueryQpOut::zeroed();
+        let context = output.qpc_mut();
+        *context = qp.context;
+        context
+            .set_state(qp.state.code())
+            .set_next_send_psn(qp.next_send_psn)
+            .set_next_rcv_psn(qp.expected_psn)
+            .set_rmsn(qp.msn)
+            .set_hw_sq_wqebb_counter(qp.send.consumer)
+            .set_sw_sq_wqebb_counter(qp.send.producer)
+            .set_hw_rq_counter(qp.receive.consumer.into())
+            .set_sw_rq_counter(qp.receive.producer.into());
+        plain(output)
+    }
+
+    // ANCHOR: card_rst2init
+    /// RESET to INIT: partition, port, and what the other side will be allowed.
+    pub(crate) fn rst2init(
+        &mut self,
+        given: Given<'_, Rst2initQpIn>,
+        bus: &Bus<'_>,
+    ) -> Answer<Rst2initQpOut> {
+        let wanted = given.input.qpc();
+        let path = wanted.primary_address_path();
+        self.transition(
+            given.input.qpn(),
+            (QpState::Reset, QpState::Init),
+            bus,
+            |_, qp| {
+                if path.vhca_port_num() != 1 {
+                    return Err(Reason::PortNumber);
+                }
+                if path.pkey_index() != 0 {
+                    return Err(Reason::TableIndex);
+                }
+                let own = qp.context.primary_address_path_mut();
+                own.set_vhca_port_num(1).set_pkey_index(0);
+                qp.context
+                    .set_pm_state(wanted.pm_state())
+                    .set_rre(wanted.rre())
+                    .set_rwe(wanted.rwe());
+                Ok(())
+            },
+        )?;
+        plain(Rst2initQpOut::zeroed())
+    }
+    // ANCHOR_END: card_rst2init
+
+    // ANCHOR: card_init2rtr
+    /// INIT to RTR: who the other side is, how to reach it, and which packet to expect first.
+    pub(crate) fn init2rtr(
+        &mut self,
+        given: Given<'_, Init2rtrQpIn>,
+        bus: &Bus<'_>,
+    ) -> Answer<Init2rtrQpOut> {
+        let (wanted, mask) = (given.input.qpc(), given.input.opt_param_mask());
+        let states = (QpState::Init, QpState::ReadyToReceive);
+        self.transition(given.input.qpn(), states, bus, |card, qp| {
+            card.check_connection(wanted)?;
+            *qp.context.primary_address_path_mut() = *wanted.primary_address_path();
+            qp.context
+                .set_mtu(wanted.mtu())
+                .set_log_msg_max(wanted.log_msg_max())
+                .set_remote_qpn(wanted.remote_qpn())
+                .set_log_rra_max(wanted.log_rra_max())
+                .set_min_rnr_nak(wanted.min_rnr_nak())
+                .set_next_rcv_psn(wanted.next_rcv_psn());
+            qp.expected_psn = wanted.next_rcv_psn();
+            apply_optional(qp, wanted, mask);
+            Ok(())
+        })?;
+        plain(Init2rtrQpOut::zeroed())
+    }
+
+    fn check_connection(&self, wanted: &QpContext) -> Result<(), Reason> {
+        PathMtu::from_code(wanted.mtu()).ok_or(Reason::PathMtu)?;
+        if wanted.log_msg_max() > LOG_MAX_MESSAGE {
+            return Err(Reason::MessageSize);
+        }
+        if wanted.log_rra_max() > LOG_MAX_READS {
+            return Err(Reason::ReadDepth);
+        }
+        let path = wanted.primary_address_path();
+        if unmapped(path.rgid_rip()).is_none() || remote_mac(path) == [0; 6] {
+            return Err(Reason::RemoteAddress);
+        }
+        let own = self.roce.get(path.src_addr_index().into());
+        match own.is_some_and(is_used) {
+            true => Ok(()),
+            false => Err(Reason::SourceAddress),
+        }
+    }
+    // ANCHOR_END: card_init2rtr
+
+    // ANCHOR: card_rtr2rts
+    /// RTR to RTS: which packet to send first, and how patient to be.
+    pub(crate) fn rtr2rts(
+        &mut self,
+        given: Given<'_, Rtr2rtsQpIn>,
+        bus: &Bus<'_>,
+    ) -> Answer<Rtr2rtsQpOut> {
+        let (wanted, mask) = (given.input.qpc(), given.input.opt_param_mask());
+        let states = (QpState::ReadyToReceive, QpState::ReadyToSend);
+        self.transition(given.input.qpn(), states, bus, |_, qp| {
+            if wanted.log_sra_max() > LOG_MAX_READS {
+                return Err(Reason::ReadDepth);
+            }
+            let timeout = wanted.primary_address_path().ack_timeout();
+            qp.context
+                .primary_address_path_mut()
+                .set_ack_timeout(timeout);
+            qp.context
+                .set_retry_count(wanted.retry_count())
+                .set_rnr_retry(wanted.rnr_retry())
+                .set_log_sra_max(wanted.log_sra_max())
+                .set_next_send_psn(wanted.next_send_psn());
+            qp.next_send_psn = wanted.next_send_psn();
+            apply_optional(qp, wanted, mask);
+            Ok(())
+        })?;
+        plain(Rtr2rtsQpOut::zeroed())
+    }
+    // ANCHOR_END: card_rtr2rts
+
+    /// Any state to ERR: what is posted comes back as flushed.
+    pub(crate) fn fail_qp(
+        &mut self,
+        given: Given<'_, ToErrQpIn>,
+        bus: &mut Bus<'_>,
+    ) -> Answer<ToErrQpOut> {
+        let qpn = given.input.qpn();
+        if !self.queue_pairs.contains_key(&qpn) {
+            return Err(Reason::NoSuchQp);
+        }
+        self.with_qp(qpn, |card, qp| card.enter_error(qp, bus));
+        plain(ToErrQpOut::zeroed())
+    }
+
+    /// Any state to RESET: what is posted is forgotten, without a word.
+    pub(crate) fn reset_qp(
+        &mut self,
+        given: Given<'_, ToRstQpIn>,
+        bus: &Bus<'_>,
+    ) -> Answer<ToRstQpOut> {
+        let qpn = given.input.qpn();
+        if !self.queue_pairs.contains_key(&qpn) {
+            return Err(Reason::NoSuchQp);
+        }
+        self.with_qp(qpn, |card, qp| {
+            qp.forget_work();
+            card.set_state(qp, QpState::Reset, bus);
+        });
+        plain(ToRstQpOut::zeroed())
+    }
+
+    /// A transition: only from the right state, and only if the parameters are taken.
+    fn transition(
+        &mut self,
+        qpn: u32,
+        (from, to): (QpState, QpState),
+        bus: &Bus<'_>,
+        apply: impl FnOnce(&Self, &mut QueuePair) -> Result<(), Reason>,
+    ) -> Result<(), Reason> {
+        let mut outcome = Err(Reason::NoSuchQp);
+        self.with_qp(qpn, |card, qp| {
+            if qp.state != from {
+                outcome = Err(Reason::QpState);
+                return;
+            }
+            outcome = apply(card, qp);
+            if outcome.is_ok() {
+                card.set_state(qp, to, bus);
+            }
+        });
+        outcome
+    }
+}
+
+fn apply_optional(qp: &mut QueuePair, wanted: &QpContext, mask: u32) {
+    if mask & OPTIONAL_RRE != 0 {
+        qp.context.set_rre(wanted.rre());
+    }
+    if mask & OPTIONAL_RWE != 0 {
+        qp.context.set_rwe(wanted.rwe());
+    }
+    if mask & OPTIONAL_RNR_TIMEOUT != 0 {
+        qp.context.set_min_rnr_nak(wanted.min_rnr_nak());
+    }
+}
+
+fn receive_ring(context: &QpContext) -> Ring {
+    if context.rq_type() == NO_RQ {
+        return Ring::new(0, SEGMENT_UNIT as u64, 0);
+    }
+    let stride = (SEGMENT_UNIT as u64) << context.log_rq_stride();
+    Ring::new(0, stride, 1 << context.log_rq_size())
+}

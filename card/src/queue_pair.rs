@@ -1,0 +1,234 @@
+//! A queue pair as the card keeps it: its context, its two queues, and what it is busy with.
+
+use crate::answers::ReadJob;
+use crate::buffer::PageBuffer;
+use crate::card::Card;
+use crate::completion_queue::Entry;
+use crate::dma::{Bus, PROBE_GROUP};
+use crate::requester::Message;
+use crate::responder::Inbound;
+use crate::translation::Asker;
+use doorbell_prm::Layout;
+use doorbell_prm::commands::{PathMtu, QpContext, QpState};
+use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome, ErrorCqe};
+use doorbell_prm::eqe::EventType;
+use doorbell_prm::wqe::SEND_BLOCK;
+use doorbell_prm::zerocopy::{self, big_endian::U16};
+use doorbell_tracer::{Value, probe};
+
+/// A queue pair.
+#[derive(Debug, Clone)]
+pub(crate) struct QueuePair {
+    pub(crate) qpn: u32,
+    pub(crate) state: QpState,
+    pub(crate) context: QpContext,
+    /// Receive queue first, then send queue.
+    pub(crate) buffer: PageBuffer,
+    pub(crate) send: Ring,
+    pub(crate) receive: Ring,
+    /// A WQE that came through the BlueFlame register, with its block number.
+    pub(crate) blueflame: Option<(u16, Vec<u8>)>,
+    /// The request that is under way.
+    pub(crate) message: Option<Message>,
+    pub(crate) next_send_psn: u32,
+    /// The message that is coming in.
+    pub(crate) inbound: Option<Inbound>,
+    /// The read that is being answered.
+    pub(crate) read: Option<ReadJob>,
+    pub(crate) expected_psn: u32,
+    /// Messages carried out for the other side.
+    pub(crate) msn: u32,
+    /// In the error state: the doorbell record may say something new.
+    pub(crate) recheck: bool,
+}
+
+/// A ring of equal entries and two counters that wrap at 65536: how far software got, and how
+/// far the card got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ring {
+    /// First byte in the buffer.
+    pub(crate) offset: u64,
+    /// Size of an entry in bytes.
+    pub(crate) stride: u64,
+    /// Number of entries; 0 when there is no such queue.
+    pub(crate) entries: u32,
+    pub(crate) producer: u16,
+    pub(crate) consumer: u16,
+}
+
+impl Ring {
+    pub(crate) fn new(offset: u64, stride: u64, entries: u32) -> Self {
+        Self {
+            offset,
+            stride,
+            entries,
+            producer: 0,
+            consumer: 0,
+        }
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.stride * u64::from(self.entries)
+    }
+
+    /// Entries that software posted and the card has not begun.
+    pub(crate) fn pending(&self) -> u16 {
+        self.producer.wrapping_sub(self.consumer)
+    }
+
+    /// Whether software claims to have posted more than there is room for.
+    pub(crate) fn is_overdrawn(&self) -> bool {
+        u32::from(self.pending()) > self.entries
+    }
+
+    /// Where in the buffer entry number `index` lies; there must be entries.
+    pub(crate) fn place(&self, index: u16) -> u64 {
+        self.offset + u64::from(u32::from(index) & self.entries.saturating_sub(1)) * self.stride
+    }
+}
+
+impl QueuePair {
+    pub(crate) fn asker(&self) -> Asker {
+        Asker {
+            qpn: self.qpn,
+            pd: self.context.pd(),
+        }
+    }
+
+    /// The most payload bytes of a packet.
+    pub(crate) fn mtu(&self) -> usize {
+        PathMtu::from_code(self.context.mtu()).map_or(256, PathMtu::bytes)
+    }
+
+    /// Whether requests of the other side are carried out.
+    pub(crate) fn receives(&self) -> bool {
+        matches!(self.state, QpState::ReadyToReceive | QpState::ReadyToSend)
+    }
+
+    /// The number that completions carry.
+    pub(crate) fn user_index(&self) -> u32 {
+        self.context.user_index()
+    }
+
+    pub(crate) fn send_ring_of(context: &QpContext, receive: &Ring) -> Ring {
+        let entries = match context.no_sq() {
+            true => 0,
+            false => 1 << context.log_sq_size(),
+        };
+        Ring::new(receive.size(), SEND_BLOCK as u64, entries)
+    }
+
+    /// Forgets all work, as a reset does.
+    pub(crate) fn forget_work(&mut self) {
+        self.message = None;
+        self.inbound = None;
+        self.read = None;
+        self.blueflame = None;
+        self.recheck = false;
+        for ring in [&mut self.send, &mut self.receive] {
+            (ring.producer, ring.consumer) = (0, 0);
+        }
+        (self.next_send_psn, self.expected_psn, self.msn) = (0, 0, 0);
+    }
+}
+
+/// A piece of work that failed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failure {
+    pub(crate) syndrome: CqeSyndrome,
+    /// Index of the WQE.
+    pub(crate) index: u16,
+    /// Opcode of a send WQE; `None` for a receive.
+    pub(crate) opcode: Option<u8>,
+}
+
+impl Card {
+    // ANCHOR: card_qp_state
+    /// Changes the state of a queue pair.
+    pub(crate) fn set_state(&mut self, qp: &mut QueuePair, state: QpState, bus: &Bus<'_>) {
+        let before = std::mem::replace(&mut qp.state, state);
+        qp.context.set_state(state.code());
+        probe!(
+            bus.tracer,
+            state("QP", qp.qpn, before.label(), state.label())
+        );
+    }
+
+    /// Brings a queue pair into the error state: what is under way is flushed at once, what is
+    /// posted is flushed one piece a step.
+    pub(crate) fn enter_error(&mut self, qp: &mut QueuePair, bus: &mut Bus<'_>) {
+        if qp.state == QpState::Error {
+            return;
+        }
+        self.set_state(qp, QpState::Error, bus);
+        qp.recheck = true;
+        qp.blueflame = None;
+        qp.read = None;
+        let syndrome = CqeSyndrome::WorkRequestFlushed;
+        if let Some(message) = qp.message.take() {
+            let (index, opcode) = (message.request.index, Some(message.request.raw_opcode));
+            let failure = Failure {
+                syndrome,
+                index,
+                opcode,
+            };
+            self.complete_with_error(qp, failure, bus);
+        }
+        if let Some(index) = qp
+            .inbound
+            .take()
+            .and_then(|inbound| inbound.receive_index())
+        {
+            let failure = Failure {
+                syndrome,
+                index,
+                opcode: None,
+            };
+            self.complete_with_error(qp, failure, bus);
+        }
+    }
+    // ANCHOR_END: card_qp_state
+
+    /// Gives up on a queue pair whose queue cannot be read or makes no sense.
+    pub(crate) fn catastrophe(&mut self, qp: &mut QueuePair, why: &'static str, bus: &mut Bus<'_>) {
+        // ANCHOR: card_catastrophe
+        probe!(bus.tracer, note(why, [("qpn", Value::Hex(qp.qpn.into()))]));
+        // ANCHOR_END: card_catastrophe
+        self.announce_qp(EventType::WorkQueueCatastrophicError, qp.qpn, bus);
+        self.enter_error(qp, bus);
+    }
+
+    // ANCHOR: card_error_cqe
+    /// Writes the error CQE of a failed piece of work. Errors are reported whether or not a
+    /// completion was asked for.
+    pub(crate) fn complete_with_error(
+        &mut self,
+        qp: &mut QueuePair,
+        failure: Failure,
+        bus: &mut Bus<'_>,
+    ) {
+        let mut cqe = ErrorCqe::zeroed();
+        cqe.set_user_index(qp.user_index());
+        cqe.syndrome = failure.syndrome.code();
+        cqe.set_qpn(qp.qpn);
+        cqe.wqe_counter = U16::new(failure.index);
+        let cqn = match failure.opcode {
+            Some(opcode) => {
+                cqe.set_send_opcode(opcode.into());
+                cqe.set_opcode(CqeOpcode::RequesterError.code());
+                qp.context.cqn_snd()
+            }
+            None => {
+                cqe.set_opcode(CqeOpcode::ResponderError.code());
+                qp.context.cqn_rcv()
+            }
+        };
+        let entry = Entry {
+            bytes: zerocopy::transmute!(cqe),
+            layout: ErrorCqe::LAYOUT.name,
+            wakes: true,
+        };
+        self.complete(cqn, entry, bus);
+    }
+    // ANCHOR_END: card_error_cqe
+}

@@ -1,0 +1,299 @@
+//! The send queue: finding the next WQE, and reading it.
+
+use crate::card::Card;
+use crate::dma::{Bus, PROBE_GROUP, read_host};
+use crate::host::DmaFault;
+use crate::queue_pair::{Failure, QueuePair};
+use crate::requester::Message;
+use crate::work_request::{WorkRequest, read_work_request};
+use doorbell_prm::commands::QpState;
+use doorbell_prm::cqe::CqeSyndrome;
+use doorbell_prm::doorbell::QpDoorbellRecord;
+use doorbell_prm::wqe::{ControlSegment, SEGMENT_UNIT, SEND_BLOCK};
+use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
+use doorbell_tracer::{Value, probe};
+
+/// Why a WQE was not executed.
+enum Refused {
+    /// It makes no sense; its opcode is as found.
+    Wqe { syndrome: CqeSyndrome, opcode: u8 },
+    /// The queue's memory cannot be read.
+    Dma,
+}
+
+impl From<DmaFault> for Refused {
+    fn from(_: DmaFault) -> Self {
+        Self::Dma
+    }
+}
+
+impl Card {
+    // ANCHOR: card_send_doorbell
+    /// Takes a write to a send doorbell: the first bytes of a control segment, or a whole WQE.
+    ///
+    /// The doorbell only says that there is something. How far software got is in the doorbell
+    /// record, in host memory. A doorbell for a queue that is not there, or that belongs to
+    /// another page, is ignored.
+    pub(crate) fn ring_send_queue(&mut self, page: u32, bytes: Vec<u8>, bus: &mut Bus<'_>) {
+        let Some((head, _)) = bytes.split_first_chunk::<8>() else {
+            return;
+        };
+        let mut control = ControlSegment::zeroed();
+        control.as_mut_bytes()[..8].copy_from_slice(head);
+        let (qpn, index) = (control.qpn(), control.wqe_index() as u16);
+        let found = self.queue_pairs.get(&qpn);
+        let known = found.is_some_and(|qp| qp.context.uar_page() == page && qp.send.entries > 0);
+        if !known {
+            probe!(
+                bus.tracer,
+                note(
+                    "doorbell ignored: no such send queue on this page",
+                    [
+                        ("qpn", Value::Hex(qpn.into())),
+                        ("uar page", Value::Hex(page.into())),
+                    ]
+                )
+            );
+            return;
+        }
+        self.with_qp(qpn, |card, qp| {
+            if !matches!(qp.state, QpState::ReadyToSend | QpState::Error) {
+                probe!(
+                    bus.tracer,
+                    note(
+                        "doorbell ignored: the queue pair is not ready to send",
+                        [
+                            ("qpn", Value::Hex(qpn.into())),
+                            ("state", Value::from(qp.state.label())),
+                        ]
+                    )
+                );
+                return;
+            }
+            if qp.state == QpState::Error {
+                qp.recheck = true;
+                return;
+            }
+            if read_send_counter(qp, bus).is_err() {
+                return card.catastrophe(qp, "the doorbell record cannot be read", bus);
+            }
+            if qp.send.is_overdrawn() {
+                return card.catastrophe(qp, "the doorbell record is ahead of the queue", bus);
+            }
+            let whole = bytes.len() >= control.ds() as usize * SEGMENT_UNIT;
+            if bytes.len() >= SEND_BLOCK && whole && control.ds() > 0 {
+                qp.blueflame = Some((index, bytes));
+            }
+        });
+    }
+
+    /// Begins the next WQE of a queue pair that has one and is not busy.
+    pub(crate) fn begin_wqe(&mut self, qp: &mut QueuePair, bus: &mut Bus<'_>) {
+        let index = qp.send.consumer;
+        match fetch(qp, bus).and_then(|wqe| understand(qp, &wqe)) {
+            Ok(request) => {
+                qp.send.consumer = index.wrapping_add(request.blocks);
+                qp.message = Some(Message::new(request, qp));
+                self.check_message(qp, bus);
+            }
+            Err(Refused::Wqe { syndrome, opcode }) => {
+                qp.send.consumer = index.wrapping_add(1);
+                let opcode = Some(opcode);
+                self.complete_with_error(
+                    qp,
+                    Failure {
+                        syndrome,
+                        index,
+                        opcode,
+                    },
+                    bus,
+                );
+                self.enter_error(qp, bus);
+            }
+            Err(Refused::Dma) => self.catastrophe(qp, "the send queue cannot be read", bus),
+        }
+    }
+    // ANCHOR_END: card_send_doorbell
+
+    /// Flushes one posted piece of work of a queue pair in the error state. `false` when there is
+    /// none.
+    pub(crate) fn flush_one(&mut self, qp: &mut QueuePair, bus: &mut Bus<'_>) -> bool {
+        if std::mem::take(&mut qp.recheck) {
+            read_both_counters(qp, bus);
+        }
+        let syndrome = CqeSyndrome::WorkRequestFlushed;
+        if qp.send.pending() > 0 {
+            let index = qp.send.consumer;
+            let (blocks, opcode) = size_of_next(qp, bus);
+            qp.send.consumer = index.wrapping_add(blocks);
+            let opcode = Some(opcode);
+            self.complete_with_error(
+                qp,
+                Failure {
+                    syndrome,
+                    index,
+                    opcode,
+                },
+                bus,
+            );
+            return true;
+        }
+        if qp.receive.pending() > 0 {
+            let index = qp.receive.consumer;
+            qp.receive.consumer = index.wrapping_add(1);
+            let opcode = None;
+            self.complete_with_error(
+                qp,
+                Failure {
+                    syndrome,
+                    index,
+                    opcode,
+                },
+                bus,
+            );
+            return true;
+        }
+        false
+    }
+}
+
+// ANCHOR: card_doorbell_record
+/// Learns from the doorbell record how far software got with its sends.
+fn read_send_counter(qp: &mut QueuePair, bus: &mut Bus<'_>) -> Result<(), DmaFault> {
+    let mut record = QpDoorbellRecord::zeroed();
+    let address = qp.context.dbr_addr();
+    read_host!(
+        bus,
+        address,
+        record.as_mut_bytes(),
+        "doorbell record",
+        "qp_doorbell_record"
+    )?;
+    qp.send.producer = record.send_counter() as u16;
+    Ok(())
+}
+
+/// Learns how far software got with both queues. What makes no sense counts as nothing posted.
+fn read_both_counters(qp: &mut QueuePair, bus: &mut Bus<'_>) {
+    let mut record = QpDoorbellRecord::zeroed();
+    let address = qp.context.dbr_addr();
+    let read = read_host!(
+        bus,
+        address,
+        record.as_mut_bytes(),
+        "doorbell record of a failed queue pair",
+        "qp_doorbell_record"
+    );
+    if read.is_err() {
+        return;
+    }
+    let counters = [record.send_counter(), record.receive_counter()];
+    for (ring, counter) in [&mut qp.send, &mut qp.receive].into_iter().zip(counters) {
+        ring.producer = counter as u16;
+        if ring.is_overdrawn() {
+            ring.producer = ring.consumer;
+        }
+    }
+}
+// ANCHOR_END: card_doorbell_record
+
+// ANCHOR: card_wqe_fetch
+/// The next WQE: from the BlueFlame register when it came that way, else by DMA from the ring.
+fn fetch(qp: &mut QueuePair, bus: &mut Bus<'_>) -> Result<Vec<u8>, Refused> {
+    let next = qp.send.consumer;
+    if let Some((index, bytes)) = qp.blueflame.take()
+        && index == next
+    {
+        probe!(
+            bus.tracer,
+            note(
+                "WQE taken from the BlueFlame register: no DMA needed",
+                [
+                    ("qpn", Value::Hex(qp.qpn.into())),
+                    ("wqe index", Value::from(index)),
+                ]
+            )
+        );
+        return Ok(bytes);
+    }
+    let mut wqe = vec![0; SEND_BLOCK];
+    read_blocks(qp, next, &mut wqe, bus)?;
+    let blocks = blocks_of(&wqe);
+    if blocks > 1 && blocks <= qp.send.pending() {
+        let mut rest = vec![0; usize::from(blocks - 1) * SEND_BLOCK];
+        read_blocks(qp, next.wrapping_add(1), &mut rest, bus)?;
+        wqe.extend(rest);
+    }
+    Ok(wqe)
+}
+
+/// Reads whole blocks from the ring, which ends somewhere and goes on at its beginning.
+fn read_blocks(
+    qp: &QueuePair,
+    first: u16,
+    into: &mut [u8],
+    bus: &mut Bus<'_>,
+) -> Result<(), DmaFault> {
+    let end = qp.send.offset + qp.send.size();
+    let mut at = qp.send.place(first);
+    let mut done = 0;
+    while done < into.len() {
+        let run = (end - at).min((into.len() - done) as u64);
+        for (address, length) in qp.buffer.pieces(at, run) {
+            let part = &mut into[done..done + length as usize];
+            if done == 0 {
+                read_host!(bus, address, part, "WQE fetch", "wqe_control_segment")?;
+            } else {
+                read_host!(bus, address, part, "WQE fetch, continued", "")?;
+            }
+            done += length as usize;
+        }
+        at = qp.send.offset;
+    }
+    Ok(())
+}
+// ANCHOR_END: card_wqe_fetch
+
+/// How many blocks a WQE takes, by its control segment; at least one.
+fn blocks_of(wqe: &[u8]) -> u16 {
+    let control = ControlSegment::ref_from_prefix(wqe);
+    let units = control.map_or(0, |(control, _)| control.ds() as usize);
+    (units * SEGMENT_UNIT).div_ceil(SEND_BLOCK).max(1) as u16
+}
+
+// ANCHOR: card_wqe_check
+/// Checks a WQE's control segment against the queue, and reads the segments behind it.
+///
+/// A DS count of 0, one that reaches beyond what is posted, a block number or queue pair number
+/// that is not this WQE's: each is a local queue pair operation error.
+fn understand(qp: &QueuePair, wqe: &[u8]) -> Result<WorkRequest, Refused> {
+    let Ok((control, _)) = ControlSegment::ref_from_prefix(wqe) else {
+        return Err(Refused::Dma);
+    };
+    let opcode = control.opcode() as u8;
+    let refused = |syndrome| Refused::Wqe { syndrome, opcode };
+    let blocks = blocks_of(wqe);
+    let right = control.ds() > 0
+        && blocks <= qp.send.pending()
+        && control.wqe_index() == u32::from(qp.send.consumer)
+        && control.qpn() == qp.qpn;
+    if !right {
+        return Err(refused(CqeSyndrome::LocalQpOperationError));
+    }
+    let length = control.ds() as usize * SEGMENT_UNIT;
+    let bytes = wqe.get(..length);
+    let bytes = bytes.ok_or_else(|| refused(CqeSyndrome::LocalQpOperationError))?;
+    read_work_request(control, bytes, blocks).map_err(refused)
+}
+// ANCHOR_END: card_wqe_check
+
+/// Size and opcode of the WQE that is flushed next, as far as they can be made out.
+fn size_of_next(qp: &QueuePair, bus: &mut Bus<'_>) -> (u16, u8) {
+    let mut wqe = [0; SEND_BLOCK];
+    if read_blocks(qp, qp.send.consumer, &mut wqe, bus).is_err() {
+        return (1, 0);
+    }
+    let control = ControlSegment::ref_from_prefix(&wqe);
+    let opcode = control.map_or(0, |(control, _)| control.opcode() as u8);
+    (blocks_of(&wqe).min(qp.send.pending()), opcode)
+}

@@ -1,0 +1,161 @@
+//! From the bytes of a send WQE to what is asked for.
+
+use crate::translation::Span;
+use doorbell_prm::cqe::CqeSyndrome;
+use doorbell_prm::wqe::{
+    ControlSegment, DataSegment, INLINE_SEGMENT, InlineHeader, RemoteAddressSegment, SEGMENT_UNIT,
+    SendOpcode,
+};
+use doorbell_prm::zerocopy::FromBytes;
+
+/// A send work request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WorkRequest {
+    /// Number of its first block.
+    pub(crate) index: u16,
+    /// How many blocks it takes.
+    pub(crate) blocks: u16,
+    pub(crate) opcode: SendOpcode,
+    pub(crate) raw_opcode: u8,
+    pub(crate) signaled: bool,
+    pub(crate) solicited: bool,
+    pub(crate) immediate: [u8; 4],
+    /// Address and key on the other side.
+    pub(crate) remote: Option<(u64, u32)>,
+    pub(crate) parts: Vec<Part>,
+    /// Bytes of all parts together.
+    pub(crate) length: u64,
+}
+
+/// A part of the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Bytes that were in the WQE.
+    Inline(Vec<u8>),
+    /// Bytes in memory.
+    Memory(Span),
+}
+
+impl Part {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Inline(bytes) => bytes.len() as u64,
+            Self::Memory(span) => span.length,
+        }
+    }
+}
+
+impl WorkRequest {
+    /// The stretches of the parts that make up bytes `from` to `from + length` of the data.
+    pub(crate) fn stretches(&self, from: u64, length: u64) -> Vec<Part> {
+        let (mut skip, mut left) = (from, length);
+        let mut found = Vec::new();
+        for part in &self.parts {
+            let size = part.length();
+            if skip >= size {
+                skip -= size;
+                continue;
+            }
+            let take = (size - skip).min(left);
+            if take == 0 {
+                break;
+            }
+            found.push(match part {
+                Part::Inline(bytes) => {
+                    Part::Inline(bytes[skip as usize..(skip + take) as usize].to_vec())
+                }
+                Part::Memory(span) => Part::Memory(Span {
+                    key: span.key,
+                    address: span.address.wrapping_add(skip),
+                    length: take,
+                }),
+            });
+            (skip, left) = (0, left - take);
+        }
+        found
+    }
+}
+
+// ANCHOR: card_wqe_segments
+/// Reads the segments of a WQE; `bytes` are as many as its DS count says.
+///
+/// An opcode that the card does not know or does not support, a segment that is missing or not
+/// whole, and inline data where the card would have to write, are local queue pair operation
+/// errors.
+pub(crate) fn read_work_request(
+    control: &ControlSegment,
+    bytes: &[u8],
+    blocks: u16,
+) -> Result<WorkRequest, CqeSyndrome> {
+    let refused = CqeSyndrome::LocalQpOperationError;
+    let opcode = SendOpcode::from_code(control.opcode() as u8).ok_or(refused)?;
+    let mut rest = bytes.get(ControlSegment::SIZE..).ok_or(refused)?;
+    use SendOpcode::*;
+    let remote = match opcode {
+        Nop | Send | SendImmediate => None,
+        RdmaWrite | RdmaWriteImmediate | RdmaRead => {
+            let (segment, after) =
+                RemoteAddressSegment::ref_from_prefix(rest).map_err(|_| refused)?;
+            rest = after;
+            Some((segment.remote_address.get(), segment.rkey.get()))
+        }
+        _ => return Err(refused),
+    };
+    let parts = match opcode {
+        Nop => Vec::new(),
+        _ => read_parts(rest)?,
+    };
+    if opcode == RdmaRead && parts.iter().any(|part| matches!(part, Part::Inline(_))) {
+        return Err(refused);
+    }
+    Ok(WorkRequest {
+        index: control.wqe_index() as u16,
+        blocks,
+        opcode,
+        raw_opcode: opcode.code(),
+        signaled: control.completion_mode() & 2 != 0,
+        solicited: control.solicited() == 1,
+        immediate: control.immediate.to_bytes(),
+        remote,
+        length: parts.iter().map(Part::length).sum(),
+        parts,
+    })
+}
+
+/// Reads data and inline segments up to the end of the WQE.
+fn read_parts(mut rest: &[u8]) -> Result<Vec<Part>, CqeSyndrome> {
+    let refused = CqeSyndrome::LocalQpOperationError;
+    let mut parts = Vec::new();
+    while !rest.is_empty() {
+        let (word, _) = rest.split_first_chunk::<4>().ok_or(refused)?;
+        let word = u32::from_be_bytes(*word);
+        if word & INLINE_SEGMENT == 0 {
+            let (segment, after) = DataSegment::ref_from_prefix(rest).map_err(|_| refused)?;
+            parts.push(Part::Memory(data_span(segment)));
+            rest = after;
+            continue;
+        }
+        let length = (word & !INLINE_SEGMENT) as usize;
+        let end = InlineHeader::SIZE.checked_add(length).ok_or(refused)?;
+        let data = rest.get(InlineHeader::SIZE..end).ok_or(refused)?;
+        parts.push(Part::Inline(data.to_vec()));
+        rest = rest
+            .get(end.next_multiple_of(SEGMENT_UNIT)..)
+            .unwrap_or(&[]);
+    }
+    Ok(parts)
+}
+// ANCHOR_END: card_wqe_segments
+
+/// The memory that a data segment means. A byte count of 0 stands for 2 GiB.
+pub(crate) fn data_span(segment: &DataSegment) -> Span {
+    let length = match segment.byte_count.get() {
+        0 => 1 << 31,
+        count => u64::from(count),
+    };
+    Span {
+        key: segment.lkey.get(),
+        address: segment.address.get(),
+        length,
+    }
+}
