@@ -1,0 +1,300 @@
+//! A context whose card is cached memory, and the calls that are counted.
+
+use doorbell_driver::bus::{MappedPage, Memory, Registers};
+use doorbell_driver::control::{
+    Control, ControlError, CqRequest, MkeyRequest, PortAddress, QpRequest,
+};
+use doorbell_driver::mlx5::{BlueFlameSettings, open_with};
+use doorbell_driver::verbs::*;
+use doorbell_tracer::Tracer;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A case: its name, work requests of one call, and what libmlx5 as Debian 44.0 ships it needs,
+/// counted in the same way on the same kind of machine.
+pub struct Case {
+    /// Name.
+    pub name: &'static str,
+    /// Work requests, or completions, of one call.
+    pub requests: u64,
+    /// Instructions of libmlx5 for one of them.
+    pub libmlx5: f64,
+}
+
+/// All cases.
+pub const CASES: &[Case] = &[
+    Case { name: "rc-write, single", requests: 1, libmlx5: 310.0 },
+    Case { name: "rc-write, list of 32", requests: 32, libmlx5: 165.0 },
+    Case { name: "rc-send, 32 bytes inline", requests: 1, libmlx5: 329.0 },
+    Case { name: "poll_cq, one", requests: 1, libmlx5: 193.0 },
+    Case { name: "poll_cq, 16", requests: 16, libmlx5: 109.0 },
+    Case { name: "poll_cq, empty", requests: 1, libmlx5: 99.0 },
+];
+
+/// Registers that are a page of memory.
+struct PlainRegisters {
+    memory: Arc<Memory>,
+    page: u64,
+}
+
+impl Registers for PlainRegisters {
+    type Page = MappedPage;
+    fn read(&self, _: usize) -> u32 {
+        0
+    }
+    fn write(&self, _: usize, _: u32) {}
+    fn map_uar(&self, _: u32) -> MappedPage {
+        let base = self.memory.find(self.page, 4096).expect("the page was taken from this memory");
+        // SAFETY: the page belongs to nobody else for as long as the program runs, and no
+        // reference into it exists.
+        unsafe { MappedPage::new(base) }
+    }
+    fn relax(&self) {}
+}
+
+/// A control path that says yes.
+struct PlainControl {
+    registers: PlainRegisters,
+    rings: Arc<Mutex<Vec<u64>>>,
+    next: AtomicU64,
+}
+
+impl PlainControl {
+    fn number(&self) -> u32 {
+        self.next.fetch_add(1, Ordering::Relaxed) as u32
+    }
+}
+
+impl Control<PlainRegisters> for PlainControl {
+    fn memory(&self) -> &Arc<Memory> {
+        &self.registers.memory
+    }
+    fn relax(&self) {}
+    fn address(&self) -> PortAddress {
+        PortAddress { gid: [0; 16], mac: [0; 6] }
+    }
+    fn alloc_uar(&self) -> Result<(u32, MappedPage), ControlError> {
+        Ok((1, self.registers.map_uar(1)))
+    }
+    fn dealloc_uar(&self, _: u32) {}
+    fn alloc_pd(&self) -> Result<u32, ControlError> {
+        Ok(self.number())
+    }
+    fn dealloc_pd(&self, _: u32) {}
+    fn create_mkey(&self, _: &MkeyRequest) -> Result<u32, ControlError> {
+        Ok(self.number())
+    }
+    fn destroy_mkey(&self, _: u32) {}
+    fn create_cq(&self, request: &CqRequest) -> Result<u32, ControlError> {
+        self.rings.lock().expect("one thread").push(request.buffer);
+        Ok(self.number())
+    }
+    fn destroy_cq(&self, _: u32) {}
+    fn create_qp(&self, _: &QpRequest) -> Result<u32, ControlError> {
+        Ok(self.number())
+    }
+    fn destroy_qp(&self, _: u32) {}
+    fn init_qp(&self, _: u32, _: Access) -> Result<(), ControlError> {
+        Ok(())
+    }
+    fn connect_qp(&self, _: u32, _: &ConnectTo) -> Result<(), ControlError> {
+        Ok(())
+    }
+    fn start_qp(&self, _: u32, _: &SendParameters) -> Result<(), ControlError> {
+        Ok(())
+    }
+}
+
+/// The provider that opens it.
+struct PlainProvider {
+    rings: Arc<Mutex<Vec<u64>>>,
+    memory: Arc<Memory>,
+}
+
+impl Provider for PlainProvider {
+    fn name(&self) -> &'static str {
+        "plain memory"
+    }
+    fn matches(&self, _: &DeviceInfo) -> bool {
+        true
+    }
+    fn open(&self, _: &Device, tracer: &Tracer) -> Result<Opened, VerbsError> {
+        let page = self.memory.allocate(4096)?;
+        let registers = PlainRegisters { memory: Arc::clone(&self.memory), page: page.address() };
+        std::mem::forget(page);
+        let rings = Arc::clone(&self.rings);
+        let control = PlainControl { registers, rings, next: AtomicU64::new(1) };
+        open_with(Arc::new(control), BlueFlameSettings::default(), tracer)
+    }
+}
+
+/// The place where it is found.
+struct PlainDoor;
+
+impl Door for PlainDoor {
+    fn place(&self) -> String {
+        "this program".to_owned()
+    }
+    fn devices(&self) -> Result<Vec<DeviceInfo>, NothingThere> {
+        Ok(vec![DeviceInfo { name: "plain0".to_owned(), vendor: 0x15b3, device: 0x101b }])
+    }
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+/// What the calls work on.
+pub struct Bench {
+    qp: QueuePair,
+    cq: Arc<CompletionQueue>,
+    context: Arc<Context>,
+    memory: Arc<Memory>,
+    ring: u64,
+    address: u64,
+    /// Blocks posted, completions written.
+    posted: u32,
+    completed: u32,
+}
+
+/// Entries of the completion queue: a power of two.
+const ENTRIES: u32 = 64;
+
+impl Bench {
+    /// A context with one queue pair and one completion queue.
+    pub fn new() -> Self {
+        let memory = Memory::new(4096, 0x10_0000_0000);
+        let rings = Arc::new(Mutex::new(Vec::new()));
+        let provider = PlainProvider { rings: Arc::clone(&rings), memory: Arc::clone(&memory) };
+        let mut providers = Providers::new();
+        let tracer = Tracer::off();
+        providers.register(Box::leak(Box::new(provider)), &tracer);
+        let doors: Vec<Arc<dyn Door>> = vec![Arc::new(PlainDoor)];
+        let devices = get_device_list(&doors, &tracer);
+        let context = open_device(&devices[0], &providers, &tracer).expect("it always opens");
+        let pd = context.alloc_pd().expect("it always says yes");
+        let cq = context.create_cq(ENTRIES - 1).expect("it always says yes");
+        let capabilities = QueuePairCapabilities {
+            max_send_wr: 64,
+            max_recv_wr: 1,
+            max_send_sge: 1,
+            max_recv_sge: 1,
+            max_inline_data: 32,
+        };
+        let request = QueuePairRequest {
+            send_cq: &cq,
+            recv_cq: &cq,
+            capabilities,
+            signal_all: false,
+        };
+        let qp = pd.create_qp(&request).expect("it always says yes");
+        let buffer = context.alloc_buffer(4096, "data").expect("there is room");
+        let address = buffer.address();
+        std::mem::forget(buffer);
+        let ring = rings.lock().expect("one thread")[0];
+        Self { qp, cq, context, memory, ring, address, posted: 0, completed: 0 }
+    }
+
+    /// Runs one case.
+    pub fn run(&mut self, case: &str, calls: u64) {
+        // Both tables hold the same queue pair; the one without probes is measured.
+        self.context.set_tracing(false);
+        for _ in 0..calls {
+            match case {
+                "rc-write, single" => self.write(1),
+                "rc-write, list of 32" => self.write(32),
+                "rc-send, 32 bytes inline" => self.send_inline(),
+                "poll_cq, one" => self.poll(1),
+                "poll_cq, 16" => self.poll(16),
+                "poll_cq, empty" => self.poll_empty(),
+                other => panic!("no case {other}"),
+            }
+        }
+    }
+
+    fn request<'a>(&self, elements: &'a [ScatterGatherElement], inline: bool) -> SendRequest<'a> {
+        let flags = if inline { SendFlags::INLINE } else { SendFlags::empty() };
+        SendRequest {
+            wr_id: 7,
+            sg_list: elements,
+            opcode: if inline { Opcode::Send } else { Opcode::RdmaWrite },
+            send_flags: SendFlags::SIGNALED | flags,
+            immediate: 0,
+            remote: RemoteAddress { address: 0x1000, rkey: 0x42 },
+        }
+    }
+
+    fn elements(&self, length: u32) -> [ScatterGatherElement; 1] {
+        [ScatterGatherElement { address: self.address, length, lkey: 0x42 }]
+    }
+
+    fn write(&mut self, count: usize) {
+        let elements = self.elements(64);
+        let requests = vec![self.request(&elements, false); count];
+        let result = measured_call(&self.qp, black_box(&requests));
+        result.expect("there is room");
+        self.posted += count as u32;
+        self.retire();
+    }
+
+    fn send_inline(&mut self) {
+        let elements = self.elements(32);
+        let requests = [self.request(&elements, true)];
+        let result = measured_call(&self.qp, black_box(&requests));
+        result.expect("there is room");
+        self.posted += 1;
+        self.retire();
+    }
+
+    /// Completes the last work request and polls it, uncounted: the queue is empty again.
+    fn retire(&mut self) {
+        self.complete(self.posted - 1);
+        let mut completions = [WorkCompletion::default()];
+        assert_eq!(poll_cq(&self.cq, &mut completions), Ok(1));
+        assert_eq!(completions[0].status, WorkStatus::Success);
+    }
+
+    fn poll(&mut self, count: usize) {
+        let elements = self.elements(64);
+        let requests = vec![self.request(&elements, false); count];
+        post_send(&self.qp, &requests).expect("there is room");
+        for index in 0..count as u32 {
+            self.complete(self.posted + index);
+        }
+        self.posted += count as u32;
+        let mut completions = [WorkCompletion::default(); 16];
+        let polled = measured_call_poll(&self.cq, &mut completions[..count]);
+        assert_eq!(polled, Ok(count));
+    }
+
+    fn poll_empty(&mut self) {
+        let mut completions = [WorkCompletion::default()];
+        assert_eq!(measured_call_poll(&self.cq, &mut completions), Ok(0));
+    }
+
+    /// Writes a CQE as the card would. `block` is the WQE's block; each WQE here has one.
+    fn complete(&mut self, block: u32) {
+        let mut entry = [0; 64];
+        entry[56..60].copy_from_slice(&(8 << 24 | self.qp.number()).to_be_bytes());
+        entry[60..62].copy_from_slice(&(block as u16).to_be_bytes());
+        entry[63] = (self.completed / ENTRIES & 1) as u8;
+        let place = u64::from(self.completed % ENTRIES);
+        assert!(self.memory.write(self.ring + place * 64, &entry));
+        self.completed += 1;
+    }
+}
+
+/// What is counted: a post.
+#[inline(never)]
+fn measured_call(qp: &QueuePair, requests: &[SendRequest<'_>]) -> Result<(), PostError> {
+    post_send(qp, requests)
+}
+
+/// What is counted: a poll.
+#[inline(never)]
+fn measured_call_poll(
+    cq: &CompletionQueue,
+    completions: &mut [WorkCompletion],
+) -> Result<usize, PollError> {
+    poll_cq(cq, completions)
+}

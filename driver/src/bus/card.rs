@@ -1,0 +1,173 @@
+//! The bus of the software card: PCIe as far as order and visibility go.
+//!
+//! A write to a register does not reach the card at once. Stores to a write-combining page stay in
+//! the CPU until they are flushed; flushed ones, and writes to ordinary registers, are on their way
+//! ("posted") until the card takes them. A read pushes everything before it. The card is passive:
+//! it takes what has arrived, and works, when the CPU has nothing to do but wait.
+
+use super::{Memory, Registers, UarPage};
+use doorbell_card::{Card, CardConfig, DmaFault, Host};
+use doorbell_tracer::{Actor, Tracer};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Address of the shared memory as the card sees it. Any page would do; one that is easy to tell
+/// from a number in a listing is kinder.
+const MEMORY_ADDRESS: u64 = 0x10_0000_0000;
+
+/// Pages of shared memory: 16 MiB.
+const MEMORY_PAGES: usize = 4096;
+
+/// The software card, the slot that it sits in, and the memory that it shares.
+pub struct CardBus {
+    memory: Arc<Memory>,
+    pci_ids: (u16, u16),
+    slot: Arc<Mutex<Slot>>,
+}
+
+/// The card and what is on its way to it.
+struct Slot {
+    card: Card,
+    /// In the CPU's write-combining buffers: page, then offset.
+    combining: Vec<Write>,
+    /// Posted, in order.
+    posted: VecDeque<Write>,
+    window: Window,
+}
+
+/// A write to BAR 0.
+struct Write {
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+/// What the card reaches of this side.
+struct Window {
+    memory: Arc<Memory>,
+}
+
+impl Host for Window {
+    fn dma_read(&mut self, address: u64, into: &mut [u8]) -> Result<(), DmaFault> {
+        let found = self.memory.read(address, into);
+        found.then_some(()).ok_or(DmaFault)
+    }
+
+    fn dma_write(&mut self, address: u64, bytes: &[u8]) -> Result<(), DmaFault> {
+        let found = self.memory.write(address, bytes);
+        found.then_some(()).ok_or(DmaFault)
+    }
+
+    /// Nobody in this process waits for interrupts: its programs poll.
+    fn interrupt(&mut self, _vector: u32) {}
+}
+
+impl CardBus {
+    /// A new card in a new slot, with its own shared memory.
+    pub fn new(config: CardConfig, tracer: &Tracer) -> Arc<Self> {
+        let memory = Memory::new(MEMORY_PAGES, MEMORY_ADDRESS);
+        let window = Window { memory: Arc::clone(&memory) };
+        let pci_ids = (config.vendor_id, config.device_id);
+        let card = Card::new(config, tracer.acting_as(Actor::Card));
+        let slot = Slot {
+            card,
+            combining: Vec::new(),
+            posted: VecDeque::new(),
+            window,
+        };
+        Arc::new(Self {
+            memory,
+            pci_ids,
+            slot: Arc::new(Mutex::new(slot)),
+        })
+    }
+
+    /// The memory shared with the card.
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
+    /// PCI vendor and device of the card.
+    pub fn pci_ids(&self) -> (u16, u16) {
+        self.pci_ids
+    }
+}
+
+/// The slot, also after a panic elsewhere.
+fn lock(slot: &Mutex<Slot>) -> MutexGuard<'_, Slot> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Slot {
+    /// The card takes every write that is on its way.
+    fn deliver(&mut self) {
+        while let Some(write) = self.posted.pop_front() {
+            self.card.write(write.offset, &write.bytes);
+        }
+    }
+
+    /// The CPU's write-combining buffers are emptied onto the bus.
+    fn flush(&mut self) {
+        self.posted.extend(self.combining.drain(..));
+    }
+}
+
+impl Registers for CardBus {
+    type Page = CardPage;
+
+    fn read(&self, offset: usize) -> u32 {
+        let mut slot = lock(&self.slot);
+        slot.deliver();
+        let mut word = [0; 4];
+        slot.card.read(offset as u64, &mut word);
+        u32::from_be_bytes(word)
+    }
+
+    fn write(&self, offset: usize, value: u32) {
+        lock(&self.slot).posted.push_back(Write {
+            offset: offset as u64,
+            bytes: value.to_be_bytes().to_vec(),
+        });
+    }
+
+    fn map_uar(&self, index: u32) -> CardPage {
+        CardPage {
+            slot: Arc::clone(&self.slot),
+            base: u64::from(index) << 12,
+        }
+    }
+
+    fn relax(&self) {
+        let mut slot = lock(&self.slot);
+        slot.deliver();
+        let slot = &mut *slot;
+        while slot.card.run(&mut slot.window) {}
+    }
+}
+
+/// A mapped UAR page of the software card.
+pub struct CardPage {
+    slot: Arc<Mutex<Slot>>,
+    base: u64,
+}
+
+impl CardPage {
+    /// A store stays in a write-combining buffer.
+    fn combine(&self, offset: usize, bytes: Vec<u8>) {
+        let offset = self.base + offset as u64;
+        lock(&self.slot).combining.push(Write { offset, bytes });
+    }
+}
+
+impl UarPage for CardPage {
+    fn write_8(&self, offset: usize, bytes: [u8; 8]) {
+        self.combine(offset, bytes.to_vec());
+    }
+
+    fn write_64(&self, offset: usize, word: impl Fn(usize) -> [u8; 8]) {
+        self.combine(offset, (0..8).flat_map(word).collect());
+    }
+
+    fn flushed(&self) {
+        lock(&self.slot).flush();
+    }
+}

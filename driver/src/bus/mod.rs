@@ -1,0 +1,47 @@
+//! How bytes reach the card: shared memory, and registers behind a PCI BAR.
+//!
+//! The data path needs only a [`UarPage`]: one page of doorbell registers. Bringing a card up needs
+//! [`Registers`], the rest of BAR 0. Which card stands behind them is decided here and nowhere
+//! above: `card.rs` is the software card in this process.
+
+mod card;
+mod memory;
+mod uar;
+
+pub use card::{CardBus, CardPage};
+pub use memory::{DmaRegion, Memory, OutOfMemory, PAGE_SIZE, Purpose};
+pub use uar::MappedPage;
+
+/// One page of doorbell registers, mapped write-combining: the UAR of PRM "UAR Page Format".
+///
+/// Stores to it leave the CPU when the write-combining buffer is flushed, and not before.
+pub trait UarPage: Send + Sync + 'static {
+    /// Writes 8 bytes at `offset`, as one store.
+    fn write_8(&self, offset: usize, bytes: [u8; 8]);
+
+    /// Writes 64 bytes at `offset`, as eight stores in ascending order, so that they can leave as
+    /// one burst. `word` gives the bytes of each store.
+    fn write_64(&self, offset: usize, word: impl Fn(usize) -> [u8; 8]);
+
+    /// What the bus does once the CPU's flush barrier has been passed.
+    fn flushed(&self);
+}
+
+/// BAR 0 of a card, from the initialization segment on. All words are big endian.
+pub trait Registers: Send + Sync + 'static {
+    /// The type of a mapped UAR page.
+    type Page: UarPage;
+
+    /// Reads the word at `offset` bytes.
+    fn read(&self, offset: usize) -> u32;
+
+    /// Writes the word at `offset` bytes.
+    fn write(&self, offset: usize, value: u32);
+
+    /// Maps the UAR page of this index.
+    fn map_uar(&self, index: u32) -> Self::Page;
+
+    /// What the CPU does while it waits for the card. A real card needs nothing but time; the
+    /// software card gets its turn here.
+    fn relax(&self);
+}

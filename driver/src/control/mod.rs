@@ -1,0 +1,178 @@
+//! How queues come to exist: the requests, and who answers them.
+//!
+//! The data path needs nobody's help, but what it works on has to be asked for: a page of
+//! registers, a protection domain, keys, queues. [`Control`] lists those requests; they are the
+//! ones that a program sends to the kernel's `mlx5_ib` through uverbs. `firmware.rs` answers them
+//! without a kernel, by being `mlx5_core` and `mlx5_ib` itself: it brings the card up and speaks
+//! to its firmware.
+
+pub mod firmware;
+
+use crate::bus::{Memory, OutOfMemory, Registers};
+use crate::verbs::{Access, ConnectTo, SendParameters};
+use std::sync::Arc;
+
+/// The requests of the control path.
+pub trait Control<R: Registers>: Send + Sync {
+    /// The memory that is shared with the card.
+    fn memory(&self) -> &Arc<Memory>;
+
+    /// What a CPU does while it waits for the card.
+    fn relax(&self);
+
+    /// This side's address on the network.
+    fn address(&self) -> PortAddress;
+
+    /// Asks for a page of doorbell registers, mapped; and its index, which queues are created with.
+    fn alloc_uar(&self) -> Result<(u32, R::Page), ControlError>;
+
+    /// Gives a page of doorbell registers back.
+    fn dealloc_uar(&self, index: u32);
+
+    /// Asks for a protection domain.
+    fn alloc_pd(&self) -> Result<u32, ControlError>;
+
+    /// Gives a protection domain back.
+    fn dealloc_pd(&self, number: u32);
+
+    /// Asks for a key to memory.
+    fn create_mkey(&self, request: &MkeyRequest) -> Result<u32, ControlError>;
+
+    /// Gives a key back.
+    fn destroy_mkey(&self, key: u32);
+
+    /// Asks for a completion queue; its number is the answer.
+    fn create_cq(&self, request: &CqRequest) -> Result<u32, ControlError>;
+
+    /// Gives a completion queue back.
+    fn destroy_cq(&self, number: u32);
+
+    /// Asks for a queue pair in state RESET; its number is the answer.
+    fn create_qp(&self, request: &QpRequest) -> Result<u32, ControlError>;
+
+    /// Gives a queue pair back.
+    fn destroy_qp(&self, number: u32);
+
+    /// RESET to INIT.
+    fn init_qp(&self, number: u32, access: Access) -> Result<(), ControlError>;
+
+    /// INIT to RTR.
+    fn connect_qp(&self, number: u32, to: &ConnectTo) -> Result<(), ControlError>;
+
+    /// RTR to RTS.
+    fn start_qp(&self, number: u32, parameters: &SendParameters) -> Result<(), ControlError>;
+}
+
+/// A port's own address for RoCE v2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortAddress {
+    /// GID at index 0: an IPv4 address as `::ffff:a.b.c.d`.
+    pub gid: [u8; 16],
+    /// MAC address.
+    pub mac: [u8; 6],
+}
+
+/// A key to a stretch of memory.
+#[derive(Debug, Clone)]
+pub struct MkeyRequest {
+    /// The protection domain.
+    pub pd: u32,
+    /// First address, as work requests will name it.
+    pub address: u64,
+    /// Length in bytes.
+    pub length: u64,
+    /// Rights beside local reads.
+    pub access: Access,
+    /// Bus addresses of the pages that hold it, of [`crate::bus::PAGE_SIZE`] each.
+    pub pages: Vec<u64>,
+}
+
+/// A completion queue.
+#[derive(Debug, Clone)]
+pub struct CqRequest {
+    /// Address of the ring.
+    pub buffer: u64,
+    /// Bus addresses of its pages.
+    pub pages: Vec<u64>,
+    /// Base-2 logarithm of the number of entries.
+    pub log_size: u32,
+    /// Bus address of the doorbell record.
+    pub record: u64,
+    /// The page of doorbell registers that arms it.
+    pub uar: u32,
+}
+
+/// A reliable connected queue pair.
+#[derive(Debug, Clone)]
+pub struct QpRequest {
+    /// The protection domain.
+    pub pd: u32,
+    /// Where sends complete.
+    pub send_cq: u32,
+    /// Where receives complete.
+    pub recv_cq: u32,
+    /// Address of the buffer: the receive queue, then the send queue.
+    pub buffer: u64,
+    /// Bus addresses of its pages.
+    pub pages: Vec<u64>,
+    /// Base-2 logarithm of the number of receive WQEs.
+    pub log_rq_size: u32,
+    /// Base-2 logarithm of a receive WQE's size in 16-byte units.
+    pub log_rq_stride: u32,
+    /// Base-2 logarithm of the number of 64-byte blocks of the send queue.
+    pub log_sq_size: u32,
+    /// Bus address of the doorbell record.
+    pub record: u64,
+    /// The page of doorbell registers that its doorbells come from.
+    pub uar: u32,
+    /// What completions will name it by.
+    pub user_index: u32,
+}
+
+/// Why the control path failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// The firmware refused a command.
+    #[error("the card refused {command}: status {status:#x} ({meaning}), syndrome {syndrome:#x}; look the input up in the trace")]
+    Refused {
+        /// The command.
+        command: &'static str,
+        /// Status of its output.
+        status: u8,
+        /// What the status means.
+        meaning: &'static str,
+        /// Syndrome of its output.
+        syndrome: u32,
+    },
+    /// The card could not even take a command.
+    #[error("the card did not take {command}: delivery status {status:#x} ({meaning}); its command queue entry or a mailbox is malformed")]
+    NotDelivered {
+        /// The command.
+        command: &'static str,
+        /// Delivery status of the entry.
+        status: u8,
+        /// What the status means.
+        meaning: &'static str,
+    },
+    /// The card did not answer within the deadline.
+    #[error("the card did not finish {what} within {polls} looks at it; it may have died: reset it")]
+    Silent {
+        /// What was waited for.
+        what: &'static str,
+        /// How often was looked.
+        polls: u32,
+    },
+    /// The card is not what the driver can drive.
+    #[error("the card's {what} is {found}, this driver needs {needed}")]
+    Unfit {
+        /// The property.
+        what: &'static str,
+        /// Its value.
+        found: u64,
+        /// What it ought to be.
+        needed: &'static str,
+    },
+    /// No shared memory left for a mailbox or pages.
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
+}

@@ -1,0 +1,281 @@
+//! The completion queue: a ring that the card writes and the driver reads.
+//!
+//! Who owns an entry is said by one bit in its last byte. The card flips the value that means
+//! "yours" each time it goes around the ring, so that neither side has to clear anything.
+//! (PRM, "Completion Queue Element Ownership")
+
+use super::doorbell::DoorbellRecord;
+use super::records::Record;
+use super::send_queue::Outstanding;
+use super::tables::Mlx5Context;
+use crate::bus::{DmaRegion, Purpose, Registers};
+use crate::control::{Control, CqRequest};
+use crate::verbs::{self, Context, VerbsError};
+use doorbell_prm::cqe::{Cqe, CqeOpcode};
+use doorbell_tracer::{Group, Probe, RegionId, Role, Site, Tracer, probe, site};
+use spin::Mutex;
+use std::sync::Arc;
+
+const PROBE_GROUP: Group = Group::Control;
+
+/// Size of an entry in bytes.
+pub const CQE_SIZE: usize = 64;
+
+/// libmlx5's part of a completion queue (`struct mlx5_cq`).
+pub struct Mlx5CompletionQueue<R: Registers> {
+    /// What polls work on.
+    pub queue: Arc<Mutex<CqState>>,
+    /// Where events of this queue go.
+    pub tracer: Tracer,
+    _keeper: Keeper<R>,
+}
+
+/// What keeps the queue alive on the card; destroys it there before its memory goes.
+struct Keeper<R: Registers> {
+    control: Arc<dyn Control<R>>,
+    number: u32,
+    _buffer: DmaRegion,
+    _record: Record,
+}
+
+impl<R: Registers> Drop for Keeper<R> {
+    fn drop(&mut self) {
+        self.control.destroy_cq(self.number);
+    }
+}
+
+/// What polls work on, under the queue's lock.
+pub struct CqState {
+    /// The first entry.
+    entries: std::ptr::NonNull<Cqe>,
+    /// Base-2 logarithm of the number of entries.
+    log_size: u32,
+    /// Entries consumed since the beginning: masked, the place of the next one.
+    pub consumer_index: u32,
+    /// Where the card reads how far we have come.
+    pub record: DoorbellRecord,
+    /// The ring's number in the trace.
+    pub region: RegionId,
+    /// The queue pairs that complete here, by user index.
+    members: Vec<Option<Member>>,
+}
+
+// SAFETY: the entries are read by volatile copies under the queue's lock, and live as long as the
+// `Keeper` beside it.
+unsafe impl Send for CqState {}
+
+/// A queue pair that completes here.
+#[derive(Clone)]
+pub struct Member {
+    /// Its send queue's work requests, if sends complete here.
+    pub send: Option<Arc<Outstanding>>,
+    /// Its receive queue's, if receives do.
+    pub receive: Option<Arc<Outstanding>>,
+}
+
+impl CqState {
+    /// The place of the entry that `index` counts.
+    #[inline(always)]
+    fn place(&self, index: u32) -> usize {
+        index as usize & ((1 << self.log_size) - 1)
+    }
+
+    /// Offset in bytes of the entry that `index` counts.
+    pub fn offset(&self, index: u32) -> usize {
+        self.place(index) * CQE_SIZE
+    }
+
+    /// The last byte of the entry that `index` counts: opcode and owner bit, written last.
+    #[inline(always)]
+    pub fn op_own(&self, index: u32) -> u8 {
+        let last = CQE_SIZE - 1;
+        // SAFETY: the masked place lies in the ring; one byte cannot be read half.
+        unsafe { self.entries.add(self.place(index)).cast::<u8>().add(last).read_volatile() }
+    }
+
+    // ANCHOR: owner_bit
+    /// Whether the entry that `index` counts has been written by the card in this turn of the ring.
+    #[inline(always)]
+    pub fn is_ours(&self, index: u32, op_own: u8) -> bool {
+        let turn = (index >> self.log_size) & 1;
+        op_own >> 4 != CqeOpcode::Invalid as u8 && u32::from(op_own & 1) == turn
+    }
+    // ANCHOR_END: owner_bit
+
+    /// The words of the entry that `index` counts, one at a time, big endian as they lie there.
+    #[inline(always)]
+    pub fn word(&self, index: u32, offset: usize) -> u32 {
+        debug_assert!(offset.is_multiple_of(4) && offset < CQE_SIZE);
+        // SAFETY: the masked place lies in the ring, the word in the entry, aligned to 4.
+        let word = unsafe {
+            let entry = self.entries.add(self.place(index)).cast::<u8>();
+            entry.add(offset).cast::<u32>().read_volatile()
+        };
+        u32::from_be(word)
+    }
+
+    /// A copy of the entry that `index` counts.
+    pub fn entry(&self, index: u32) -> Cqe {
+        // SAFETY: the masked place lies in the ring; a `Cqe` is bytes, whatever they are.
+        unsafe { self.entries.add(self.place(index)).read_volatile() }
+    }
+
+    /// Puts an entry in the place that `index` counts.
+    fn put(&mut self, index: u32, entry: Cqe) {
+        // SAFETY: the masked place lies in the ring, and the entry there is ours.
+        unsafe { self.entries.add(self.place(index)).write_volatile(entry) };
+    }
+
+    /// The member of that user index.
+    #[inline(always)]
+    pub fn member(&self, user_index: u32) -> Option<&Member> {
+        self.members.get(user_index as usize)?.as_ref()
+    }
+
+    /// Lets a queue pair complete here. One that sends and receives here joins once for both.
+    pub fn join(&mut self, user_index: u32, joining: Member) {
+        let place = user_index as usize;
+        if self.members.len() <= place {
+            self.members.resize(place + 1, None);
+        }
+        let member = &mut self.members[place];
+        *member = Some(match member.take() {
+            None => joining,
+            Some(member) => Member {
+                send: member.send.or(joining.send),
+                receive: member.receive.or(joining.receive),
+            },
+        });
+    }
+
+    // ANCHOR: clean_cq
+    /// Takes a destroyed queue pair's entries out of the ring, and closes the gaps: nobody could
+    /// say any more whose they were. (`__mlx5_cq_clean`)
+    pub fn leave<P: Probe>(&mut self, user_index: u32, probe: &P) {
+        if let Some(member) = self.members.get_mut(user_index as usize) {
+            *member = None;
+        }
+        let first = self.consumer_index;
+        let mut end = first;
+        while end.wrapping_sub(first) < 1 << self.log_size && self.is_ours(end, self.op_own(end)) {
+            end = end.wrapping_add(1);
+        }
+        let mut removed = 0_u32;
+        for index in (first..end).rev() {
+            let mut entry = self.entry(index);
+            if entry.user_index() == user_index {
+                removed += 1;
+            } else if removed > 0 {
+                let target = index + removed;
+                entry.op_own = entry.op_own & !1 | self.op_own(target) & 1;
+                self.put(target, entry);
+            }
+        }
+        if removed > 0 {
+            self.consumer_index = first.wrapping_add(removed);
+            self.update_record(probe);
+        }
+    }
+    // ANCHOR_END: clean_cq
+
+    // ANCHOR: cq_record
+    /// Tells the card which entries it may write again. No barrier before it: the entries have
+    /// been read, and the card's writes to them come after its read of this record.
+    /// (`update_cons_index`)
+    #[inline(always)]
+    pub fn update_record<P: Probe>(&mut self, probe: &P) {
+        let bytes = self.record.store(self.consumer_index & 0xff_ffff);
+        probe!(*probe, store(self.record.region, self.record.offset, "", &bytes);
+            from "consumer_index" = "cq.consumer_index & 0xffffff");
+    }
+    // ANCHOR_END: cq_record
+}
+
+impl<R: Registers> Mlx5CompletionQueue<R> {
+    /// libmlx5's part of a completion queue of the verbs (`to_mcq`).
+    #[inline(always)]
+    pub fn of(cq: &verbs::CompletionQueue) -> &Self {
+        cq.provider().expect("a context's table is of its own provider")
+    }
+}
+
+// ANCHOR: create_cq
+/// Creates a completion queue of at least `entries` entries (`mlx5_create_cq`).
+pub fn create_cq<R: Registers>(
+    context: &Arc<Context>,
+    entries: u32,
+) -> Result<verbs::CompletionQueue, VerbsError> {
+    let mlx5 = Mlx5Context::<R>::of(context);
+    let tracer = context.tracer();
+    probe!(*tracer, call("ibv_create_cq", [("cqe", entries.into())]));
+    let log_size = log_size(entries)?;
+    let buffer = mlx5.memory.allocate(CQE_SIZE << log_size)?;
+    let record = mlx5.records.take(&mlx5.memory)?;
+    let purpose = |object| Purpose {
+        role: Role::CompletionQueue,
+        name: "completion queue",
+        stride: CQE_SIZE as u32,
+        object,
+    };
+    static RING: Site = site!();
+    let region = tracer.map(&RING, buffer.request(0, buffer.length(), purpose(0)));
+    let record_region = record.announce("doorbell record of a CQ", tracer);
+    mark_invalid(&buffer, region, tracer);
+    let number = mlx5.control.create_cq(&CqRequest {
+        buffer: buffer.address(),
+        pages: buffer.pages().collect(),
+        log_size,
+        record: record.address(),
+        uar: mlx5.uar.index,
+    })?;
+    tracer.remap(&RING, region, buffer.request(0, buffer.length(), purpose(number)));
+    record.name(record_region, number, "doorbell record of CQ", tracer);
+    let state = CqState {
+        entries: buffer.pointer(0, buffer.length()).cast(),
+        log_size,
+        consumer_index: 0,
+        record: record.word(0, record_region),
+        region,
+        members: Vec::new(),
+    };
+    let keeper = Keeper {
+        control: Arc::clone(&mlx5.control),
+        number,
+        _buffer: buffer,
+        _record: record,
+    };
+    let queue = Mlx5CompletionQueue {
+        queue: Arc::new(Mutex::new(state)),
+        tracer: tracer.clone(),
+        _keeper: keeper,
+    };
+    probe!(*tracer, returned("ibv_create_cq", doorbell_tracer::Value::Hex(number.into())));
+    Ok(verbs::CompletionQueue::new(context, number, Box::new(queue)))
+}
+// ANCHOR_END: create_cq
+
+/// The logarithm of the number of entries: one more than asked for, as libmlx5 does, to the next
+/// power of two.
+fn log_size(entries: u32) -> Result<u32, VerbsError> {
+    const LARGEST: u32 = (1 << 22) - 1;
+    if entries == 0 || entries > LARGEST {
+        return Err(VerbsError::Invalid {
+            what: "the number of completion queue entries",
+            value: entries.into(),
+            why: "is not between 1 and 4194303",
+        });
+    }
+    Ok((entries + 1).next_power_of_two().trailing_zeros())
+}
+
+// ANCHOR: mark_invalid
+/// Marks every entry as never written, so that the first turn of the ring is not mistaken for a
+/// turn that the card has made. (`mlx5_alloc_cq_buf`)
+fn mark_invalid(buffer: &DmaRegion, region: RegionId, tracer: &Tracer) {
+    let mut entry = [0; CQE_SIZE];
+    entry[CQE_SIZE - 1] = (CqeOpcode::Invalid as u8) << 4;
+    let bytes = entry.repeat(buffer.length() / CQE_SIZE);
+    buffer.write_bytes(0, &bytes);
+    probe!(*tracer, store(region, 0, "", &bytes); from "op_own" = "MLX5_CQE_INVALID << 4");
+}
+// ANCHOR_END: mark_invalid

@@ -1,0 +1,96 @@
+//! Protection domains, buffers and memory regions, the provider's part.
+
+use super::tables::Mlx5Context;
+use crate::bus::{Purpose, Registers};
+use crate::control::{Control, MkeyRequest};
+use crate::verbs::{Access, Buffer, Context, MemoryRegion, ProtectionDomain, VerbsError};
+use doorbell_tracer::{Group, Role, Site, Value, probe, site};
+use std::sync::Arc;
+
+const PROBE_GROUP: Group = Group::Control;
+
+/// Gives something back to the control path when dropped.
+struct Held<R: Registers> {
+    control: Arc<dyn Control<R>>,
+    number: u32,
+    give_back: fn(&dyn Control<R>, u32),
+}
+
+impl<R: Registers> Drop for Held<R> {
+    fn drop(&mut self) {
+        (self.give_back)(&*self.control, self.number);
+    }
+}
+
+// ANCHOR: alloc_pd
+/// Asks for a protection domain (`mlx5_alloc_pd`).
+pub fn alloc_pd<R: Registers>(context: &Arc<Context>) -> Result<ProtectionDomain, VerbsError> {
+    let mlx5 = Mlx5Context::<R>::of(context);
+    probe!(*context.tracer(), call("ibv_alloc_pd", []));
+    let number = mlx5.control.alloc_pd()?;
+    let held = Held {
+        control: Arc::clone(&mlx5.control),
+        number,
+        give_back: |control, number| control.dealloc_pd(number),
+    };
+    probe!(*context.tracer(), returned("ibv_alloc_pd", Value::Hex(number.into())));
+    Ok(ProtectionDomain::new(context, number, Box::new(held)))
+}
+// ANCHOR_END: alloc_pd
+
+// ANCHOR: alloc_buffer
+/// Takes memory that both sides can name. The card cannot touch it before it has a key.
+pub fn alloc_buffer<R: Registers>(
+    context: &Arc<Context>,
+    length: usize,
+    name: &str,
+) -> Result<Buffer, VerbsError> {
+    static PLACE: Site = site!();
+    let memory = Mlx5Context::<R>::of(context).memory.allocate(length)?;
+    let purpose = Purpose {
+        role: Role::Buffer,
+        name,
+        stride: 0,
+        object: 0,
+    };
+    let region = context.tracer().map(&PLACE, memory.request(0, length, purpose));
+    Ok(Buffer::new(context, memory, region))
+}
+// ANCHOR_END: alloc_buffer
+
+// ANCHOR: reg_mr
+/// Asks for a key to a buffer (`mlx5_reg_mr`). One key serves as lkey and as rkey; what it allows
+/// is kept with it on the card.
+pub fn reg_mr<R: Registers>(
+    pd: &Arc<ProtectionDomain>,
+    buffer: Buffer,
+    access: Access,
+) -> Result<MemoryRegion, VerbsError> {
+    let remote = access.intersects(Access::REMOTE_WRITE | Access::REMOTE_ATOMIC);
+    if remote && !access.contains(Access::LOCAL_WRITE) {
+        return Err(VerbsError::Invalid {
+            what: "access",
+            value: access.bits().into(),
+            why: "lets others write where the program itself may not; add LOCAL_WRITE",
+        });
+    }
+    let mlx5 = Mlx5Context::<R>::of(pd.context());
+    let tracer = pd.context().tracer();
+    probe!(*tracer, call("ibv_reg_mr", [
+        ("addr", Value::Hex(buffer.address())), ("length", buffer.length().into())]));
+    let key = mlx5.control.create_mkey(&MkeyRequest {
+        pd: pd.number(),
+        address: buffer.address(),
+        length: buffer.length() as u64,
+        access,
+        pages: buffer.memory().pages().collect(),
+    })?;
+    let held = Held {
+        control: Arc::clone(&mlx5.control),
+        number: key,
+        give_back: |control, key| control.destroy_mkey(key),
+    };
+    probe!(*tracer, returned("ibv_reg_mr", Value::Hex(key.into())));
+    Ok(MemoryRegion::new(pd, buffer, (key, key), Box::new(held)))
+}
+// ANCHOR_END: reg_mr

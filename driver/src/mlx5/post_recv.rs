@@ -1,0 +1,130 @@
+//! `mlx5_post_recv`: buffers for what the other side will send.
+//!
+//! Much less than a send: no control segment, no register. The card reads the record when a
+//! message arrives, so nobody has to wake it.
+
+use super::barrier::TO_DEVICE;
+use super::queue_pair::Mlx5QueuePair;
+use super::receive_queue::ReceiveQueue;
+use super::ring::UNIT;
+use crate::bus::Registers;
+use crate::verbs::{self, PostCause, PostError, QueuePair, ReceiveRequest};
+use doorbell_prm::wqe::DataSegment;
+use doorbell_tracer::{Group, Probe, Relation, Value, probe};
+use zerocopy::transmute;
+
+const PROBE_GROUP: Group = Group::PostReceive;
+
+// ANCHOR: post_recv
+/// Posts work requests to the receive queue, in their order. (`mlx5_post_recv`)
+pub fn post_recv<R: Registers, P: Probe>(
+    qp: &QueuePair,
+    requests: &[ReceiveRequest<'_>],
+) -> Result<(), PostError> {
+    let queue_pair = Mlx5QueuePair::<R>::of(qp);
+    let probe = P::of(&queue_pair.tracer);
+    probe!(at &verbs::POST_RECV_CALL, probe, call("ibv_post_recv",
+        [("qp", Value::Hex(qp.number().into())), ("requests", requests.len().into())]));
+
+    let mut queue = queue_pair.receive.lock();
+    probe!(probe, locked("rq.lock"));
+    let (built, result) = build_all(&queue, requests, &probe);
+    if built > 0 {
+        update_record(&mut queue, built, &probe);
+    }
+    drop(queue);
+    probe!(probe, unlocked("rq.lock"));
+
+    probe!(at &verbs::POST_RECV_CALL, probe, returned("ibv_post_recv", u32::from(result.is_err())));
+    result
+}
+// ANCHOR_END: post_recv
+
+/// Builds WQEs until one is refused; says how many.
+#[inline(always)]
+fn build_all<P: Probe>(
+    queue: &ReceiveQueue,
+    requests: &[ReceiveRequest<'_>],
+    probe: &P,
+) -> (u32, Result<(), PostError>) {
+    let mut built = 0;
+    for request in requests {
+        if let Err(cause) = build(queue, request, built, probe) {
+            let index = built as usize;
+            return (built, Err(PostError { index, cause }));
+        }
+        built += 1;
+    }
+    (built, Ok(()))
+}
+
+// ANCHOR: build_receive
+/// One receive: room, number of elements, pointers, and an end mark if there is place for one.
+#[inline(always)]
+fn build<P: Probe>(
+    queue: &ReceiveQueue,
+    request: &ReceiveRequest<'_>,
+    built: u32,
+    probe: &P,
+) -> Result<(), PostCause> {
+    let (outstanding, limit) = (queue.outstanding.count(queue.head) + built, queue.max_post);
+    probe!(*probe, check("room in the queue",
+        ("head - tail + built", outstanding), Relation::Less, ("max_post", limit), outstanding < limit));
+    if outstanding >= limit {
+        return Err(PostCause::QueueFull { outstanding, limit });
+    }
+    let (given, limit) = (request.sg_list.len(), queue.max_sge as usize);
+    probe!(*probe, check("elements fit the WQE",
+        ("wr.num_sge", given), Relation::LessOrEqual, ("max_gs", limit), given <= limit));
+    if given > limit {
+        return Err(PostCause::TooManyElements { given, limit });
+    }
+    let counter = queue.head.wrapping_add(built);
+    write_pointers(queue, request, counter, probe);
+    queue.outstanding.remember(counter, request.wr_id, counter);
+    Ok(())
+}
+
+/// The pointers; a list that is shorter than the WQE ends with the invalid lkey.
+#[inline(always)]
+fn write_pointers<P: Probe>(
+    queue: &ReceiveQueue,
+    request: &ReceiveRequest<'_>,
+    counter: u32,
+    probe: &P,
+) {
+    let mut written = 0;
+    for element in request.sg_list.iter().filter(|element| element.length > 0) {
+        let segment = DataSegment::new(element.length, element.lkey, element.address);
+        store_segment(queue, queue.unit(counter) + written, segment, probe);
+        written += 1;
+    }
+    if written < queue.max_sge {
+        store_segment(queue, queue.unit(counter) + written, DataSegment::end_of_list(), probe);
+    }
+}
+
+/// Stores one pointer.
+#[inline(always)]
+fn store_segment<P: Probe>(queue: &ReceiveQueue, unit: u32, segment: DataSegment, probe: &P) {
+    let bytes: [u8; UNIT] = transmute!(segment);
+    queue.ring.store(unit, bytes);
+    probe!(*probe, store(queue.region, queue.ring.offset(unit), "wqe_data_segment", &bytes);
+        from "byte_count" = "wr.sg_list[i].length", "lkey" = "wr.sg_list[i].lkey",
+            "address" = "wr.sg_list[i].address");
+}
+// ANCHOR_END: build_receive
+
+// ANCHOR: receive_record
+/// Tells the card how many receives there are: the record alone, after a barrier.
+#[inline(always)]
+fn update_record<P: Probe>(queue: &mut ReceiveQueue, built: u32, probe: &P) {
+    queue.head = queue.head.wrapping_add(built);
+    probe!(*probe, index(queue.region, "rq.head", queue.head));
+    (TO_DEVICE.pass)();
+    probe!(*probe, barrier(TO_DEVICE.name, TO_DEVICE.instruction));
+    let bytes = queue.record.store(queue.head & 0xffff);
+    probe!(*probe, store(queue.record.region, queue.record.offset, "", &bytes);
+        from "receive" = "rq.head & 0xffff");
+}
+// ANCHOR_END: receive_record

@@ -1,0 +1,256 @@
+//! The queue pair: how large its queues become, where they lie, and how it is created.
+
+use super::completion_queue::{CqState, Member, Mlx5CompletionQueue};
+use super::doorbell::BlueFlame;
+use super::receive_queue::ReceiveQueue;
+use super::records::Record;
+use super::ring::{Ring, UNIT};
+use super::send_queue::{Limits, Outstanding, SendQueue};
+use super::sizes::Sizes;
+use super::tables::{Mlx5Context, Register};
+use crate::bus::{DmaRegion, Purpose, Registers};
+use crate::control::{Control, QpRequest};
+use crate::verbs::{self, Access, ConnectTo, ProtectionDomain, QueuePairRequest, SendParameters, VerbsError};
+use doorbell_prm::wqe::CONTROL_CQ_UPDATE;
+use doorbell_tracer::{Group, RegionId, Role, Site, Tracer, Value, probe, site};
+use spin::Mutex;
+use std::sync::Arc;
+
+const PROBE_GROUP: Group = Group::Control;
+
+/// libmlx5's part of a queue pair (`struct mlx5_qp`).
+pub struct Mlx5QueuePair<R: Registers> {
+    /// The send queue.
+    pub send: Mutex<SendQueue<R::Page>>,
+    /// The receive queue.
+    pub receive: Mutex<ReceiveQueue>,
+    /// Where events of this queue pair go.
+    pub tracer: Tracer,
+    keeper: Keeper<R>,
+}
+
+/// What keeps the queue pair alive on the card. When it goes, the queue pair is destroyed there,
+/// then leaves its completion queues, and only then its memory goes.
+struct Keeper<R: Registers> {
+    context: Arc<verbs::Context>,
+    control: Arc<dyn Control<R>>,
+    number: u32,
+    user_index: u32,
+    register: Option<Register<R>>,
+    completion_queues: [Arc<Mutex<CqState>>; 2],
+    _buffer: DmaRegion,
+    _record: Record,
+}
+
+impl<R: Registers> Drop for Keeper<R> {
+    fn drop(&mut self) {
+        self.control.destroy_qp(self.number);
+        for queue in &self.completion_queues {
+            queue.lock().leave(self.user_index, self.context.tracer());
+        }
+        let mlx5 = Mlx5Context::<R>::of(&self.context);
+        mlx5.give_user_index(self.user_index);
+        if let Some(register) = self.register.take() {
+            mlx5.give_register(register);
+        }
+    }
+}
+
+impl<R: Registers> Mlx5QueuePair<R> {
+    /// libmlx5's part of a queue pair of the verbs (`to_mqp`). In C a cast from the struct inside
+    /// to the one around it; here the verbs' queue pair owns the provider's, and the type is checked.
+    #[inline(always)]
+    pub fn of(qp: &verbs::QueuePair) -> &Self {
+        qp.provider().expect("a context's table is of its own provider")
+    }
+}
+
+/// The numbers in the trace of the parts of a new queue pair.
+struct Regions {
+    receive: RegionId,
+    send: RegionId,
+    record: RegionId,
+}
+
+// ANCHOR: create_qp
+/// Creates a reliable connected queue pair (`mlx5_create_qp`): one buffer for both queues, a
+/// doorbell record, a register; then the card is told where they are.
+pub fn create_qp<R: Registers>(
+    pd: &Arc<ProtectionDomain>,
+    request: &QueuePairRequest<'_>,
+) -> Result<verbs::QueuePair, VerbsError> {
+    let mlx5 = Mlx5Context::<R>::of(pd.context());
+    let tracer = pd.context().tracer();
+    probe!(*tracer, call("ibv_create_qp",
+        [("send_cq", Value::Hex(request.send_cq.number().into())),
+         ("max_send_wr", request.capabilities.max_send_wr.into())]));
+    let sizes = Sizes::of(&request.capabilities)?;
+    let buffer = mlx5.memory.allocate(sizes.receive_bytes() + sizes.send_bytes())?;
+    let record = mlx5.records.take(&mlx5.memory)?;
+    let register = mlx5.take_register(tracer)?;
+    let user_index = mlx5.take_user_index();
+    let number = mlx5.control.create_qp(&QpRequest {
+        pd: pd.number(),
+        send_cq: request.send_cq.number(),
+        recv_cq: request.recv_cq.number(),
+        buffer: buffer.address(),
+        pages: buffer.pages().collect(),
+        log_rq_size: sizes.log_receive_wqes,
+        log_rq_stride: sizes.log_receive_units,
+        log_sq_size: sizes.log_send_blocks,
+        record: record.address(),
+        uar: register.uar.index,
+        user_index,
+    })?;
+    let regions = announce(&buffer, &record, &sizes, number, tracer);
+    let send = send_queue(mlx5, &buffer, &record, &sizes, &register, number, request.signal_all, &regions);
+    let receive = receive_queue(&buffer, &record, &sizes, &regions);
+    let completion_queues = join::<R>(request, user_index, &send, &receive);
+    let queue_pair = Mlx5QueuePair::<R> {
+        send: Mutex::new(send),
+        receive: Mutex::new(receive),
+        tracer: tracer.clone(),
+        keeper: Keeper {
+            context: Arc::clone(pd.context()),
+            control: Arc::clone(&mlx5.control),
+            number,
+            user_index,
+            register: Some(register),
+            completion_queues,
+            _buffer: buffer,
+            _record: record,
+        },
+    };
+    probe!(*tracer, returned("ibv_create_qp", Value::Hex(number.into())));
+    Ok(verbs::QueuePair::new(pd, request, number, Box::new(queue_pair)))
+}
+// ANCHOR_END: create_qp
+
+// ANCHOR: qp_regions
+/// Tells the trace where the queues lie: the receive queue first, the send queue behind it.
+fn announce(buffer: &DmaRegion, record: &Record, sizes: &Sizes, object: u32, tracer: &Tracer) -> Regions {
+    static RECEIVE: Site = site!();
+    static SEND: Site = site!();
+    let receive = Purpose {
+        role: Role::ReceiveQueue,
+        name: "receive queue",
+        stride: (UNIT << sizes.log_receive_units) as u32,
+        object,
+    };
+    let send = Purpose {
+        role: Role::SendQueue,
+        name: "send queue",
+        stride: 64,
+        object,
+    };
+    let (first, second) = (sizes.receive_bytes(), sizes.send_bytes());
+    let regions = Regions {
+        receive: tracer.map(&RECEIVE, buffer.request(0, first, receive)),
+        send: tracer.map(&SEND, buffer.request(first, second, send)),
+        record: record.announce("doorbell record of a QP", tracer),
+    };
+    record.name(regions.record, object, "doorbell record of QP", tracer);
+    regions
+}
+// ANCHOR_END: qp_regions
+
+/// The send queue of a new queue pair.
+#[expect(clippy::too_many_arguments, reason = "the parts that create_qp has just taken")]
+fn send_queue<R: Registers>(
+    mlx5: &Mlx5Context<R>,
+    buffer: &DmaRegion,
+    record: &Record,
+    sizes: &Sizes,
+    register: &Register<R>,
+    number: u32,
+    signal_all: bool,
+    regions: &Regions,
+) -> SendQueue<R::Page> {
+    SendQueue {
+        // SAFETY: the keeper holds the buffer for as long as the queue pair lives.
+        ring: unsafe { Ring::new(buffer, sizes.receive_bytes(), sizes.send_bytes()) },
+        cur_post: 0,
+        head: 0,
+        outstanding: Arc::new(Outstanding::new(1 << sizes.log_send_blocks)),
+        record: record.word(doorbell_prm::doorbell::SEND_RECORD_OFFSET, regions.record),
+        register: BlueFlame {
+            page: Arc::clone(&register.uar.page),
+            register: register.offset,
+            offset: 0,
+            buffer_size: doorbell_prm::registers::uar::BLUEFLAME_BUFFER_SIZE as usize,
+            region: register.uar.region,
+        },
+        qpn: number,
+        signal_bits: if signal_all { CONTROL_CQ_UPDATE } else { 0 },
+        limits: Limits {
+            max_post: sizes.max_post,
+            max_sge: sizes.max_send_sge,
+            max_inline: sizes.max_inline,
+        },
+        settings: mlx5.settings.clone(),
+        region: regions.send,
+    }
+}
+
+/// The receive queue of a new queue pair.
+fn receive_queue(buffer: &DmaRegion, record: &Record, sizes: &Sizes, regions: &Regions) -> ReceiveQueue {
+    ReceiveQueue {
+        // SAFETY: the keeper holds the buffer for as long as the queue pair lives.
+        ring: unsafe { Ring::new(buffer, 0, sizes.receive_bytes()) },
+        head: 0,
+        outstanding: Arc::new(Outstanding::new(1 << sizes.log_receive_wqes)),
+        record: record.word(doorbell_prm::doorbell::RECEIVE_RECORD_OFFSET, regions.record),
+        max_sge: 1 << sizes.log_receive_units,
+        max_post: 1 << sizes.log_receive_wqes,
+        region: regions.receive,
+    }
+}
+
+/// Makes the queue pair known to the completion queues where it will complete.
+fn join<R: Registers>(
+    request: &QueuePairRequest<'_>,
+    user_index: u32,
+    send: &SendQueue<R::Page>,
+    receive: &ReceiveQueue,
+) -> [Arc<Mutex<CqState>>; 2] {
+    let queues = [request.send_cq, request.recv_cq]
+        .map(|cq| Arc::clone(&Mlx5CompletionQueue::<R>::of(cq).queue));
+    queues[0].lock().join(user_index, Member {
+        send: Some(Arc::clone(&send.outstanding)),
+        receive: None,
+    });
+    queues[1].lock().join(user_index, Member {
+        send: None,
+        receive: Some(Arc::clone(&receive.outstanding)),
+    });
+    queues
+}
+
+// ANCHOR: qp_transitions
+/// RESET to INIT (`ibv_modify_qp` with `IBV_QPS_INIT`).
+pub fn init_qp<R: Registers>(qp: &verbs::QueuePair, access: Access) -> Result<(), VerbsError> {
+    let mlx5 = Mlx5QueuePair::<R>::of(qp);
+    probe!(mlx5.tracer, call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "INIT".into())]));
+    mlx5.keeper.control.init_qp(qp.number(), access)?;
+    probe!(mlx5.tracer, returned("ibv_modify_qp", 0_u32));
+    Ok(())
+}
+
+/// INIT to RTR (`ibv_modify_qp` with `IBV_QPS_RTR`).
+pub fn connect_qp<R: Registers>(qp: &verbs::QueuePair, to: &ConnectTo) -> Result<(), VerbsError> {
+    let mlx5 = Mlx5QueuePair::<R>::of(qp);
+    probe!(mlx5.tracer, call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "RTR".into())]));
+    mlx5.keeper.control.connect_qp(qp.number(), to)?;
+    probe!(mlx5.tracer, returned("ibv_modify_qp", 0_u32));
+    Ok(())
+}
+
+/// RTR to RTS (`ibv_modify_qp` with `IBV_QPS_RTS`).
+pub fn start_qp<R: Registers>(qp: &verbs::QueuePair, parameters: &SendParameters) -> Result<(), VerbsError> {
+    let mlx5 = Mlx5QueuePair::<R>::of(qp);
+    probe!(mlx5.tracer, call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "RTS".into())]));
+    mlx5.keeper.control.start_qp(qp.number(), parameters)?;
+    probe!(mlx5.tracer, returned("ibv_modify_qp", 0_u32));
+    Ok(())
+}
+// ANCHOR_END: qp_transitions

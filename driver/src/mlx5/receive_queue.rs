@@ -1,0 +1,33 @@
+//! The receive queue: WQEs of one size, each a list of pointers.
+
+use super::doorbell::DoorbellRecord;
+use super::ring::Ring;
+use super::send_queue::Outstanding;
+use doorbell_tracer::RegionId;
+use std::sync::Arc;
+
+/// What `post_recv` works on, under the queue's lock (`qp->rq`).
+pub struct ReceiveQueue {
+    /// The WQEs.
+    pub ring: Ring,
+    /// Work requests posted since the beginning; masked, the WQE's place.
+    pub head: u32,
+    /// Work requests by WQE, shared with the completion queue.
+    pub outstanding: Arc<Outstanding>,
+    /// Where the card reads how far we have come.
+    pub record: DoorbellRecord,
+    /// Pointers in a WQE.
+    pub max_sge: u32,
+    /// Work requests that can be outstanding, less one.
+    pub max_post: u32,
+    /// The ring's number in the trace.
+    pub region: RegionId,
+}
+
+impl ReceiveQueue {
+    /// The first unit of the WQE that `counter` counts.
+    #[inline(always)]
+    pub fn unit(&self, counter: u32) -> u32 {
+        counter.wrapping_mul(self.max_sge)
+    }
+}

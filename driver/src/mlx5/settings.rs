@@ -1,0 +1,33 @@
+//! What a context's queues share: the BlueFlame settings, and the memory that inline data is in.
+
+use crate::bus::Memory;
+use std::sync::Arc;
+
+/// libmlx5's two settings for BlueFlame, which it reads from the environment when it opens a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlueFlameSettings {
+    /// Never use BlueFlame (`MLX5_SHUT_UP_BF`).
+    pub forbidden: bool,
+    /// Use it for single work requests whose data is not inline, too
+    /// (`MLX5_POST_SEND_PREFER_BF`).
+    pub preferred: bool,
+}
+
+impl Default for BlueFlameSettings {
+    /// As libmlx5 has them when the environment says nothing.
+    fn default() -> Self {
+        Self {
+            forbidden: false,
+            preferred: true,
+        }
+    }
+}
+
+/// What each queue keeps at hand of its context.
+#[derive(Clone)]
+pub struct Settings {
+    /// When to use BlueFlame.
+    pub blueflame: BlueFlameSettings,
+    /// Where inline data may lie.
+    pub memory: Arc<Memory>,
+}

@@ -1,0 +1,154 @@
+//! The provider's part of a context, and the small tables in it.
+
+use super::records::Records;
+use super::settings::Settings;
+use crate::bus::{Memory, PAGE_SIZE, Registers};
+use crate::control::{Control, ControlError};
+use crate::verbs::Context;
+use doorbell_prm::registers::uar::{BLUEFLAME, BLUEFLAME_REGISTER_SIZE};
+use doorbell_tracer::{Group, MapRequest, RegionId, Role, Site, Tracer, site};
+use std::sync::{Arc, Mutex, PoisonError};
+
+const PROBE_GROUP: Group = Group::Control;
+
+/// BlueFlame registers of a page that programs use; the other two are for fast paths of the kernel
+/// (`MLX5_NUM_NON_FP_BFREGS_PER_UAR`).
+const REGISTERS_PER_PAGE: usize = 2;
+
+/// libmlx5's part of a context (`struct mlx5_context`).
+pub struct Mlx5Context<R: Registers> {
+    /// Who answers the requests of the control path.
+    pub control: Arc<dyn Control<R>>,
+    /// The memory shared with the card.
+    pub memory: Arc<Memory>,
+    /// What queues keep at hand.
+    pub settings: Settings,
+    /// The page of doorbell registers that came with the context.
+    pub uar: Arc<Uar<R>>,
+    /// Doorbell records.
+    pub records: Records,
+    /// Registers of pages that were taken but not used yet.
+    spare_registers: Mutex<Vec<Register<R>>>,
+    /// User indexes: those given back, and the next new one.
+    user_indexes: Mutex<(Vec<u32>, u32)>,
+}
+
+/// A mapped page of doorbell registers; given back when dropped.
+pub struct Uar<R: Registers> {
+    /// Its index on the card.
+    pub index: u32,
+    /// Its number in the trace.
+    pub region: RegionId,
+    /// The page.
+    pub page: Arc<R::Page>,
+    control: Arc<dyn Control<R>>,
+}
+
+impl<R: Registers> Drop for Uar<R> {
+    fn drop(&mut self) {
+        self.control.dealloc_uar(self.index);
+    }
+}
+
+/// A doorbell register that belongs to one queue.
+pub struct Register<R: Registers> {
+    /// The page that it lies in.
+    pub uar: Arc<Uar<R>>,
+    /// Offset of the register in the page.
+    pub offset: usize,
+}
+
+impl<R: Registers> Mlx5Context<R> {
+    // ANCHOR: mlx5_context
+    /// What a context needs before any queue: the control path, and a first page of registers.
+    pub fn new(
+        control: Arc<dyn Control<R>>,
+        blueflame: super::BlueFlameSettings,
+        tracer: &Tracer,
+    ) -> Result<Self, ControlError> {
+        let memory = Arc::clone(control.memory());
+        Ok(Self {
+            uar: Arc::new(Uar::take(&control, tracer)?),
+            settings: Settings {
+                blueflame,
+                memory: Arc::clone(&memory),
+            },
+            control,
+            memory,
+            records: Records::default(),
+            spare_registers: Mutex::default(),
+            user_indexes: Mutex::new((Vec::new(), 0)),
+        })
+    }
+    // ANCHOR_END: mlx5_context
+
+    /// libmlx5's part of a context of the verbs (`to_mctx`).
+    pub fn of(context: &Context) -> &Self {
+        context
+            .provider()
+            .expect("a context's table is of its own provider")
+    }
+
+    // ANCHOR: dedicated_register
+    /// A register for one queue alone, so that its doorbells need no lock. A page has two of them;
+    /// a new page is asked for when they are used up. (`mlx5_get_qp_uar`)
+    pub fn take_register(&self, tracer: &Tracer) -> Result<Register<R>, ControlError> {
+        let mut spare = self.spare_registers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(register) = spare.pop() {
+            return Ok(register);
+        }
+        let uar = Arc::new(Uar::take(&self.control, tracer)?);
+        spare.extend((0..REGISTERS_PER_PAGE).rev().map(|number| Register {
+            uar: Arc::clone(&uar),
+            offset: BLUEFLAME as usize + number * BLUEFLAME_REGISTER_SIZE as usize,
+        }));
+        Ok(spare.pop().expect("a page has registers"))
+    }
+    // ANCHOR_END: dedicated_register
+
+    /// Gives a register back for the next queue.
+    pub fn give_register(&self, register: Register<R>) {
+        let mut spare = self.spare_registers.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.push(register);
+    }
+
+    /// A number that no living queue pair of this context has: what CQEs will name it by.
+    pub fn take_user_index(&self) -> u32 {
+        let mut indexes = self.user_indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        indexes.0.pop().unwrap_or_else(|| {
+            indexes.1 += 1;
+            indexes.1 - 1
+        })
+    }
+
+    /// Gives a number back.
+    pub fn give_user_index(&self, index: u32) {
+        let mut indexes = self.user_indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        indexes.0.push(index);
+    }
+}
+
+impl<R: Registers> Uar<R> {
+    // ANCHOR: map_uar
+    /// Asks for a page of doorbell registers and maps it. This is the last time that anyone is
+    /// asked: from here on a store to the page reaches the card.
+    fn take(control: &Arc<dyn Control<R>>, tracer: &Tracer) -> Result<Self, ControlError> {
+        static PLACE: Site = site!();
+        let (index, page) = control.alloc_uar()?;
+        let region = tracer.map(&PLACE, MapRequest {
+            role: Role::UserAccessRegion,
+            name: "UAR page".to_owned(),
+            address: u64::from(index) * PAGE_SIZE as u64,
+            length: PAGE_SIZE,
+            stride: 0,
+            object: index,
+        });
+        Ok(Self {
+            index,
+            region,
+            page: Arc::new(page),
+            control: Arc::clone(control),
+        })
+    }
+    // ANCHOR_END: map_uar
+}

@@ -1,0 +1,136 @@
+//! Completion queues and what comes out of them.
+
+use super::{Context, ProviderPart};
+use std::any::Any;
+use std::sync::Arc;
+
+/// Where the card tells that work requests are done (`struct ibv_cq`).
+pub struct CompletionQueue {
+    provider: ProviderPart,
+    context: Arc<Context>,
+    number: u32,
+}
+
+impl CompletionQueue {
+    /// A completion queue that a provider has created.
+    pub fn new(context: &Arc<Context>, number: u32, provider: Box<dyn Any + Send + Sync>) -> Self {
+        Self {
+            provider: ProviderPart::new(provider),
+            context: Arc::clone(context),
+            number,
+        }
+    }
+
+    /// The context that it belongs to.
+    #[inline(always)]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Its number on the card (CQN).
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The provider's own part, if it is a `T`.
+    #[inline(always)]
+    pub fn provider<T: Any>(&self) -> Option<&T> {
+        self.provider.get()
+    }
+}
+
+/// What a completed work request did (`enum ibv_wc_opcode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum Completed {
+    /// A send.
+    #[default]
+    Send,
+    /// An RDMA write.
+    RdmaWrite,
+    /// An RDMA read.
+    RdmaRead,
+    /// A receive that a send arrived in.
+    Receive,
+    /// A receive that an RDMA write with immediate data consumed.
+    ReceiveRdmaWithImmediate,
+}
+
+/// How a work request ended (`enum ibv_wc_status`, with its numbers).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum WorkStatus {
+    /// As asked.
+    #[default]
+    Success = 0,
+    /// The receive was too short, or the message too long.
+    LocalLength = 1,
+    /// The WQE makes no sense to the queue pair.
+    LocalQueuePairOperation = 2,
+    /// A local key, address or right does not fit.
+    LocalProtection = 4,
+    /// The queue pair was in the error state.
+    Flushed = 5,
+    /// A memory window could not be bound.
+    MemoryWindowBind = 6,
+    /// The response makes no sense.
+    BadResponse = 7,
+    /// A local right is missing.
+    LocalAccess = 8,
+    /// The other side found the request invalid.
+    RemoteInvalidRequest = 9,
+    /// A remote key, address or right does not fit.
+    RemoteAccess = 10,
+    /// The other side could not carry the request out.
+    RemoteOperation = 11,
+    /// The other side stayed silent through all retries.
+    RetryExceeded = 12,
+    /// The other side had no receive posted through all retries.
+    ReceiverNotReady = 13,
+    /// The other side gave the operation up.
+    RemoteAborted = 16,
+    /// Anything else.
+    General = 21,
+}
+
+impl WorkStatus {
+    /// The verbs' name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "IBV_WC_SUCCESS",
+            Self::LocalLength => "IBV_WC_LOC_LEN_ERR",
+            Self::LocalQueuePairOperation => "IBV_WC_LOC_QP_OP_ERR",
+            Self::LocalProtection => "IBV_WC_LOC_PROT_ERR",
+            Self::Flushed => "IBV_WC_WR_FLUSH_ERR",
+            Self::MemoryWindowBind => "IBV_WC_MW_BIND_ERR",
+            Self::BadResponse => "IBV_WC_BAD_RESP_ERR",
+            Self::LocalAccess => "IBV_WC_LOC_ACCESS_ERR",
+            Self::RemoteInvalidRequest => "IBV_WC_REM_INV_REQ_ERR",
+            Self::RemoteAccess => "IBV_WC_REM_ACCESS_ERR",
+            Self::RemoteOperation => "IBV_WC_REM_OP_ERR",
+            Self::RetryExceeded => "IBV_WC_RETRY_EXC_ERR",
+            Self::ReceiverNotReady => "IBV_WC_RNR_RETRY_EXC_ERR",
+            Self::RemoteAborted => "IBV_WC_REM_ABORT_ERR",
+            Self::General => "IBV_WC_GENERAL_ERR",
+        }
+    }
+}
+
+/// A completion (`struct ibv_wc`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WorkCompletion {
+    /// The work request's own number.
+    pub wr_id: u64,
+    /// Number of bytes moved; meaningful for receives and reads that succeeded.
+    pub byte_len: u32,
+    /// The queue pair (QPN).
+    pub qp_num: u32,
+    /// Immediate data in host order, if the other side sent any.
+    pub immediate: Option<u32>,
+    /// How the request ended. If not with success, only `wr_id`, `qp_num` and `vendor_err` mean something.
+    pub status: WorkStatus,
+    /// What it did.
+    pub opcode: Completed,
+    /// The card's own word on an error.
+    pub vendor_err: u8,
+}

@@ -1,0 +1,124 @@
+//! What can go wrong, and what to do about it.
+
+use crate::bus::OutOfMemory;
+use crate::control::ControlError;
+
+/// Why a verb outside of the data path failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VerbsError {
+    /// The table's slot was never filled by a provider.
+    #[error("{verb} is not supported by this device's provider (EOPNOTSUPP); use a device whose provider fills that slot")]
+    NotSupported {
+        /// The slot.
+        verb: &'static str,
+    },
+    /// No provider knows the device.
+    #[error("no provider drives {device} (vendor {vendor:#06x}, device {id:#06x}); register the provider for it before opening it")]
+    NoProvider {
+        /// Name of the device.
+        device: String,
+        /// PCI vendor.
+        vendor: u16,
+        /// PCI device.
+        id: u16,
+    },
+    /// An argument has no meaning.
+    #[error("{what} is {value}, which {why} (EINVAL)")]
+    Invalid {
+        /// The argument.
+        what: &'static str,
+        /// Its value.
+        value: u64,
+        /// What is wrong, and what would be right.
+        why: &'static str,
+    },
+    /// There is no shared memory left.
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
+    /// The control path failed.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+/// Why a list of work requests was not posted whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("work request {index} of the list was not posted, those before it were: {cause}")]
+pub struct PostError {
+    /// Index of the failed request in the list: what `bad_wr` points to in C.
+    pub index: usize,
+    /// What was wrong with it.
+    pub cause: PostCause,
+}
+
+/// What was wrong with a work request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PostCause {
+    /// The provider has no post for this queue.
+    #[error("posting is not supported by this device's provider (EOPNOTSUPP)")]
+    NotSupported,
+    /// The opcode is not one that this driver posts.
+    #[error("{} is not posted by this driver (EINVAL); it posts SEND, RDMA WRITE (both also with immediate data) and RDMA READ", .0.name())]
+    Opcode(super::Opcode),
+    /// No room in the queue.
+    #[error("the queue is full: {outstanding} of at most {limit} work requests are outstanding (ENOMEM); poll the completion queue, and signal at least one request of each queue length")]
+    QueueFull {
+        /// Work requests posted and not known to be done.
+        outstanding: u32,
+        /// The most that the queue takes.
+        limit: u32,
+    },
+    /// Too many scatter/gather elements.
+    #[error("{given} scatter/gather elements, the queue was created for {limit} (ENOMEM on a send queue, EINVAL on a receive queue); raise max_sge when creating it")]
+    TooManyElements {
+        /// In the request.
+        given: usize,
+        /// In the queue.
+        limit: usize,
+    },
+    /// Too much inline data.
+    #[error("{given} bytes of inline data, the queue was created for {limit} (ENOMEM); raise max_inline_data, or post without INLINE")]
+    InlineTooLong {
+        /// Bytes in the request, up to the element that did not fit.
+        given: u64,
+        /// Bytes that the queue takes.
+        limit: u32,
+    },
+    /// Inline data that is not in the program's shared memory.
+    #[error("inline data at {address:#x} is outside of this context's memory (EFAULT); take it from a buffer of this context")]
+    InlineOutside {
+        /// Where it was to be read.
+        address: u64,
+    },
+}
+
+impl PostCause {
+    /// The error number that libmlx5's post of a send queue returns for this cause.
+    pub fn errno(&self) -> i32 {
+        match self {
+            Self::NotSupported => 95,
+            Self::Opcode(_) => 22,
+            Self::QueueFull { .. } | Self::TooManyElements { .. } | Self::InlineTooLong { .. } => 12,
+            Self::InlineOutside { .. } => 14,
+        }
+    }
+}
+
+/// Why a completion queue could not be polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PollError {
+    /// The provider has no poll.
+    #[error("polling is not supported by this device's provider (EOPNOTSUPP)")]
+    NotSupported,
+    /// The card completed something for a queue pair that this completion queue does not know.
+    #[error("a completion names user index {user_index:#x}, which is no queue pair of this completion queue: it was destroyed with completions outstanding, or memory was overwritten")]
+    UnknownQueuePair {
+        /// As the CQE has it.
+        user_index: u32,
+    },
+    /// A CQE with an opcode that this driver does not know.
+    #[error("a completion has opcode {opcode:#x}, which this driver does not know")]
+    UnknownOpcode {
+        /// As the CQE has it.
+        opcode: u8,
+    },
+}

@@ -1,0 +1,171 @@
+//! Protection domains, buffers and memory regions: what the card is let into.
+
+use super::{Context, QueuePair, QueuePairRequest, ScatterGatherElement, VerbsError};
+use crate::bus::DmaRegion;
+use bitflags::bitflags;
+use doorbell_tracer::{Group, RegionId, probe};
+use std::any::Any;
+use std::sync::Arc;
+
+const PROBE_GROUP: Group = Group::Program;
+
+bitflags! {
+    /// Rights to memory (`enum ibv_access_flags`, with its bits). Local reads are always allowed.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    pub struct Access: u32 {
+        /// The card may write it for a local receive or read.
+        const LOCAL_WRITE = 1;
+        /// Others may write it. Needs `LOCAL_WRITE`.
+        const REMOTE_WRITE = 2;
+        /// Others may read it.
+        const REMOTE_READ = 4;
+        /// Others may do atomic operations on it. Needs `LOCAL_WRITE`.
+        const REMOTE_ATOMIC = 8;
+    }
+}
+
+/// Keeps queues and memory of different users of one device apart (`struct ibv_pd`).
+pub struct ProtectionDomain {
+    context: Arc<Context>,
+    number: u32,
+    _provider: Box<dyn Any + Send + Sync>,
+}
+
+impl ProtectionDomain {
+    /// A protection domain that a provider has allocated.
+    pub fn new(context: &Arc<Context>, number: u32, provider: Box<dyn Any + Send + Sync>) -> Self {
+        Self {
+            context: Arc::clone(context),
+            number,
+            _provider: provider,
+        }
+    }
+
+    /// The context that it belongs to.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Its number on the card.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Lets the card into a buffer (`ibv_reg_mr`).
+    pub fn reg_mr(self: &Arc<Self>, buffer: Buffer, access: Access) -> Result<MemoryRegion, VerbsError> {
+        (self.context.ops().reg_mr)(self, buffer, access)
+    }
+
+    /// Creates a queue pair in state RESET (`ibv_create_qp`).
+    pub fn create_qp(self: &Arc<Self>, request: &QueuePairRequest<'_>) -> Result<QueuePair, VerbsError> {
+        (self.context.ops().create_qp)(self, request)
+    }
+}
+
+/// Memory of the program that can be registered. Freed when dropped.
+pub struct Buffer {
+    context: Arc<Context>,
+    memory: DmaRegion,
+    region: RegionId,
+}
+
+impl Buffer {
+    /// A buffer that a provider has taken out of the context's memory; the trace calls it `region`.
+    pub fn new(context: &Arc<Context>, memory: DmaRegion, region: RegionId) -> Self {
+        Self {
+            context: Arc::clone(context),
+            memory,
+            region,
+        }
+    }
+
+    /// Address of the first byte, as work requests name it.
+    pub fn address(&self) -> u64 {
+        self.memory.address()
+    }
+
+    /// Length in bytes.
+    pub fn length(&self) -> usize {
+        self.memory.length()
+    }
+
+    /// The memory itself, for the provider.
+    pub fn memory(&self) -> &DmaRegion {
+        &self.memory
+    }
+
+    // ANCHOR: program_data
+    /// Writes bytes at `offset`. `false`, and nothing is written, if they do not fit.
+    pub fn write(&self, offset: usize, bytes: &[u8]) -> bool {
+        if offset > self.length() || bytes.len() > self.length() - offset {
+            return false;
+        }
+        self.memory.write_bytes(offset, bytes);
+        probe!(*self.context.tracer(), store(self.region, offset, "", bytes));
+        true
+    }
+
+    /// Reads bytes from `offset`. `None` if there are not that many.
+    pub fn read(&self, offset: usize, length: usize) -> Option<Vec<u8>> {
+        if offset > self.length() || length > self.length() - offset {
+            return None;
+        }
+        let mut bytes = vec![0; length];
+        self.memory.read_bytes(offset, &mut bytes);
+        probe!(*self.context.tracer(), load(self.region, offset, "", &bytes));
+        Some(bytes)
+    }
+    // ANCHOR_END: program_data
+}
+
+/// A buffer that the card has keys to (`struct ibv_mr`). Deregistered when dropped.
+pub struct MemoryRegion {
+    // The keys go before the memory does: fields are dropped in this order.
+    _provider: Box<dyn Any + Send + Sync>,
+    lkey: u32,
+    rkey: u32,
+    buffer: Buffer,
+    _pd: Arc<ProtectionDomain>,
+}
+
+impl MemoryRegion {
+    /// A memory region that a provider has registered.
+    pub fn new(
+        pd: &Arc<ProtectionDomain>,
+        buffer: Buffer,
+        (lkey, rkey): (u32, u32),
+        provider: Box<dyn Any + Send + Sync>,
+    ) -> Self {
+        Self {
+            _provider: provider,
+            lkey,
+            rkey,
+            buffer,
+            _pd: Arc::clone(pd),
+        }
+    }
+
+    /// The key for work requests of this side.
+    pub fn lkey(&self) -> u32 {
+        self.lkey
+    }
+
+    /// The key to give to the other side.
+    pub fn rkey(&self) -> u32 {
+        self.rkey
+    }
+
+    /// The memory.
+    pub fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    /// `length` bytes at `offset`, for a work request. Nothing is checked here: the card does.
+    pub fn element(&self, offset: usize, length: u32) -> ScatterGatherElement {
+        ScatterGatherElement {
+            address: self.buffer.address().wrapping_add(offset as u64),
+            length,
+            lkey: self.lkey,
+        }
+    }
+}

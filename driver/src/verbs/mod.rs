@@ -1,0 +1,43 @@
+//! What libibverbs is: the names that a program calls, and the tables behind them.
+//!
+//! Nothing in this folder knows an mlx5. A device is found, a provider says that it can drive it,
+//! and fills a table of functions in the context that the program opens. From then on every verb
+//! is a call through that table.
+
+mod completion_queue;
+mod context;
+mod device;
+mod error;
+mod memory_region;
+mod ops;
+mod poll_cq;
+mod post_recv;
+mod post_send;
+mod provider;
+mod provider_part;
+mod queue_pair;
+mod work_request;
+
+pub use completion_queue::{CompletionQueue, Completed, WorkCompletion, WorkStatus};
+pub use context::{Context, open_device};
+pub use device::{Device, DeviceInfo, Door, NothingThere, get_device_list};
+pub use error::{PollError, PostCause, PostError, VerbsError};
+pub use memory_region::{Access, Buffer, MemoryRegion, ProtectionDomain};
+pub use ops::{ContextOps, NOT_SUPPORTED};
+pub use poll_cq::poll_cq;
+pub use post_recv::post_recv;
+pub use post_send::post_send;
+pub use provider::{Opened, Provider, Providers};
+pub use queue_pair::{
+    AddressVector, ConnectTo, QueuePair, QueuePairCapabilities, QueuePairRequest, QueuePairState,
+    SendParameters,
+};
+pub use work_request::{
+    Opcode, ReceiveRequest, RemoteAddress, ScatterGatherElement, SendFlags, SendRequest,
+};
+
+pub(crate) use provider_part::ProviderPart;
+
+pub(crate) use poll_cq::CALL as POLL_CQ_CALL;
+pub(crate) use post_recv::CALL as POST_RECV_CALL;
+pub(crate) use post_send::{CALL as POST_SEND_CALL, ENTRY as POST_SEND_ENTRY};

@@ -1,0 +1,76 @@
+//! The ops table: what ties a verb to a provider.
+//!
+//! C has `struct ibv_context_ops` inside of every context: a struct of function pointers. This is
+//! the same struct. A provider fills it by field name over defaults that say "not supported", as
+//! libibverbs' `dummy_ops.c` does, so that no slot is ever a null pointer.
+
+use super::{
+    Access, AddressVector, Buffer, CompletionQueue, Context, MemoryRegion, PollError, PostCause, PostError,
+    ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest, SendParameters, SendRequest,
+    VerbsError, WorkCompletion, queue_pair::ConnectTo,
+};
+use std::sync::Arc;
+
+// ANCHOR: ops_table
+/// The functions that a provider brings (`struct ibv_context_ops`).
+#[derive(Clone, Copy)]
+pub struct ContextOps {
+    /// The table's name, for the trace.
+    pub name: &'static str,
+    /// `ibv_query_gid`, with what else leads here.
+    pub query_gid: fn(&Context) -> Result<AddressVector, VerbsError>,
+    /// `ibv_alloc_pd`.
+    pub alloc_pd: fn(&Arc<Context>) -> Result<ProtectionDomain, VerbsError>,
+    /// A buffer in memory that the card can be let into.
+    pub alloc_buffer: fn(&Arc<Context>, usize, &str) -> Result<Buffer, VerbsError>,
+    /// `ibv_reg_mr`.
+    pub reg_mr: fn(&Arc<ProtectionDomain>, Buffer, Access) -> Result<MemoryRegion, VerbsError>,
+    /// `ibv_create_cq`.
+    pub create_cq: fn(&Arc<Context>, u32) -> Result<CompletionQueue, VerbsError>,
+    /// `ibv_create_qp`.
+    pub create_qp: fn(&Arc<ProtectionDomain>, &QueuePairRequest<'_>) -> Result<QueuePair, VerbsError>,
+    /// `ibv_modify_qp` from RESET to INIT.
+    pub init_qp: fn(&QueuePair, Access) -> Result<(), VerbsError>,
+    /// `ibv_modify_qp` from INIT to RTR.
+    pub connect_qp: fn(&QueuePair, &ConnectTo) -> Result<(), VerbsError>,
+    /// `ibv_modify_qp` from RTR to RTS.
+    pub start_qp: fn(&QueuePair, &SendParameters) -> Result<(), VerbsError>,
+    /// `ibv_post_send`.
+    pub post_send: fn(&QueuePair, &[SendRequest<'_>]) -> Result<(), PostError>,
+    /// `ibv_post_recv`.
+    pub post_recv: fn(&QueuePair, &[ReceiveRequest<'_>]) -> Result<(), PostError>,
+    /// `ibv_poll_cq`.
+    pub poll_cq: fn(&CompletionQueue, &mut [WorkCompletion]) -> Result<usize, PollError>,
+    /// What a program does between two polls that found nothing.
+    pub relax: fn(&Context),
+}
+
+/// The defaults: every slot answers that it is not supported.
+pub const NOT_SUPPORTED: ContextOps = ContextOps {
+    name: "verbs_dummy_ops",
+    query_gid: |_| not_supported("query_gid"),
+    alloc_pd: |_| not_supported("alloc_pd"),
+    alloc_buffer: |_, _, _| not_supported("alloc_buffer"),
+    reg_mr: |_, _, _| not_supported("reg_mr"),
+    create_cq: |_, _| not_supported("create_cq"),
+    create_qp: |_, _| not_supported("create_qp"),
+    init_qp: |_, _| not_supported("modify_qp"),
+    connect_qp: |_, _| not_supported("modify_qp"),
+    start_qp: |_, _| not_supported("modify_qp"),
+    post_send: |_, _| Err(NOT_POSTED),
+    post_recv: |_, _| Err(NOT_POSTED),
+    poll_cq: |_, _| Err(PollError::NotSupported),
+    relax: |_| std::hint::spin_loop(),
+};
+// ANCHOR_END: ops_table
+
+/// What the default of a post returns.
+const NOT_POSTED: PostError = PostError {
+    index: 0,
+    cause: PostCause::NotSupported,
+};
+
+/// What the default of any other slot returns.
+fn not_supported<T>(verb: &'static str) -> Result<T, VerbsError> {
+    Err(VerbsError::NotSupported { verb })
+}
