@@ -1,0 +1,41 @@
+//! Collects the source files that a trace brings along: the driver's, the card's, and ours.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+/// Folders whose files a trace may point into, from the root of the workspace.
+const FOLDERS: [&str; 3] = ["driver/src", "card/src", "examples/src"];
+
+fn main() -> io::Result<()> {
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));
+    let root = manifest.parent().expect("the crate lies in the workspace");
+    let mut files = Vec::new();
+    for folder in FOLDERS {
+        println!("cargo::rerun-if-changed={}", root.join(folder).display());
+        collect(&root.join(folder), &mut files)?;
+    }
+    files.sort();
+    let mut table = String::from("&[\n");
+    for file in &files {
+        let path = file.strip_prefix(root).expect("collected below the root");
+        let path = path.to_str().expect("source paths are plain text").replace('\\', "/");
+        writeln!(table, "    ({path:?}, include_str!({file:?})),").expect("a string takes it");
+    }
+    table.push(']');
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
+    fs::write(out.join("sources.rs"), table)
+}
+
+/// Adds every Rust file below a folder.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

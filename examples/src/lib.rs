@@ -1,0 +1,27 @@
+//! Runnable programs, and the registry of scenarios that the terminal and the book share.
+//!
+//! A scenario is an ordinary program that uses the verbs: it finds a device, opens it, connects two
+//! queue pairs, posts, polls. It is written to be read. What makes it a scenario is that it can be
+//! run in three ways: by itself, recorded into a trace, or live, one event at a time.
+
+mod device;
+mod world;
+
+mod pair;
+
+mod scenarios;
+
+mod run;
+mod sources;
+
+pub mod program;
+
+pub use device::{Device, UnknownDevice};
+pub use pair::{ExampleError, Pair, wait_for};
+pub use run::{LiveRun, Recording, record, start};
+pub use scenarios::{Scenario, UnknownScenario, scenario, scenarios};
+pub use sources::{source, sources};
+pub use world::World;
+
+/// The tool and its version, as traces name it.
+pub const TOOL: &str = concat!("doorbell ", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,47 @@
+//! The frame of an example program: its options, its trace, its exit code.
+
+use crate::{Device, record, scenario};
+use clap::Parser;
+use doorbell_tracer::file;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Options of every example.
+#[derive(Parser, Debug)]
+struct Options {
+    /// The device to use: "card" (the software card) or "none".
+    #[arg(long, default_value_t)]
+    device: Device,
+
+    /// Write a trace of the run to this file; `doorbell replay FILE` opens it.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+/// Runs the scenario of that name as a program of its own.
+pub fn main(name: &str) -> ExitCode {
+    let options = Options::parse();
+    let scenario = match scenario(name) {
+        Ok(scenario) => scenario,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let recording = record(scenario, &options.device);
+    if let Some(path) = &options.trace
+        && let Err(error) = file::write_file(&recording.trace, path, &file::Options::default())
+    {
+        return failed(&error.to_string());
+    }
+    match recording.outcome {
+        Ok(lines) => {
+            lines.iter().for_each(|line| println!("{line}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// Says why, and fails.
+fn failed(why: &str) -> ExitCode {
+    eprintln!("error: {why}");
+    ExitCode::FAILURE
+}
