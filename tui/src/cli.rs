@@ -1,0 +1,120 @@
+//! The command line: what can be asked, and the exit code of each answer.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use doorbell_examples::{Device, Scenario, UnknownScenario, scenario};
+use std::path::PathBuf;
+
+/// Steps a live ibv_post_send on mlx5, beside the source that is running.
+///
+/// Without a command it steps the default scenario on the software card: no card, no root and no
+/// kernel module are needed.
+#[derive(Debug, Parser)]
+#[command(name = "doorbell", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; `step` if nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to do it without a command.
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Step through a scenario while it runs
+    Step {
+        /// The scenario; `doorbell scenarios` lists them
+        #[arg(value_name = "SCENARIO", default_value = DEFAULT_SCENARIO, value_parser = known_scenario)]
+        scenario: &'static Scenario,
+        /// How.
+        #[command(flatten)]
+        run: RunOptions,
+    },
+    /// Run a scenario and write its trace to a file
+    Record {
+        /// The scenario; `doorbell scenarios` lists them
+        #[arg(value_name = "SCENARIO", value_parser = known_scenario)]
+        scenario: &'static Scenario,
+        /// The file to write; one that is there is replaced
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// The device: `card` is the software card, `none` a machine without any
+        #[arg(long, value_name = "DEVICE", default_value = DEFAULT_DEVICE)]
+        device: Device,
+        /// Leave out the bytes of the program's data, or replace addresses; can be given twice
+        #[arg(long, value_name = "WHAT")]
+        mask: Vec<Mask>,
+    },
+    /// Open a trace file
+    Replay {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// How.
+        #[command(flatten)]
+        print: PrintOptions,
+    },
+    /// List the scenarios
+    Scenarios,
+    /// Build the book, or serve it to a browser on this machine
+    Book {
+        /// Serve the book on 127.0.0.1 until Ctrl-C
+        #[arg(long)]
+        serve: bool,
+        /// The port to serve it on; 0 takes a free one
+        #[arg(long, value_name = "PORT", default_value_t = 3000, requires = "serve")]
+        port: u16,
+        /// The folder to build it in
+        #[arg(
+            short,
+            long,
+            value_name = "DIR",
+            default_value = "doorbell-book",
+            conflicts_with = "serve"
+        )]
+        output: PathBuf,
+    },
+}
+
+/// The scenario that is stepped if none is named.
+pub const DEFAULT_SCENARIO: &str = "rc-write";
+
+/// The device that is used if none is named.
+const DEFAULT_DEVICE: &str = "card";
+
+/// How a scenario is stepped.
+#[derive(Debug, Clone, Args)]
+pub struct RunOptions {
+    /// The device: `card` is the software card, `none` a machine without any
+    #[arg(long, value_name = "DEVICE", default_value = DEFAULT_DEVICE)]
+    pub device: Device,
+    /// How it is shown.
+    #[command(flatten)]
+    pub print: PrintOptions,
+}
+
+/// How a walk is shown.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct PrintOptions {
+    /// Print the walk as text, as is done where there is no terminal
+    #[arg(long)]
+    pub text: bool,
+    /// Print the steps before the call of ibv_post_send too
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// What a trace file can leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mask {
+    /// The bytes of buffers and packets: zeros stand for them.
+    Payload,
+    /// Bus addresses: others stand for them, the same for the same.
+    Addresses,
+}
+
+/// The scenario of that name.
+fn known_scenario(name: &str) -> Result<&'static Scenario, UnknownScenario> {
+    scenario(name)
+}

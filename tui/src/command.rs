@@ -1,0 +1,169 @@
+//! What each subcommand does.
+
+mod book;
+mod open;
+mod show;
+
+use crate::cli::{Cli, Command, DEFAULT_SCENARIO, Mask, PrintOptions, RunOptions};
+use crate::state::session::Session;
+use crate::state::supply::{Ending, Run, Supply};
+use doorbell_book::BookError;
+use doorbell_examples::{
+    Device, LiveRun, Scenario, UnknownScenario, record, scenario, scenarios, start,
+};
+use doorbell_prm::layout;
+use doorbell_tracer::file::{self, FieldClass, TraceFileError};
+use doorbell_tracer::live::Next;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A trace file could not be opened or written.
+    #[error(transparent)]
+    File(#[from] TraceFileError),
+    /// There is no such scenario.
+    #[error(transparent)]
+    Scenario(#[from] UnknownScenario),
+    /// The book could not be built or served.
+    #[error(transparent)]
+    Book(#[from] BookError),
+    /// The output could not be written.
+    #[error("cannot write the output: {0}; check where it goes to")]
+    Output(io::Error),
+    /// The terminal does not do what is asked of it.
+    #[error("cannot use this terminal: {0}; `--text` prints the walk instead")]
+    Terminal(io::Error),
+    /// The reader of the output has gone, as of `doorbell | head`: no error to tell.
+    #[error("nobody reads the output any more")]
+    NobodyReads,
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::NobodyReads,
+            _ => Self::Output(error),
+        }
+    }
+}
+
+/// Does what the command line asks.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    let default = || scenario(DEFAULT_SCENARIO);
+    match cli.command {
+        None => step(default()?, &cli.run),
+        Some(Command::Step { scenario, run }) => step(scenario, &run),
+        Some(Command::Record {
+            scenario,
+            output,
+            device,
+            mask,
+        }) => write_record(scenario, &device, &output, &mask),
+        Some(Command::Replay { file, print }) => replay(&file, print),
+        Some(Command::Scenarios) => list(),
+        Some(Command::Book {
+            serve: true, port, ..
+        }) => book::serve(port),
+        Some(Command::Book { output, .. }) => book::build(&output),
+    }
+}
+
+/// A scenario's program, as the walk drives it.
+struct Program(LiveRun);
+
+impl Run for Program {
+    fn next(&mut self, deadline: Duration) -> Next {
+        self.0.stepper.next(deadline)
+    }
+
+    fn ending(self: Box<Self>) -> Ending {
+        self.0.finish()
+    }
+}
+
+/// Steps a scenario while it runs; without a terminal prints the walk through it.
+fn step(scenario: &'static Scenario, options: &RunOptions) -> Result<(), Failure> {
+    if show::has_terminal(options.print) {
+        let run = start(scenario, &options.device);
+        let builder = run.builder();
+        let supply = Supply::live(Box::new(Program(run)), builder);
+        return show::interactive(Session::new(supply), None);
+    }
+    let recording = record(scenario, &options.device);
+    let trace = &recording.trace;
+    show::print(
+        &trace.header,
+        trace,
+        options.print,
+        Some(&recording.outcome),
+    )
+}
+
+/// Runs a scenario and writes its trace.
+fn write_record(
+    scenario: &'static Scenario,
+    device: &Device,
+    path: &Path,
+    masks: &[Mask],
+) -> Result<(), Failure> {
+    let recording = record(scenario, device);
+    let options = file::Options {
+        mask_payload: masks.contains(&Mask::Payload),
+        mask_addresses: masks.contains(&Mask::Addresses),
+        field: Some(&field_class),
+    };
+    file::write_file(&recording.trace, path, &options)?;
+    let events = recording.trace.events.len();
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "{}: {events} steps of {}",
+        path.display(),
+        scenario.name
+    )?;
+    if let Err(why) = &recording.outcome {
+        writeln!(out, "the program failed, and the trace shows how: {why}")?;
+    }
+    Ok(())
+}
+
+/// Whether a byte of a layout belongs to an address.
+fn field_class(name: &str, byte: usize) -> FieldClass {
+    let field = layout(name).and_then(|layout| layout.field_at(byte));
+    let is_address = |field: &str| field.ends_with("address") || field.ends_with("addr");
+    match field {
+        Some(field) if field.width == 64 && is_address(field.name) => FieldClass::Address,
+        _ => FieldClass::Other,
+    }
+}
+
+/// Opens a trace file.
+fn replay(path: &Path, print: PrintOptions) -> Result<(), Failure> {
+    let (loaded, warnings) = open::open(path)?;
+    if show::has_terminal(print) {
+        let message = warnings.first().map(ToString::to_string);
+        let session = Session::new(Supply::file(loaded));
+        show::interactive(session, message)?;
+    } else {
+        show::print(loaded.header(), &loaded, print, None)?;
+    }
+    for warning in &warnings {
+        eprintln!("doorbell: {}: {warning}", path.display());
+    }
+    Ok(())
+}
+
+/// Lists the scenarios.
+fn list() -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    for scenario in scenarios() {
+        let is_default = scenario.name == DEFAULT_SCENARIO;
+        let mark = if is_default { " (the default)" } else { "" };
+        writeln!(out, "{:<16} {}{mark}", scenario.name, scenario.title)?;
+        writeln!(out, "{:<16} {}", "", scenario.summary)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! What the terminal shows, without a word about drawing: the walk, the tree, the panes' contents.
+
+pub mod action;
+pub mod app;
+pub mod facts;
+pub mod focus;
+pub mod queues;
+pub mod scene;
+pub mod session;
+pub mod source;
+pub mod supply;
+pub mod tree;

@@ -1,0 +1,102 @@
+//! The doorbell records in memory and the registers of the card.
+
+use crate::decode::FieldLine;
+use crate::decode::fields::plain_number;
+use crate::state::app::App;
+use crate::state::queues::{Record, Register};
+use crate::view::bytes::value;
+use crate::view::theme::Theme;
+use ratatui::text::{Line, Span};
+
+/// The lines of the pane: what this step is about first.
+pub fn lines<'a>(app: &App, theme: Theme) -> Vec<Line<'a>> {
+    let scene = &app.scene;
+    let mut lines = Vec::new();
+    let (touched, other): (Vec<&Record>, Vec<&Record>) =
+        scene.records.iter().partition(|record| record.touched);
+    let (rung, quiet): (Vec<&Register>, Vec<&Register>) = scene
+        .registers
+        .iter()
+        .partition(|register| register.touched);
+    lines.extend(
+        rung.into_iter()
+            .flat_map(|register| register_lines(register, theme)),
+    );
+    lines.extend(
+        touched
+            .into_iter()
+            .flat_map(|record| record_lines(record, theme)),
+    );
+    lines.extend(
+        other
+            .into_iter()
+            .flat_map(|record| record_lines(record, theme)),
+    );
+    lines.extend(
+        quiet
+            .into_iter()
+            .flat_map(|register| register_lines(register, theme)),
+    );
+    lines.extend(scene.counters.iter().map(|counter| {
+        Line::from(format!(
+            "  {} = {}",
+            counter.name,
+            plain_number(counter.value)
+        ))
+    }));
+    if lines.is_empty() {
+        lines.push(Line::from("No record and no register was written yet."));
+    }
+    lines
+}
+
+/// A record: its name, then its bytes and what they say.
+fn record_lines<'a>(record: &Record, theme: Theme) -> Vec<Line<'a>> {
+    let mut spans = vec![Span::raw(format!("    {}  ", spaced(&record.bytes)))];
+    spans.push(Span::styled(fields(&record.fields), theme.segment(0)));
+    vec![
+        head(record.touched, record.name.clone(), String::new(), theme),
+        Line::from(spans),
+    ]
+}
+
+/// A register: its name and the step that wrote it, then the bytes and what they say.
+fn register_lines<'a>(register: &Register, theme: Theme) -> Vec<Line<'a>> {
+    let name = format!("register {}", register.name);
+    let rest = format!(
+        " at {:#x}, {} bytes, step {}",
+        register.offset,
+        register.bytes.len(),
+        register.step
+    );
+    let first = register.bytes.get(..8).unwrap_or(&register.bytes);
+    let more = if register.bytes.len() > 8 { " ..." } else { "" };
+    let bytes = Line::from(vec![
+        Span::raw(format!("    {}{more}  ", spaced(first))),
+        Span::styled(fields(&register.fields), theme.segment(1)),
+    ]);
+    vec![head(register.touched, name, rest, theme), bytes]
+}
+
+/// The first line of both.
+fn head<'a>(touched: bool, name: String, rest: String, theme: Theme) -> Line<'a> {
+    Line::from(vec![
+        Span::styled(if touched { "▶ " } else { "  " }, theme.focused()),
+        Span::styled(name, theme.strong()),
+        Span::raw(rest),
+    ])
+}
+
+/// Bytes in hex, a space after every fourth.
+fn spaced(bytes: &[u8]) -> String {
+    let words = bytes.chunks(4);
+    let words = words.map(|word| word.iter().map(|byte| format!("{byte:02x}")).collect());
+    words.collect::<Vec<String>>().join(" ")
+}
+
+/// The fields that are not zero.
+fn fields(fields: &[FieldLine]) -> String {
+    let set = fields.iter().filter(|field| !field.zero);
+    let named = set.map(|field| format!("{} {}", field.name, value(field)));
+    named.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,158 @@
+//! What lies over the panes: help, the menu of kinds; and the last line, where one types.
+
+use crate::state::action::{Overlay, Prompt};
+use crate::state::app::App;
+use crate::state::facts::KINDS;
+use crate::view::theme::Theme;
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Clear, Paragraph};
+
+/// Every key and what it does, as the help shows them.
+pub const KEYS: [(&str, &str); 20] = [
+    ("→ l s Enter", "in: the next step"),
+    ("n", "over: the next step that lies no deeper"),
+    ("o", "out: behind the call that the step lies in"),
+    ("← h b", "back one step"),
+    ("↑ ↓ k j", "up and down in the steps, or scroll the pane"),
+    ("PgUp PgDn", "the same by a page"),
+    (
+        "Home g",
+        "to the call of ibv_post_send; again: to the first step",
+    ),
+    ("End G", "to the last step"),
+    ("e", "to the next event of a kind, from a menu"),
+    ("E", "to the next event of the same kind"),
+    (":", "to the step of a number"),
+    ("/", "search the steps for a text"),
+    (". ,", "the next match, the match before"),
+    ("Space f", "fold or unfold at the step"),
+    ("p", "fold or unfold what came before the post"),
+    ("Tab Shift-Tab", "the next pane, the pane before"),
+    ("1 to 6", "source, note, steps, bytes, rings, doorbell"),
+    ("z", "enlarge the pane; Esc puts it back"),
+    ("Esc", "stop a move, close what is open"),
+    ("q Ctrl-C", "quit"),
+];
+
+/// Draws what lies over the panes, if anything does.
+pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
+    match &app.overlay {
+        Overlay::Help => draw_help(frame, area, theme),
+        Overlay::Kinds(chosen) => draw_kinds(frame, area, *chosen, theme),
+        Overlay::None | Overlay::Prompt(..) => {}
+    }
+}
+
+/// A box in the middle with these lines.
+fn draw_box(frame: &mut Frame<'_>, area: Rect, title: &str, lines: Vec<Line<'_>>, theme: Theme) {
+    let widest = lines.iter().map(Line::width).max().unwrap_or(0);
+    let length = |size: usize| Constraint::Length(u16::try_from(size).unwrap_or(u16::MAX));
+    let place = area.centered(length(widest + 4), length(lines.len() + 2));
+    let block = Block::bordered()
+        .border_type(BorderType::Thick)
+        .border_style(theme.focused())
+        .title(Span::styled(format!(" {title} "), theme.strong()));
+    let inside = block.inner(place);
+    frame.render_widget(Clear, place);
+    frame.render_widget(block, place);
+    frame.render_widget(Paragraph::new(lines), inside);
+}
+
+/// The keys.
+fn draw_help(frame: &mut Frame<'_>, area: Rect, theme: Theme) {
+    let line = |(keys, what): &(&'static str, &'static str)| {
+        Line::from(vec![
+            Span::styled(format!(" {keys:<15}"), theme.key()),
+            Span::raw(*what),
+        ])
+    };
+    let lines = KEYS.iter().map(line).collect();
+    draw_box(frame, area, "keys; any key closes", lines, theme);
+}
+
+/// The menu of kinds.
+fn draw_kinds(frame: &mut Frame<'_>, area: Rect, chosen: usize, theme: Theme) {
+    let kinds = KINDS.iter().enumerate();
+    let lines = kinds.map(|(place, kind)| {
+        let pointer = if place == chosen { "▶" } else { " " };
+        let style = if place == chosen {
+            theme.current()
+        } else {
+            theme.dim()
+        };
+        Line::from(vec![
+            Span::styled(pointer, theme.focused()),
+            Span::styled(format!(" {kind:<24}"), style),
+        ])
+    });
+    draw_box(frame, area, "go on to the next", lines.collect(), theme);
+}
+
+/// The last line: a prompt, a word to the reader, or the keys that matter most.
+pub fn draw_keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
+    let line = match &app.overlay {
+        Overlay::Prompt(prompt, text) => {
+            let label = match prompt {
+                Prompt::Jump => "to step: ",
+                Prompt::Search => "search: ",
+            };
+            let tail = tail(
+                text,
+                usize::from(area.width).saturating_sub(label.len() + 3),
+            );
+            Line::from(vec![
+                Span::styled(format!(" {label}"), theme.key()),
+                Span::raw(tail),
+                Span::styled(" ", theme.current()),
+            ])
+        }
+        Overlay::Kinds(_) => keys(
+            &[("↑↓", "choose"), ("Enter", "go"), ("Esc", "close")],
+            theme,
+        ),
+        _ if app.session.is_seeking() => keys(
+            &[
+                ("the program runs", "until the step is reached;"),
+                ("Esc", "stops"),
+            ],
+            theme,
+        ),
+        _ => match &app.message {
+            Some(message) => Line::from(Span::styled(format!(" {message}"), theme.strong())),
+            None => keys(
+                &[
+                    ("s", "in"),
+                    ("n", "over"),
+                    ("o", "out"),
+                    ("b", "back"),
+                    ("e", "kind"),
+                    (":", "step"),
+                    ("/", "find"),
+                    ("Tab", "pane"),
+                    ("?", "help"),
+                    ("q", "quit"),
+                ],
+                theme,
+            ),
+        },
+    };
+    frame.render_widget(line, area);
+}
+
+/// The last `width` characters of a text.
+fn tail(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    text.chars().skip(length.saturating_sub(width)).collect()
+}
+
+/// Keys and what they do.
+fn keys<'a>(pairs: &[(&'a str, &'a str)], theme: Theme) -> Line<'a> {
+    let mut spans = vec![Span::raw(" ")];
+    for (key, what) in pairs {
+        spans.push(Span::styled(*key, theme.key()));
+        spans.push(Span::raw(format!(" {what}  ")));
+    }
+    Line::from(spans)
+}
