@@ -15,11 +15,15 @@ fn main() -> io::Result<()> {
         println!("cargo::rerun-if-changed={}", root.join(folder).display());
         collect(&root.join(folder), &mut files)?;
     }
-    files.sort();
+    let named = |file: &PathBuf| {
+        let path = file.strip_prefix(root).expect("collected below the root");
+        path.to_str().expect("source paths are plain text").replace('\\', "/")
+    };
+    // By the text of the path, as it is looked up: paths compare otherwise, part by part.
+    files.sort_by_cached_key(named);
     let mut table = String::from("&[\n");
     for file in &files {
-        let path = file.strip_prefix(root).expect("collected below the root");
-        let path = path.to_str().expect("source paths are plain text").replace('\\', "/");
+        let path = named(file);
         writeln!(table, "    ({path:?}, include_str!({file:?})),").expect("a string takes it");
     }
     table.push(']');

@@ -1,0 +1,53 @@
+//! The examples as programs: options, exit codes, traces.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs an example that was built along with this test.
+fn run(name: &str, arguments: &[&str]) -> Output {
+    let own = std::env::current_exe().expect("this test has a path");
+    let folder = own.parent().and_then(Path::parent).expect("target/PROFILE/deps/test");
+    let program = folder.join("examples").join(name);
+    Command::new(&program)
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", program.display()))
+}
+
+#[test]
+fn each_runs_and_says_what_arrived() {
+    for (name, wanted) in [
+        ("rc_write", "64 bytes lie in the other queue pair's buffer"),
+        ("rc_write_list", "the 3 before it"),
+        ("rc_send_inline", "received 32 bytes"),
+    ] {
+        let output = run(name, &[]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && text.contains(wanted), "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_trace_is_written_where_it_is_asked_for() {
+    let path = std::env::temp_dir().join(format!("doorbell-example-{}.jsonl", std::process::id()));
+    let output = run("rc_write", &["--trace", path.to_str().expect("plain text")]);
+    assert!(output.status.success());
+    let (loaded, warnings) = doorbell_tracer::file::open(&path).expect("it opens");
+    std::fs::remove_file(&path).expect("it was there");
+    assert!(warnings.is_empty());
+    assert_eq!(loaded.header().scenario, "rc-write");
+}
+
+#[test]
+fn what_cannot_be_is_said_and_fails() {
+    let output = run("rc_write", &["--device", "none"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("no device was found"), "{text}");
+    let output = run("rc_write", &["--device", "mlx5_0"]);
+    assert_eq!(output.status.code(), Some(2));
+    let output = run("rc_write", &["--trace", "/nonexistent/folder/trace.jsonl"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("/nonexistent/folder/trace.jsonl"), "{text}");
+}
