@@ -6,11 +6,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// The folders that are embedded, and the name of each one's table.
-const FOLDERS: [(&str, &str); 3] = [
-    ("notes", "NOTES"),
-    ("chapters", "CHAPTERS"),
-    ("theme", "THEME"),
-];
+const FOLDERS: [(&str, &str); 3] =
+    [("notes", "NOTES"), ("chapters", "CHAPTERS"), ("theme", "THEME")];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);

@@ -83,10 +83,9 @@ pub fn anchors(text: &str) -> Result<Vec<Anchor>, AnchorError> {
         }
     }
     match open.first().and_then(|index| found.get(*index)) {
-        Some(anchor) => Err(AnchorError::Unclosed {
-            name: anchor.name.clone(),
-            line: anchor.start_line,
-        }),
+        Some(anchor) => {
+            Err(AnchorError::Unclosed { name: anchor.name.clone(), line: anchor.start_line })
+        }
         None => Ok(found),
     }
 }
@@ -100,11 +99,7 @@ fn begin(found: &mut Vec<Anchor>, name: &str, line: u32) -> Result<(), AnchorErr
             first: first.start_line,
         });
     }
-    found.push(Anchor {
-        name: name.to_owned(),
-        start_line: line,
-        end_line: line,
-    });
+    found.push(Anchor { name: name.to_owned(), start_line: line, end_line: line });
     Ok(())
 }
 
@@ -115,25 +110,18 @@ fn end(
     name: &str,
     line: u32,
 ) -> Result<(), AnchorError> {
-    let is_open = open
-        .iter()
-        .filter_map(|index| found.get(*index))
-        .any(|anchor| anchor.name == name);
+    let is_open =
+        open.iter().filter_map(|index| found.get(*index)).any(|anchor| anchor.name == name);
     let innermost = open.pop().and_then(|index| found.get_mut(index));
     match innermost {
         Some(anchor) if anchor.name == name => {
             anchor.end_line = line;
             Ok(())
         }
-        Some(inner) if is_open => Err(AnchorError::Crossed {
-            name: name.to_owned(),
-            inner: inner.name.clone(),
-            line,
-        }),
-        _ => Err(AnchorError::Unopened {
-            name: name.to_owned(),
-            line,
-        }),
+        Some(inner) if is_open => {
+            Err(AnchorError::Crossed { name: name.to_owned(), inner: inner.name.clone(), line })
+        }
+        _ => Err(AnchorError::Unopened { name: name.to_owned(), line }),
     }
 }
 

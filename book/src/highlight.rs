@@ -33,9 +33,7 @@ static CLASSES: LazyLock<Vec<(Scope, &'static str)>> = LazyLock::new(|| {
         ("keyword", "k"),
         ("meta.annotation", "a"),
     ];
-    ROWS.iter()
-        .filter_map(|(name, class)| Some((Scope::new(name).ok()?, *class)))
-        .collect()
+    ROWS.iter().filter_map(|(name, class)| Some((Scope::new(name).ok()?, *class))).collect()
 });
 
 /// The lines of a Rust source as HTML, one entry a line of `text`: escaped, with `<span>`s of
@@ -86,10 +84,7 @@ fn class(stack: &ScopeStack) -> &'static str {
         .iter()
         .rev()
         .find_map(|scope| {
-            CLASSES
-                .iter()
-                .find(|(prefix, _)| prefix.is_prefix_of(*scope))
-                .map(|(_, class)| *class)
+            CLASSES.iter().find(|(prefix, _)| prefix.is_prefix_of(*scope)).map(|(_, class)| *class)
         })
         .unwrap_or_default()
 }

@@ -42,11 +42,7 @@ impl Chapters {
     pub fn embedded() -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let chapters = files::CHAPTERS.iter();
-        Self(
-            chapters
-                .map(|(path, bytes)| ((*path).to_owned(), text(bytes)))
-                .collect(),
-        )
+        Self(chapters.map(|(path, bytes)| ((*path).to_owned(), text(bytes))).collect())
     }
 }
 
@@ -59,19 +55,13 @@ pub fn build_from(
 ) -> Result<BuildReport, BookError> {
     notes::check()?;
     check_vacant(out)?;
-    let workshop = tempfile::tempdir().map_err(|source| BookError::Write {
-        path: std::env::temp_dir(),
-        source,
-    })?;
+    let workshop = tempfile::tempdir()
+        .map_err(|source| BookError::Write { path: std::env::temp_dir(), source })?;
     lay_out(workshop.path(), chapters)?;
     let count = pages(workshop.path(), runs, progress)?;
     progress("writing the pages");
     replace(&workshop.path().join("html"), out)?;
-    Ok(BuildReport {
-        folder: out.to_owned(),
-        index: out.join("index.html"),
-        chapters: count,
-    })
+    Ok(BuildReport { folder: out.to_owned(), index: out.join("index.html"), chapters: count })
 }
 
 /// Refuses a folder with something in it that is not a book of ours.
@@ -80,16 +70,11 @@ fn check_vacant(out: &Path) -> Result<(), BookError> {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(source) => {
-            return Err(BookError::Write {
-                path: out.to_owned(),
-                source,
-            });
+            return Err(BookError::Write { path: out.to_owned(), source });
         }
     };
     if occupied && !out.join(MARKER).exists() {
-        return Err(BookError::Occupied {
-            folder: out.to_owned(),
-        });
+        return Err(BookError::Occupied { folder: out.to_owned() });
     }
     Ok(())
 }
@@ -121,11 +106,7 @@ fn pages(
         let BookItem::Chapter(chapter) = item else {
             return;
         };
-        let Some(path) = chapter
-            .source_path
-            .as_ref()
-            .filter(|_| first_error.is_none())
-        else {
+        let Some(path) = chapter.source_path.as_ref().filter(|_| first_error.is_none()) else {
             return;
         };
         count += 1;
@@ -154,10 +135,7 @@ fn replace(new: &Path, out: &Path) -> Result<(), BookError> {
         fs::remove_dir_all(out).map_err(failed(out))?;
     }
     // The marker comes first, so that a build that was cut short can be repeated.
-    write(
-        &out.join(MARKER),
-        b"A book built by doorbell; the next build replaces this folder.\n",
-    )?;
+    write(&out.join(MARKER), b"A book built by doorbell; the next build replaces this folder.\n")?;
     for file in crate::serve::walk_files(new).map_err(failed(new))? {
         let bytes = fs::read(new.join(&file)).map_err(failed(&file))?;
         write(&out.join(&file), &bytes)?;
@@ -170,8 +148,5 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), BookError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(path, bytes))
-        .map_err(|source| BookError::Write {
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(|source| BookError::Write { path: path.to_owned(), source })
 }

@@ -14,10 +14,7 @@ impl Runs for Scenarios {
         let recording = doorbell_examples::record(found, &doorbell_examples::Device::Card);
         match recording.outcome {
             Ok(_) => Ok(recording.trace),
-            Err(reason) => Err(DirectiveError::Failed {
-                scenario: scenario.to_owned(),
-                reason,
-            }),
+            Err(reason) => Err(DirectiveError::Failed { scenario: scenario.to_owned(), reason }),
         }
     }
 

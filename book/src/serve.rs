@@ -56,10 +56,8 @@ impl Stop {
 pub fn serve(port: u16, progress: &mut dyn FnMut(&str)) -> Result<Server, BookError> {
     // The port first: whoever has to choose another one should not wait for the book.
     let listener = listen(port)?;
-    let folder = tempfile::tempdir().map_err(|source| BookError::Write {
-        path: std::env::temp_dir(),
-        source,
-    })?;
+    let folder = tempfile::tempdir()
+        .map_err(|source| BookError::Write { path: std::env::temp_dir(), source })?;
     let built = crate::build(&folder.path().join("book"), progress)?;
     Server::new(&built.folder, listener)
 }
@@ -73,19 +71,13 @@ pub fn serve_folder(folder: &Path, port: u16) -> Result<Server, BookError> {
 fn listen(port: u16) -> Result<TcpListener, BookError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => BookError::PortInUse { port },
-        _ => BookError::Listen {
-            port,
-            reason: error.to_string(),
-        },
+        _ => BookError::Listen { port, reason: error.to_string() },
     })
 }
 
 impl Server {
     fn new(folder: &Path, listener: TcpListener) -> Result<Self, BookError> {
-        let failed = |source| BookError::Read {
-            path: folder.to_owned(),
-            source,
-        };
+        let failed = |source| BookError::Read { path: folder.to_owned(), source };
         let mut pages = HashMap::new();
         for file in walk_files(folder).map_err(failed)? {
             let bytes = std::fs::read(folder.join(&file)).map_err(failed)?;
@@ -109,10 +101,7 @@ impl Server {
 
     /// A handle that stops it.
     pub fn stopper(&self) -> Stop {
-        Stop {
-            shared: Arc::clone(&self.shared),
-            address: self.address,
-        }
+        Stop { shared: Arc::clone(&self.shared), address: self.address }
     }
 
     /// Answers requests until it is stopped.
@@ -153,13 +142,7 @@ impl Shared {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let Some(request) = Request::read(&mut stream)? else {
-            return respond(
-                &mut stream,
-                "400 Bad Request",
-                PLAIN,
-                b"no HTTP request\n",
-                true,
-            );
+            return respond(&mut stream, "400 Bad Request", PLAIN, b"no HTTP request\n", true);
         };
         let body = request.method != Method::Head;
         if request.method == Method::Other {

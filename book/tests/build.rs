@@ -14,11 +14,7 @@ fn expand(text: &str) -> Result<String, BookError> {
 /// The error of a chapter with this text, and its line.
 fn problem(text: &str) -> (usize, DirectiveError) {
     match expand(text) {
-        Err(BookError::Directive {
-            file,
-            line,
-            problem,
-        }) => {
+        Err(BookError::Directive { file, line, problem }) => {
             assert_eq!(file, "book/chapters/page.md");
             (line, problem)
         }
@@ -39,14 +35,8 @@ fn values_come_from_the_run() {
     assert_eq!(value("get arg.qp call"), "0x41");
     assert_eq!(value("get length dma nth=last"), "64");
     assert_eq!(value("field ds store layout=wqe_control_segment"), "3");
-    assert_eq!(
-        value("field wqe_index store layout=wqe_control_segment nth=2"),
-        "1"
-    );
-    assert_eq!(
-        value("steps from=\"call function=ibv_post_send\" to=\"lock\""),
-        "4"
-    );
+    assert_eq!(value("field wqe_index store layout=wqe_control_segment nth=2"), "1");
+    assert_eq!(value("steps from=\"call function=ibv_post_send\" to=\"lock\""), "4");
     assert_eq!(value("count store from=\"index\""), "1");
     assert_eq!(value("number store what~=record"), "16");
 }
@@ -55,69 +45,30 @@ fn values_come_from_the_run() {
 fn a_directive_that_cannot_be_carried_out_names_line_and_reason() {
     use DirectiveError as E;
     assert_eq!(problem("a\n\n{{#trace fixture"), (3, E::Unclosed));
-    assert_eq!(
-        problem("{{#nothing}}"),
-        (1, E::Unknown("nothing".to_owned()))
-    );
+    assert_eq!(problem("{{#nothing}}"), (1, E::Unknown("nothing".to_owned())));
     assert_eq!(problem("{{#value fixture get \"a}}"), (1, E::Quote));
-    assert!(matches!(
-        problem("\n{{#trace nowhere}}"),
-        (2, E::Scenario(_))
-    ));
+    assert!(matches!(problem("\n{{#trace nowhere}}"), (2, E::Scenario(_))));
     assert!(matches!(problem("{{#trace}}"), (1, E::Usage(_))));
     assert!(matches!(problem("{{#value fixture}}"), (1, E::Usage(_))));
-    assert!(matches!(
-        problem("{{#value fixture often}}"),
-        (1, E::Value(_))
-    ));
-    assert!(matches!(
-        problem("{{#value fixture count command}}"),
-        (1, E::NoStep { .. })
-    ));
-    assert!(matches!(
-        problem("{{#value fixture number store nth=99}}"),
-        (1, E::NoStep { .. })
-    ));
-    assert!(matches!(
-        problem("{{#value fixture number store nth=0}}"),
-        (1, E::Usage(_))
-    ));
-    assert!(matches!(
-        problem("{{#value fixture get color store}}"),
-        (1, E::NoMember { .. })
-    ));
-    assert!(matches!(
-        problem("{{#value fixture field color store}}"),
-        (1, E::NoMember { .. })
-    ));
-    assert!(matches!(
-        problem("{{#source driver/src/none.rs:a}}"),
-        (1, E::Source(_))
-    ));
-    assert!(matches!(
-        problem(&format!("{{{{#source {FILE}:none}}}}")),
-        (1, E::Anchor { .. })
-    ));
-    assert!(matches!(
-        problem("{{#trace fixture}}\n{{#trace fixture}}"),
-        (2, E::Overlap { .. })
-    ));
+    assert!(matches!(problem("{{#value fixture often}}"), (1, E::Value(_))));
+    assert!(matches!(problem("{{#value fixture count command}}"), (1, E::NoStep { .. })));
+    assert!(matches!(problem("{{#value fixture number store nth=99}}"), (1, E::NoStep { .. })));
+    assert!(matches!(problem("{{#value fixture number store nth=0}}"), (1, E::Usage(_))));
+    assert!(matches!(problem("{{#value fixture get color store}}"), (1, E::NoMember { .. })));
+    assert!(matches!(problem("{{#value fixture field color store}}"), (1, E::NoMember { .. })));
+    assert!(matches!(problem("{{#source driver/src/none.rs:a}}"), (1, E::Source(_))));
+    assert!(matches!(problem(&format!("{{{{#source {FILE}:none}}}}")), (1, E::Anchor { .. })));
+    assert!(matches!(problem("{{#trace fixture}}\n{{#trace fixture}}"), (2, E::Overlap { .. })));
     let link = "{{#trace fixture to=dispatch}}\n\n{{#step fixture completion}}";
     assert!(matches!(problem(link), (3, E::NotShown { .. })));
     let text = problem("{{#value fixture count command}}").1.to_string();
-    assert!(
-        text.contains("barrier") && text.contains("store"),
-        "no kinds in: {text}"
-    );
+    assert!(text.contains("barrier") && text.contains("store"), "no kinds in: {text}");
 }
 
 #[test]
 fn escaped_directives_and_other_text_stay() {
     let text = "plain {{ braces }} and \\{{#value fixture steps}}\n";
-    assert_eq!(
-        expand(text).expect("text"),
-        "plain {{ braces }} and {{#value fixture steps}}\n"
-    );
+    assert_eq!(expand(text).expect("text"), "plain {{ braces }} and {{#value fixture steps}}\n");
 }
 
 #[test]
@@ -126,15 +77,9 @@ fn source_is_included_by_anchor_without_the_anchors_comments() {
     assert!(html.contains("fixture.rs:3"), "{html}");
     assert!(!html.contains("ANCHOR"), "{html}");
     assert!(html.contains("<span class=\"k\">fn</span>"), "{html}");
-    assert!(
-        html.contains("&lt;&amp;&gt;") && !html.contains("<&>"),
-        "{html}"
-    );
+    assert!(html.contains("&lt;&amp;&gt;") && !html.contains("<&>"), "{html}");
     let inner = expand(&format!("{{{{#source {FILE}:fixture_ring}}}}")).expect("source");
-    assert!(
-        inner.contains("<span class=\"doorbell-line\"><span class=\"f\">ring"),
-        "{inner}"
-    );
+    assert!(inner.contains("<span class=\"doorbell-line\"><span class=\"f\">ring"), "{inner}");
 }
 
 #[test]
@@ -149,14 +94,8 @@ fn every_step_is_printed_with_what_place_and_bytes() {
     assert!(printed.contains("<th scope=\"row\">opcode</th>"));
     assert!(printed.contains("(from wr.opcode)"), "no origin");
     assert!(printed.contains("store 16 bytes (wqe_data_segment) to send queue of QP 0x41 + 0x20"));
-    assert!(
-        !printed.trim_end().contains("\n\n"),
-        "an empty line would end the HTML block"
-    );
-    assert!(
-        !data.trim_end_matches("</script>\n").contains("</"),
-        "data that ends its element"
-    );
+    assert!(!printed.trim_end().contains("\n\n"), "an empty line would end the HTML block");
+    assert!(!data.trim_end_matches("</script>\n").contains("</"), "data that ends its element");
 }
 
 #[test]
@@ -165,10 +104,7 @@ fn a_link_names_the_step_by_its_number_in_the_run() {
         "{{#trace fixture}}\n\n{{#step fixture dispatch label=\"the call\"}} {{#step fixture lock}}",
     );
     let html = html.expect("links");
-    assert!(
-        html.contains("[the call](#fixture-step-5) [step 7](#fixture-step-7)"),
-        "{html}"
-    );
+    assert!(html.contains("[the call](#fixture-step-5) [step 7](#fixture-step-7)"), "{html}");
 }
 
 #[test]
@@ -177,9 +113,7 @@ fn the_book_is_built_where_asked_and_replaces_only_a_book() {
     let out = folder.path().join("deep/book");
     let chapters = book("# Page\n\n{{#trace fixture}}\n");
     let mut told = Vec::new();
-    let report = build_from(&chapters, &Fixture, &out, &mut |text| {
-        told.push(text.to_owned())
-    });
+    let report = build_from(&chapters, &Fixture, &out, &mut |text| told.push(text.to_owned()));
     let report = report.expect("a book");
     assert_eq!(report.chapters, 1);
     assert!(told.iter().any(|text| text.contains("Page")), "{told:?}");
@@ -192,17 +126,9 @@ fn the_book_is_built_where_asked_and_replaces_only_a_book() {
 
     std::fs::write(folder.path().join("precious"), "mine").expect("a file");
     let refused = build_from(&chapters, &Fixture, folder.path(), &mut |_| {});
-    assert!(
-        matches!(refused, Err(BookError::Occupied { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(BookError::Occupied { .. })), "{refused:?}");
     assert!(folder.path().join("precious").exists());
-    let a_file = build_from(
-        &chapters,
-        &Fixture,
-        &folder.path().join("precious"),
-        &mut |_| {},
-    );
+    let a_file = build_from(&chapters, &Fixture, &folder.path().join("precious"), &mut |_| {});
     assert!(matches!(a_file, Err(BookError::Write { .. })), "{a_file:?}");
 }
 
@@ -211,12 +137,7 @@ fn an_error_in_a_chapter_leaves_the_old_book_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("book");
     build_from(&book("# Page\n"), &Fixture, &out, &mut |_| {}).expect("a book");
-    let failed = build_from(
-        &book("# Page\n\n{{#trace nowhere}}\n"),
-        &Fixture,
-        &out,
-        &mut |_| {},
-    );
+    let failed = build_from(&book("# Page\n\n{{#trace nowhere}}\n"), &Fixture, &out, &mut |_| {});
     let text = failed.expect_err("no such scenario").to_string();
     assert!(text.starts_with("book/chapters/page.md:3: "), "{text}");
     assert!(out.join("page.html").exists());

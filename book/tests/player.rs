@@ -4,9 +4,9 @@ mod common;
 
 use common::browser::{Browser, END, HOME, LEFT, RIGHT};
 use common::{Fixture, book, with_server};
-use doorbell_book::build_from;
 use doorbell_book::preprocess::Runs;
 use doorbell_book::walk::Walk;
+use doorbell_book::{Scenarios, build, build_from};
 use doorbell_tracer::timeline::Timeline;
 use doorbell_tracer::{Kind, Role};
 use serde_json::{Value, json};
@@ -45,10 +45,7 @@ impl Truth {
     fn new(runs: &dyn Runs, scenario: &str) -> Self {
         let trace = runs.record(scenario).expect("a run");
         let timeline = Timeline::of(&trace);
-        Self {
-            walk: Walk::new(trace),
-            timeline,
-        }
+        Self { walk: Walk::new(trace), timeline }
     }
 
     /// Compares all that a player shows with the step at `place`.
@@ -63,19 +60,10 @@ impl Truth {
         assert_eq!(shown["slider"], place as u64, "{name}");
         let link = format!("#{}-step-{}", trace.header.scenario, event.sequence);
         assert_eq!(shown["link"], link, "{name}");
-        assert!(
-            shown["status"]
-                .as_str()
-                .is_some_and(|text| text.contains(&step.what)),
-            "{name}"
-        );
+        assert!(shown["status"].as_str().is_some_and(|text| text.contains(&step.what)), "{name}");
 
         let site = trace.site(event).expect("a site");
-        assert_eq!(
-            shown["place"],
-            format!("{}:{}", site.file, site.line),
-            "{name}"
-        );
+        assert_eq!(shown["place"], format!("{}:{}", site.file, site.line), "{name}");
         assert_eq!(shown["line"], site.line, "{name}");
         let text = self.walk.source(&site.file).expect("a source");
         let code = text.lines().nth(site.line as usize - 1).expect("a line");
@@ -90,35 +78,17 @@ impl Truth {
         let state = self.timeline.state_at(place, trace);
         for record in shown["records"].as_array().expect("records") {
             let number = record[0].as_u64().expect("a number");
-            let region = state
-                .regions()
-                .find(|region| u64::from(region.info().region.0) == number);
+            let region = state.regions().find(|region| u64::from(region.info().region.0) == number);
             let region = region.expect("a region");
-            assert_eq!(
-                record[1],
-                hex(&region.bytes(0..region.info().length)),
-                "{name}"
-            );
+            assert_eq!(record[1], hex(&region.bytes(0..region.info().length)), "{name}");
         }
         let written = state.regions().filter(|region| {
             region.info().role == Role::DoorbellRecord
-                && region
-                    .writers(0..region.info().length)
-                    .iter()
-                    .any(Option::is_some)
+                && region.writers(0..region.info().length).iter().any(Option::is_some)
         });
         let shown_records = shown["records"].as_array().map_or(0, Vec::len);
         assert!(shown_records >= written.count(), "{name}");
-        let mut registers = Vec::new();
-        for event in &trace.events[..=place] {
-            if let Kind::RegisterWrite {
-                register, bytes, ..
-            } = &event.kind
-            {
-                registers.retain(|(known, _)| known != register);
-                registers.push((register.clone(), hex(bytes)));
-            }
-        }
+        let mut registers = self.registers(place);
         registers.sort();
         let mut given: Vec<_> = shown["registers"].as_array().expect("registers").clone();
         given.sort_by_key(ToString::to_string);
@@ -127,9 +97,7 @@ impl Truth {
         let mut counters: Vec<_> = state
             .indexes()
             .filter(|(region, _, _)| {
-                state
-                    .region(*region)
-                    .is_some_and(|region| rings.contains(&region.info().role))
+                state.region(*region).is_some_and(|region| rings.contains(&region.info().role))
             })
             .map(|(_, name, value)| json!([name, value]))
             .collect();
@@ -138,6 +106,26 @@ impl Truth {
         given.sort_by_key(ToString::to_string);
         assert_eq!(given, counters, "{name}");
         assert_eq!(shown["wqe"], self.wqe(place), "{name}");
+    }
+
+    /// Doorbell registers written so far, with what was last written; if none was, the register
+    /// that was written last of all.
+    fn registers(&self, place: usize) -> Vec<(String, String)> {
+        let mut doorbells = Vec::new();
+        let mut last = Vec::new();
+        for event in &self.walk.trace.events[..=place] {
+            let Kind::RegisterWrite { region, register, bytes, .. } = &event.kind else {
+                continue;
+            };
+            let written = (register.to_string(), hex(bytes));
+            if self.walk.role(*region) == Some(Role::UserAccessRegion) {
+                doorbells.retain(|(known, _)| *known != written.0);
+                doorbells.push(written);
+            } else {
+                last = vec![written];
+            }
+        }
+        if doorbells.is_empty() { last } else { doorbells }
     }
 
     /// The WQE in the foreground, as far as its own stores have written it.
@@ -149,14 +137,8 @@ impl Truth {
         let ring = state.region(wqe.region).expect("a ring");
         let byte = |at| {
             let offset = (wqe.start + at) % ring.info().length;
-            let own = ring
-                .writer(offset)
-                .is_some_and(|step| wqe.stores.contains(&(step as usize)));
-            if own {
-                hex(&ring.bytes(offset..offset + 1))
-            } else {
-                "··".to_owned()
-            }
+            let own = ring.writer(offset).is_some_and(|step| wqe.stores.contains(&(step as usize)));
+            if own { hex(&ring.bytes(offset..offset + 1)) } else { "··".to_owned() }
         };
         json!((0..wqe.length).map(byte).collect::<String>())
     }
@@ -203,6 +185,34 @@ fn every_way_of_stepping_shows_every_step() {
     });
 }
 
+/// The chapter on `rc-write`: every player of it, by key, against the run that it was made from.
+#[test]
+fn every_step_of_the_chapter_is_what_the_run_says() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = build(&folder.path().join("book"), &mut |_| {}).expect("the book");
+    let truth = Truth::new(&Scenarios, "rc-write");
+    let mut seen = 0;
+    with_server(&report.folder, |server| {
+        browser.open(&format!("http://{}/rc-write.html", server.address()));
+        let players = browser.run("return document.querySelectorAll('.db-live').length;", &[]);
+        for player in 0..players.as_u64().expect("a number") {
+            let focus = "const live = document.querySelectorAll('.db-live')[arguments[0]]; live.focus(); const { first, end } = live.parentElement.dataset; return [Number(first), Number(end)];";
+            let bounds = browser.run(focus, &[json!(player)]);
+            let (first, end) =
+                (bounds[0].as_u64().expect("first"), bounds[1].as_u64().expect("end"));
+            for place in first..end {
+                truth.check(place as usize, &browser.run(SHOWN, &[json!(player)]));
+                browser.press(RIGHT);
+                seen += 1;
+            }
+        }
+    });
+    assert_eq!(seen, truth.walk.steps.len());
+}
+
 /// First, back, step, last; and over, which skips what is called.
 fn buttons(browser: &Browser, last: usize, check: &dyn Fn(usize)) {
     for place in 1..=last {
@@ -232,10 +242,7 @@ fn buttons(browser: &Browser, last: usize, check: &dyn Fn(usize)) {
 /// The arrows, Home, End and `o`, on the player and on its slider; the page does not turn.
 fn keys(browser: &Browser, last: usize, check: &dyn Fn(usize)) {
     for focus in [".db-live", ".db-slider"] {
-        browser.run(
-            "document.querySelector(arguments[0]).focus();",
-            &[json!(focus)],
-        );
+        browser.run("document.querySelector(arguments[0]).focus();", &[json!(focus)]);
         browser.press(HOME);
         check(0);
         for place in 1..=last {
@@ -272,10 +279,7 @@ fn slider(browser: &Browser, last: usize, check: &dyn Fn(usize)) {
 /// A link to every step, in the open page and in a fresh one; and the address follows stepping.
 fn links(browser: &Browser, last: usize, check: &dyn Fn(usize), base: &str) {
     for place in (0..=last).rev() {
-        browser.run(
-            "location.hash = arguments[0];",
-            &[json!(format!("fixture-step-{place}"))],
-        );
+        browser.run("location.hash = arguments[0];", &[json!(format!("fixture-step-{place}"))]);
         // The event that follows comes with the next turn of the page's loop.
         browser.run("return new Promise((done) => setTimeout(done, 0));", &[]);
         check(place);

@@ -43,7 +43,7 @@
             this.regions = new Map();
             this.indexes = new Map();
             this.registers = new Map();
-            this.touched = new Map();
+            this.records = new Map();
         }
 
         /** Goes to a step, forward from where it stands or else from the beginning. */
@@ -81,8 +81,8 @@
                 region.bytes.set(bytes, offset);
                 region.writers.fill(this.place, offset, offset + bytes.length);
             }
-            if (step.at && this.data.regions[step.at[0]]) {
-                this.touched.set(this.data.regions[step.at[0]].role, step.at[0]);
+            if (step.record) {
+                this.records.set(step.at[0], step.record);
             }
             if (step.index) {
                 const [number, name, value] = step.index;
@@ -90,7 +90,8 @@
             }
             if (step.register) {
                 const hex = step.parts.map((part) => part.bytes).join("");
-                this.registers.set(step.register, { hex, place: this.place });
+                const info = this.data.regions[step.at[0]];
+                this.registers.set(step.register, { hex, place: this.place, doorbell: Boolean(info) });
             }
         }
     }
@@ -386,10 +387,17 @@
             return part.fields.length ? [title, this.fields(part)] : [title];
         }
 
+        /** The doorbell registers that were written; before there are any, the last register of all. */
+        writtenRegisters() {
+            const all = [...this.memory.registers.entries()].sort(([, a], [, b]) => b.place - a.place);
+            const doorbells = all.filter(([, register]) => register.doorbell);
+            return doorbells.length ? doorbells : all.slice(0, 1);
+        }
+
         /** Shows doorbell records and registers. */
         showDoorbell() {
             const records = this.touchedRegions("doorbell_record").map((number) => this.record(number));
-            const registers = [...this.memory.registers.entries()].map(([name, { hex, place }]) =>
+            const registers = this.writtenRegisters().map(([name, { hex, place }]) =>
                 element("div", { class: "db-register", "data-register": name, "data-hex": hex },
                     element("p", { class: "db-layout" }, "register " + name + ", written by step " + this.data.steps[place].n),
                     element("pre", { class: "db-bytes" + (place === this.place ? " db-fresh" : "") }, dump(unhex(hex)))));
@@ -409,7 +417,9 @@
                 "data-hex": [...region.bytes].map(pair).join("") },
                 element("p", { class: "db-layout" }, region.info.name + by),
                 element("pre", { class: "db-bytes" + (writers.includes(this.place) ? " db-fresh" : "") },
-                    dump([...region.bytes])));
+                    dump([...region.bytes])),
+                element("p", { class: "db-counters" },
+                    (this.memory.records.get(number) || []).map((field) => field.join(" = ")).join(", ")));
         }
 
         /** Shows the rings with their counters. */

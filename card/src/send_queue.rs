@@ -80,6 +80,19 @@ impl Card {
             if qp.send.is_overdrawn() {
                 return card.catastrophe(qp, "the doorbell record is ahead of the queue", bus);
             }
+            if qp.send.pending() == 0 {
+                probe!(
+                    bus.tracer,
+                    note(
+                        "the doorbell record says nothing new",
+                        [
+                            ("qpn", Value::Hex(qpn.into())),
+                            ("send counter", Value::from(qp.send.producer)),
+                        ]
+                    )
+                );
+                return;
+            }
             let whole = bytes.len() >= control.ds() as usize * SEGMENT_UNIT;
             if bytes.len() >= SEND_BLOCK && whole && control.ds() > 0 {
                 qp.blueflame = Some((index, bytes));

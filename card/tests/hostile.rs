@@ -62,8 +62,6 @@ fn segment(key: u32) -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     #[test]
     fn random_wqes(
         opcode in prop_oneof![Just(0u8), Just(8), Just(9), Just(10), Just(11), Just(16), any::<u8>()],

@@ -104,6 +104,21 @@ fn a_write_by_blueflame_has_no_fetch() {
 }
 
 #[test]
+fn what_is_ignored_is_told() {
+    let (mut it, tracer) = traced_setup();
+    let qpn = it.pairs[0].qpn.to_be_bytes();
+    let mut told = |head: [u8; 8]| {
+        it.doorbell(head);
+        tracer.take().last().map(word).unwrap_or_default()
+    };
+    let known = [0, 0, 0, 0, qpn[1], qpn[2], qpn[3], 1];
+    assert_eq!(told(known), "note: the doorbell record says nothing new");
+    let unknown = [0, 0, 0, 0, 0xff, 0xff, 0xff, 1];
+    let ignored = "note: doorbell ignored: no such send queue on this page";
+    assert_eq!(told(unknown), ignored);
+}
+
+#[test]
 fn commands_carry_their_bytes_and_status() {
     let tracer = tracer();
     let mut it = Machine::traced_up(tracer.clone());

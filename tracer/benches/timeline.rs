@@ -34,11 +34,7 @@ impl EventSource for Posts {
             _ => step(index % POST, post, wqe),
         };
         let sequence = index as u64;
-        let actor = if (11..17).contains(&(index % POST)) {
-            Actor::Card
-        } else {
-            Actor::Cpu(0)
-        };
+        let actor = if (11..17).contains(&(index % POST)) { Actor::Card } else { Actor::Cpu(0) };
         Some(Cow::Owned(Event {
             sequence,
             time: sequence,
@@ -72,24 +68,13 @@ fn step(step: usize, post: usize, wqe: usize) -> Kind {
         1 => Kind::dispatch("context.ops", "post_send", "mlx5::post_send"),
         2 => Kind::locked("sq.lock"),
         3 => Kind::store(queue, wqe, "control_segment", &[number; 4].concat()),
-        4 => Kind::store(
-            queue,
-            wqe + 16,
-            "remote_address_segment",
-            &[number; 4].concat(),
-        ),
+        4 => Kind::store(queue, wqe + 16, "remote_address_segment", &[number; 4].concat()),
         5 => Kind::store(queue, wqe + 32, "data_segment", &[number; 4].concat()),
         6 => Kind::index(queue, "sq.cur_post", post as u32),
         7 => Kind::barrier("before the record", ""),
         8 => Kind::store(RegionId(3), 4, "doorbell_record", &number),
         9 => Kind::barrier("before the register", "sfence"),
-        10 => Kind::register_write(
-            RegionId(5),
-            0x800,
-            "BlueFlame",
-            "wqe",
-            &[number; 16].concat(),
-        ),
+        10 => Kind::register_write(RegionId(5), 0x800, "BlueFlame", "wqe", &[number; 16].concat()),
         11 => Kind::dma(
             Direction::Read,
             0x10_0000 + wqe as u64,
@@ -97,34 +82,10 @@ fn step(step: usize, post: usize, wqe: usize) -> Kind {
             "wqe",
             &[number; 16].concat(),
         ),
-        12 => Kind::dma(
-            Direction::Read,
-            buffer,
-            "gather",
-            "",
-            &[number; 16].concat(),
-        ),
-        13 => Kind::packet(
-            0x41,
-            0x42,
-            "RC RDMA WRITE Only",
-            post as u32,
-            &[number; 30].concat(),
-        ),
-        14 => Kind::dma(
-            Direction::Write,
-            buffer,
-            "scatter",
-            "",
-            &[number; 16].concat(),
-        ),
-        15 => Kind::packet(
-            0x42,
-            0x41,
-            "RC Acknowledge",
-            post as u32,
-            &[number; 16].concat(),
-        ),
+        12 => Kind::dma(Direction::Read, buffer, "gather", "", &[number; 16].concat()),
+        13 => Kind::packet(0x41, 0x42, "RC RDMA WRITE Only", post as u32, &[number; 30].concat()),
+        14 => Kind::dma(Direction::Write, buffer, "scatter", "", &[number; 16].concat()),
+        15 => Kind::packet(0x42, 0x41, "RC Acknowledge", post as u32, &[number; 16].concat()),
         16 => Kind::dma(
             Direction::Write,
             0x20_0000 + wqe as u64,
@@ -139,9 +100,7 @@ fn step(step: usize, post: usize, wqe: usize) -> Kind {
 }
 
 fn header() -> Header {
-    TraceBuilder::new("bench", "card", "posts", "logical", |_| None)
-        .finish()
-        .header
+    TraceBuilder::new("bench", "card", "posts", "logical", |_| None).finish().header
 }
 
 /// How long `run` takes, and what it gives.
@@ -155,10 +114,7 @@ fn time<T>(run: impl FnOnce() -> T) -> (Duration, T) {
 fn memory(line: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let found = status.lines().find_map(|text| text.strip_prefix(line))?;
-    let kibibytes: u64 = found
-        .trim_matches([':', ' ', '\t', 'k', 'B'])
-        .parse()
-        .ok()?;
+    let kibibytes: u64 = found.trim_matches([':', ' ', '\t', 'k', 'B']).parse().ok()?;
     Some(kibibytes / 1024)
 }
 
@@ -167,9 +123,7 @@ fn row(what: &str, value: impl std::fmt::Display) {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let wanted = std::env::args()
-        .skip(1)
-        .find_map(|argument| argument.parse().ok());
+    let wanted = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let events: usize = wanted.unwrap_or(1_000_000);
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("posts.trace");
@@ -183,10 +137,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(peak) = memory("VmHWM") {
         row("peak memory until here, MiB", peak);
     }
-    let all = Limits {
-        memory: u64::MAX,
-        ..Limits::default()
-    };
+    let all = Limits { memory: u64::MAX, ..Limits::default() };
     measure(&path, all, "kept in memory")?;
     if let Some(peak) = memory("VmHWM") {
         row("peak memory, MiB", peak);
@@ -210,12 +161,7 @@ fn measure(path: &Path, limits: Limits, how: &str) -> Result<(), TraceFileError>
     jump(&loaded, &mut cursor, middle, "  one step back");
     jump(&loaded, &mut cursor, middle - 1, "  another step back");
     jump(&loaded, &mut cursor, 77, "  to jump to the beginning");
-    jump(
-        &loaded,
-        &mut cursor,
-        loaded.len() - 1,
-        "  to jump to the end",
-    );
+    jump(&loaded, &mut cursor, loaded.len() - 1, "  to jump to the end");
     Ok(())
 }
 

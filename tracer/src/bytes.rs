@@ -18,9 +18,7 @@ impl Bytes {
     pub fn to_hex(&self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        digits
-            .map(|digit| char::from(DIGITS[usize::from(digit)]))
-            .collect()
+        digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
     }
 
     /// The bytes that `text` spells in hex, or `None` if it is not pairs of hex digits.
@@ -39,9 +37,7 @@ impl Bytes {
 
 /// The value of one hex digit.
 fn digit(character: u8) -> Option<u8> {
-    char::from(character)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    char::from(character).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 impl std::ops::Deref for Bytes {

@@ -41,16 +41,8 @@ pub fn live() -> (Live, Stepper) {
     let (event_sender, event_receiver) = channel();
     let (leave_sender, leave_receiver) = channel();
     (
-        Live {
-            events: event_sender,
-            leave: leave_receiver,
-            alone: false,
-        },
-        Stepper {
-            events: event_receiver,
-            leave: leave_sender,
-            waiting: false,
-        },
+        Live { events: event_sender, leave: leave_receiver, alone: false },
+        Stepper { events: event_receiver, leave: leave_sender, waiting: false },
     )
 }
 

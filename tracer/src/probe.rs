@@ -4,7 +4,7 @@
 //! function and its arguments are never built; instantiated with [`Tracer`] it records. The cold
 //! paths hold a [`Tracer`], which may be off too, at the price of one test.
 
-use crate::recorder::{Clock, Record, Recorder};
+use crate::recorder::{Clock, Head, Held, Record, Recorder};
 use crate::{Actor, Group, Kind, Region, RegionId, Role, Site};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,7 +55,7 @@ struct Inner {
     sequence: u64,
     /// Call depth by actor: the card last, threads by their number.
     depth: [u16; ACTORS],
-    recorder: Box<dyn Recorder>,
+    recorder: Held,
 }
 
 /// Actors with a call depth of their own; further threads share the last place before the card's.
@@ -64,10 +64,7 @@ const ACTORS: usize = 18;
 impl Tracer {
     /// A tracer that records nothing.
     pub fn off() -> Self {
-        Self {
-            shared: None,
-            actor: Actor::Cpu(0),
-        }
+        Self { shared: None, actor: Actor::Cpu(0) }
     }
 
     /// A tracer that hands all groups' events to `recorder`, stamped by `clock`.
@@ -81,7 +78,7 @@ impl Tracer {
                 inner: Mutex::new(Inner {
                     sequence: 0,
                     depth: [0; ACTORS],
-                    recorder: Box::new(recorder),
+                    recorder: recorder.into_held(),
                 }),
             })),
             actor: Actor::Cpu(0),
@@ -90,10 +87,7 @@ impl Tracer {
 
     /// The same recorder, with events told as `actor`'s.
     pub fn acting_as(&self, actor: Actor) -> Self {
-        Self {
-            shared: self.shared.clone(),
-            actor,
-        }
+        Self { shared: self.shared.clone(), actor }
     }
 
     /// Whether there is a recorder at all.
@@ -123,13 +117,13 @@ impl Tracer {
     /// A live recorder holds nothing: its events are with the reader.
     pub fn take(&self) -> Vec<Record> {
         self.keeping()
-            .map_or_else(Vec::new, |shared| lock(&shared.inner).recorder.take())
+            .map_or_else(Vec::new, |shared| lock(&shared.inner).recorder.recorder().take())
     }
 
     /// A copy of what the recorder holds, oldest first: the snapshot of a running program.
     pub fn snapshot(&self) -> Vec<Record> {
         self.keeping()
-            .map_or_else(Vec::new, |shared| lock(&shared.inner).recorder.snapshot())
+            .map_or_else(Vec::new, |shared| lock(&shared.inner).recorder.recorder().snapshot())
     }
 
     /// What is shared, if its recorder holds events.
@@ -174,7 +168,7 @@ impl Tracer {
     /// Records an event of any group.
     fn always(&self, site: &'static Site, kind: impl FnOnce() -> Kind) {
         if let Some(shared) = &self.shared {
-            lock(&shared.inner).record(&shared.clock, self.actor, site, kind());
+            shared.record(self.actor, site, &mut Some(kind()));
         }
     }
 }
@@ -207,13 +201,13 @@ impl std::fmt::Debug for Tracer {
 }
 
 impl Probe for Tracer {
+    #[inline]
     fn emit(&self, site: &'static Site, kind: impl FnOnce() -> Kind) {
-        let Some(shared) = &self.shared else { return };
-        if shared.groups.load(Ordering::Relaxed) & site.group.bit() == 0 {
-            return;
+        if let Some(shared) = &self.shared
+            && shared.groups.load(Ordering::Relaxed) & site.group.bit() != 0
+        {
+            shared.record(self.actor, site, &mut Some(kind()));
         }
-        let kind = kind();
-        lock(&shared.inner).record(&shared.clock, self.actor, site, kind);
     }
 
     fn of(tracer: &Tracer) -> Self {
@@ -221,36 +215,47 @@ impl Probe for Tracer {
     }
 }
 
+impl Shared {
+    /// Records one event. A function of its own, so that a probe is short where it stands; the
+    /// event comes by reference, since moving it would copy it.
+    #[inline(never)]
+    fn record(&self, actor: Actor, site: &'static Site, kind: &mut Option<Kind>) {
+        lock(&self.inner).record(&self.clock, actor, site, kind);
+    }
+}
+
 impl Inner {
     /// Numbers, stamps and hands on one event.
-    fn record(&mut self, clock: &Clock, actor: Actor, site: &'static Site, kind: Kind) {
+    #[inline]
+    fn record(
+        &mut self,
+        clock: &Clock,
+        actor: Actor,
+        site: &'static Site,
+        kind: &mut Option<Kind>,
+    ) {
         let sequence = self.sequence;
         self.sequence += 1;
         let depth = &mut self.depth[place(actor)];
-        let at = match &kind {
-            Kind::Call { .. } => {
+        let at = match kind {
+            Some(Kind::Call { .. }) => {
                 let outside = *depth;
                 *depth = depth.saturating_add(1);
                 outside
             }
-            Kind::Return { .. } => {
+            Some(Kind::Return { .. }) => {
                 *depth = depth.saturating_sub(1);
                 *depth
             }
             _ => *depth,
         };
-        self.recorder.record(Record {
-            sequence,
-            time: clock.now(sequence),
-            actor,
-            depth: at,
-            site,
-            kind,
-        });
+        let head = Head { sequence, time: clock.now(sequence), actor, depth: at, site };
+        self.recorder.record(&head, kind);
     }
 }
 
 /// The place of an actor's call depth.
+#[inline]
 fn place(actor: Actor) -> usize {
     match actor {
         Actor::Card => ACTORS - 1,
@@ -259,6 +264,7 @@ fn place(actor: Actor) -> usize {
 }
 
 /// The lock, also after a panic elsewhere: what was recorded stays readable.
+#[inline]
 fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,13 @@
-//! Recorders: what keeps the events of a run. Fixed-size records in memory; JSON is made later.
+//! Recorders: what keeps the events of a run. Binary records in memory; JSON is made later.
 
-use crate::{Actor, Kind, RegionId, Site};
-use std::collections::{BTreeMap, VecDeque};
+mod full;
+mod log;
+mod ring;
+
+pub use full::Full;
+pub use ring::Ring;
+
+use crate::{Actor, Kind, Site};
 
 /// One event as the traced program leaves it: no text is formatted, nothing is looked up.
 #[derive(Debug, Clone)]
@@ -20,6 +26,44 @@ pub struct Record {
     pub kind: Kind,
 }
 
+impl Record {
+    /// Its head and its kind.
+    fn split(self) -> (Head, Kind) {
+        let head = Head {
+            sequence: self.sequence,
+            time: self.time,
+            actor: self.actor,
+            depth: self.depth,
+            site: self.site,
+        };
+        (head, self.kind)
+    }
+}
+
+/// What every event has: a [`Record`] but for its kind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    pub(crate) sequence: u64,
+    pub(crate) time: u64,
+    pub(crate) actor: Actor,
+    pub(crate) depth: u16,
+    pub(crate) site: &'static Site,
+}
+
+impl Head {
+    /// The record of this head and a kind.
+    fn with(&self, kind: Kind) -> Record {
+        Record {
+            sequence: self.sequence,
+            time: self.time,
+            actor: self.actor,
+            depth: self.depth,
+            site: self.site,
+            kind,
+        }
+    }
+}
+
 /// What stamps events.
 #[derive(Debug, Clone, Copy)]
 pub enum Clock {
@@ -31,6 +75,7 @@ pub enum Clock {
 
 impl Clock {
     /// The stamp of the event of this number.
+    #[inline]
     pub fn now(&self, sequence: u64) -> u64 {
         match self {
             Self::Logical => sequence,
@@ -54,125 +99,47 @@ pub trait Recorder: Send {
     fn keeps_events(&self) -> bool {
         true
     }
-}
 
-/// Events in one chunk of a full recorder.
-const CHUNK: usize = 4096;
-
-/// Keeps everything, in chunks: it never moves what it has.
-#[derive(Debug, Default)]
-pub struct Full {
-    full: Vec<Vec<Record>>,
-    current: Vec<Record>,
-}
-
-impl Full {
-    /// An empty recorder.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// An empty recorder with room for `events` before it asks for more memory.
-    pub fn with_capacity(events: usize) -> Self {
-        Self {
-            full: Vec::new(),
-            current: Vec::with_capacity(events),
-        }
-    }
-
-    /// Puts the current chunk away and begins another.
-    #[cold]
-    fn next_chunk(&mut self) {
-        let next = Vec::with_capacity(CHUNK);
-        let chunk = std::mem::replace(&mut self.current, next);
-        if !chunk.is_empty() {
-            self.full.push(chunk);
-        }
+    /// How a tracer holds this recorder. Only the full recorder has a place of its own.
+    #[doc(hidden)]
+    fn into_held(self) -> Held
+    where
+        Self: Sized + 'static,
+    {
+        Held(Holding::Other(Box::new(self)))
     }
 }
 
-impl Recorder for Full {
-    fn record(&mut self, record: Record) {
-        if self.current.len() == self.current.capacity() {
-            self.next_chunk();
-        }
-        self.current.push(record);
-    }
+/// A recorder as a tracer holds it.
+#[doc(hidden)]
+pub struct Held(Holding);
 
-    fn take(&mut self) -> Vec<Record> {
-        let mut all: Vec<_> = self.full.drain(..).flatten().collect();
-        all.append(&mut self.current);
-        all
-    }
-
-    fn snapshot(&self) -> Vec<Record> {
-        let full = self.full.iter().flatten();
-        full.chain(&self.current).cloned().collect()
-    }
+/// The full recorder is known by its type, so that a probe's event goes to its place without being
+/// copied on the way.
+enum Holding {
+    Full(Full),
+    Other(Box<dyn Recorder>),
 }
 
-/// Keeps the last events: what happened just before an error. The events that mapped regions
-/// stay in front of them while the regions are mapped, so that the last stores can be understood.
-#[derive(Debug)]
-pub struct Ring {
-    kept: VecDeque<Record>,
-    capacity: usize,
-    /// Map events that fell out of the ring, the last of each region.
-    mapped: BTreeMap<RegionId, Record>,
-}
-
-impl Ring {
-    /// A ring that keeps the last `capacity` events, at least one.
-    pub fn new(capacity: usize) -> Self {
-        let capacity = capacity.max(1);
-        Self {
-            kept: VecDeque::with_capacity(capacity.min(CHUNK)),
-            capacity,
-            mapped: BTreeMap::new(),
-        }
-    }
-
-    /// Lets go of the oldest event.
-    fn let_go(&mut self) {
-        let Some(oldest) = self.kept.pop_front() else {
-            return;
-        };
-        match &oldest.kind {
-            Kind::Map(region) => {
-                self.mapped.insert(region.region, oldest);
+impl Held {
+    /// Keeps one event, which comes by reference: moving it would copy it.
+    #[inline]
+    pub(crate) fn record(&mut self, head: &Head, kind: &mut Option<Kind>) {
+        match &mut self.0 {
+            Holding::Full(full) => full.keep(head, kind),
+            Holding::Other(recorder) => {
+                if let Some(kind) = kind.take() {
+                    recorder.record(head.with(kind));
+                }
             }
-            Kind::Unmap { region } => {
-                self.mapped.remove(region);
-            }
-            _ => {}
         }
     }
 
-    /// The map events in front, oldest first.
-    fn front(mapped: impl Iterator<Item = Record>) -> Vec<Record> {
-        let mut front: Vec<_> = mapped.collect();
-        front.sort_by_key(|record| record.sequence);
-        front
-    }
-}
-
-impl Recorder for Ring {
-    fn record(&mut self, record: Record) {
-        if self.kept.len() == self.capacity {
-            self.let_go();
+    /// The recorder.
+    pub(crate) fn recorder(&mut self) -> &mut dyn Recorder {
+        match &mut self.0 {
+            Holding::Full(full) => full,
+            Holding::Other(recorder) => recorder.as_mut(),
         }
-        self.kept.push_back(record);
-    }
-
-    fn take(&mut self) -> Vec<Record> {
-        let mut all = Self::front(std::mem::take(&mut self.mapped).into_values());
-        all.extend(self.kept.drain(..));
-        all
-    }
-
-    fn snapshot(&self) -> Vec<Record> {
-        let mut all = Self::front(self.mapped.values().cloned());
-        all.extend(self.kept.iter().cloned());
-        all
     }
 }

@@ -51,12 +51,7 @@ impl Default for Timeline {
 impl Timeline {
     /// A timeline without events.
     pub fn new() -> Self {
-        Self {
-            last: State::default(),
-            events: 0,
-            spacing: FIRST_SPACING,
-            snapshots: Vec::new(),
-        }
+        Self { last: State::default(), events: 0, spacing: FIRST_SPACING, snapshots: Vec::new() }
     }
 
     /// The timeline of all events of `events`.

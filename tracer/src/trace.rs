@@ -208,10 +208,7 @@ impl TraceBuilder {
             return;
         }
         if let Some(text) = (self.sources)(path) {
-            header.sources.push(Source {
-                path: path.to_owned(),
-                text: text.to_owned(),
-            });
+            header.sources.push(Source { path: path.to_owned(), text: text.to_owned() });
         }
     }
 

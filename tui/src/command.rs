@@ -56,17 +56,12 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         None => step(default()?, &cli.run),
         Some(Command::Step { scenario, run }) => step(scenario, &run),
-        Some(Command::Record {
-            scenario,
-            output,
-            device,
-            mask,
-        }) => write_record(scenario, &device, &output, &mask),
+        Some(Command::Record { scenario, output, device, mask }) => {
+            write_record(scenario, &device, &output, &mask)
+        }
         Some(Command::Replay { file, print }) => replay(&file, print),
         Some(Command::Scenarios) => list(),
-        Some(Command::Book {
-            serve: true, port, ..
-        }) => book::serve(port),
+        Some(Command::Book { serve: true, port, .. }) => book::serve(port),
         Some(Command::Book { output, .. }) => book::build(&output),
     }
 }
@@ -94,12 +89,7 @@ fn step(scenario: &'static Scenario, options: &RunOptions) -> Result<(), Failure
     }
     let recording = record(scenario, &options.device);
     let trace = &recording.trace;
-    show::print(
-        &trace.header,
-        trace,
-        options.print,
-        Some(&recording.outcome),
-    )
+    show::print(&trace.header, trace, options.print, Some(&recording.outcome))
 }
 
 /// Runs a scenario and writes its trace.
@@ -118,12 +108,7 @@ fn write_record(
     file::write_file(&recording.trace, path, &options)?;
     let events = recording.trace.events.len();
     let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "{}: {events} steps of {}",
-        path.display(),
-        scenario.name
-    )?;
+    writeln!(out, "{}: {events} steps of {}", path.display(), scenario.name)?;
     if let Err(why) = &recording.outcome {
         writeln!(out, "the program failed, and the trace shows how: {why}")?;
     }

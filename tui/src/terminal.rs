@@ -15,6 +15,7 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::io::{self, Stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,9 @@ const IDLE: Duration = Duration::from_millis(200);
 /// How long while the syntax thread works.
 const BUSY: Duration = Duration::from_millis(20);
 
+/// How long a signal waits for the program to end by itself.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// The terminal, taken. Dropping it gives it back.
 pub struct Guard {
     terminal: Terminal<CrosstermBackend<Stdout>>,
@@ -38,10 +42,9 @@ impl Guard {
     /// Takes the terminal.
     pub fn take() -> io::Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&asked))?;
-        }
+        end_on_signal(Arc::clone(&asked))?;
         give_back_on_panic(thread::current().id());
+        TAKEN.store(true, Ordering::Relaxed);
         enable_raw_mode()?;
         let taken = execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture)
             .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
@@ -120,15 +123,32 @@ fn act(app: &mut App, painter: &Painter, input: &Input) {
     }
 }
 
-/// Gives the terminal back. Errors are of no use any more: there may be no terminal left.
+/// Lets a signal ask the program to end, and ends it if it does not: when the terminal itself has
+/// gone away, listening for keys may never return.
+fn end_on_signal(asked: Arc<AtomicBool>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            asked.store(true, Ordering::Relaxed);
+            thread::sleep(GRACE);
+            give_back();
+            std::process::exit(128 + signal);
+        }
+    });
+    Ok(())
+}
+
+/// Whether the terminal is taken now.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Gives the terminal back, once: doing it again would put the cursor back over what has been
+/// printed since. Errors are of no use any more: there may be no terminal left.
 fn give_back() {
+    if !TAKEN.swap(false, Ordering::Relaxed) {
+        return;
+    }
     let _ = disable_raw_mode();
-    let _ = execute!(
-        io::stdout(),
-        DisableMouseCapture,
-        LeaveAlternateScreen,
-        Show
-    );
+    let _ = execute!(io::stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
 }
 
 /// Lets a panic of the thread `owner` give the terminal back before it speaks. Panics of other

@@ -67,8 +67,22 @@ fn app() -> App {
 fn the_keys_of_the_moves() {
     let mut app = app();
     for (keys, step) in [
-        ("s", 4), ("n", 5), ("n", 9), ("b", 8), ("o", 9), ("o", 10), ("G", 13), ("g", 3), ("g", 0),
-        (":12\n", 12), ("g", 3), ("/polled\n", 12), ("g", 3), ("/PROVIDER\n", 5), (".", 9), (",", 5),
+        ("s", 4),
+        ("n", 5),
+        ("n", 9),
+        ("b", 8),
+        ("o", 9),
+        ("o", 10),
+        ("G", 13),
+        ("g", 3),
+        ("g", 0),
+        (":12\n", 12),
+        ("g", 3),
+        ("/polled\n", 12),
+        ("g", 3),
+        ("/PROVIDER\n", 5),
+        (".", 9),
+        (",", 5),
     ] {
         press(&mut app, keys);
         assert_eq!(app.session.current(), step, "after {keys:?}");

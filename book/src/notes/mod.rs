@@ -52,11 +52,7 @@ pub struct Upstream {
 
 impl std::fmt::Display for Upstream {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            project,
-            file,
-            function,
-        } = self;
+        let Self { project, file, function } = self;
         write!(formatter, "{project}: {function} ({file})")
     }
 }
@@ -99,10 +95,6 @@ static ALL: LazyLock<(Vec<Note>, HashMap<String, usize>)> = LazyLock::new(|| {
         .filter_map(|(path, bytes)| parse(path, &String::from_utf8_lossy(bytes)).ok())
         .flatten()
         .collect();
-    let places = notes
-        .iter()
-        .map(|note| note.anchor.clone())
-        .zip(0..)
-        .collect();
+    let places = notes.iter().map(|note| note.anchor.clone()).zip(0..).collect();
     (notes, places)
 });

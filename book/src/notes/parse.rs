@@ -78,10 +78,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Note>, NoteError> {
         } else if let Some(note) = notes.last_mut() {
             take(note, file, line, content)?;
         } else if !content.trim().is_empty() && !content.starts_with("# ") {
-            return Err(NoteError::Stray {
-                file: file.to_owned(),
-                line,
-            });
+            return Err(NoteError::Stray { file: file.to_owned(), line });
         }
     }
     notes.into_iter().map(finish).collect()
@@ -91,15 +88,10 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Note>, NoteError> {
 fn begin(file: &str, line: u32, heading: &str) -> Result<Note, NoteError> {
     let (anchor, title) = heading
         .split_once(':')
-        .map_or((heading, None), |(anchor, title)| {
-            (anchor, Some(title.trim()))
-        });
+        .map_or((heading, None), |(anchor, title)| (anchor, Some(title.trim())));
     let anchor = anchor.trim().trim_matches('`');
     if anchor.is_empty() || anchor.contains(char::is_whitespace) {
-        return Err(NoteError::Nameless {
-            file: file.to_owned(),
-            line,
-        });
+        return Err(NoteError::Nameless { file: file.to_owned(), line });
     }
     Ok(Note {
         anchor: anchor.to_owned(),
@@ -119,12 +111,11 @@ fn take(note: &mut Note, file: &str, line: u32, content: &str) -> Result<(), Not
         return Ok(());
     };
     for text in pointers.split(';').map(str::trim) {
-        note.upstream
-            .push(upstream(text).ok_or_else(|| NoteError::Upstream {
-                text: text.to_owned(),
-                file: file.to_owned(),
-                line,
-            })?);
+        note.upstream.push(upstream(text).ok_or_else(|| NoteError::Upstream {
+            text: text.to_owned(),
+            file: file.to_owned(),
+            line,
+        })?);
     }
     Ok(())
 }
@@ -145,11 +136,7 @@ fn upstream(text: &str) -> Option<Upstream> {
 fn finish(mut note: Note) -> Result<Note, NoteError> {
     note.body = note.body.trim().to_owned();
     if note.body.is_empty() {
-        return Err(NoteError::Empty {
-            anchor: note.anchor,
-            file: note.file,
-            line: note.line,
-        });
+        return Err(NoteError::Empty { anchor: note.anchor, file: note.file, line: note.line });
     }
     Ok(note)
 }

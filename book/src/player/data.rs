@@ -2,7 +2,7 @@
 
 use super::{fields, hex, markdown};
 use crate::anchors::is_anchor_line;
-use crate::walk::{Part, Step, Walk};
+use crate::walk::{Part, Step, Walk, label};
 use crate::{highlight, notes};
 use doorbell_tracer::{Actor, Event, Kind, Role};
 use serde_json::{Map, Value, json};
@@ -12,11 +12,7 @@ use std::ops::Range;
 /// The data of a run as a `<script>` element: every step up to the last that the page shows, with
 /// the details of those in its stretches.
 pub fn data(walk: &Walk, stretches: &[Range<usize>]) -> String {
-    let last = stretches
-        .iter()
-        .map(|stretch| stretch.end)
-        .max()
-        .unwrap_or_default();
+    let last = stretches.iter().map(|stretch| stretch.end).max().unwrap_or_default();
     let shown = |place: usize| stretches.iter().any(|stretch| stretch.contains(&place));
     let steps: Vec<Value> = walk
         .steps
@@ -28,9 +24,7 @@ pub fn data(walk: &Walk, stretches: &[Range<usize>]) -> String {
         .collect();
     let in_view = || {
         let steps = walk.steps.iter().enumerate();
-        steps
-            .filter(|(place, _)| shown(*place))
-            .map(|(_, step)| step)
+        steps.filter(|(place, _)| shown(*place)).map(|(_, step)| step)
     };
     let data = json!({
         "scenario": walk.trace.header.scenario,
@@ -62,12 +56,7 @@ fn one_step(walk: &Walk, step: &Step, event: &Event, in_view: bool) -> Value {
     if !writes.is_empty() {
         data.insert("writes".to_owned(), json!(writes));
     }
-    if let Kind::Index {
-        region,
-        name,
-        value,
-    } = &event.kind
-    {
+    if let Kind::Index { region, name, value } = &event.kind {
         data.insert("index".to_owned(), json!([region, name, value]));
     }
     if let Kind::RegisterWrite { register, .. } = &event.kind {
@@ -78,6 +67,10 @@ fn one_step(walk: &Walk, step: &Step, event: &Event, in_view: bool) -> Value {
     }
     if let Some((region, offset)) = step.place {
         data.insert("at".to_owned(), json!([region, offset]));
+    }
+    if !step.record.is_empty() {
+        let fields = step.record.iter().map(|field| json!([field.path, field.value]));
+        data.insert("record".to_owned(), fields.collect());
     }
     let part_of_wqe = matches!(event.kind, Kind::Store { .. } | Kind::RegisterWrite { .. });
     if in_view || part_of_wqe {
@@ -108,9 +101,8 @@ pub(super) fn actor(actor: Actor) -> String {
 
 /// Bytes with their fields: `[path, value, origin]`; where and why is told once, by layout.
 fn one_part(part: &Part) -> Value {
-    let fields: Vec<Value> = fields(part)
-        .map(|field| json!([field.path, field.value, field.origin]))
-        .collect();
+    let fields: Vec<Value> =
+        fields(part).map(|field| json!([field.path, field.value, field.origin])).collect();
     json!({
         "title": part.title,
         "layout": part.layout,
@@ -124,9 +116,8 @@ fn one_part(part: &Part) -> Value {
 fn layouts<'w>(parts: impl Iterator<Item = &'w Part>) -> Value {
     let mut layouts = Map::new();
     for part in parts {
-        let layout = layouts
-            .entry(part.layout.clone())
-            .or_insert_with(|| Value::Object(Map::new()));
+        let layout =
+            layouts.entry(part.layout.clone()).or_insert_with(|| Value::Object(Map::new()));
         let Some(known) = layout.as_object_mut() else {
             continue;
         };
@@ -185,13 +176,10 @@ pub(super) fn in_panels(role: Role) -> bool {
 
 /// The regions that the player has panels for.
 fn regions(walk: &Walk) -> Value {
-    let shown = walk
-        .regions
-        .values()
-        .filter(|region| in_panels(region.role));
+    let shown = walk.regions.values().filter(|region| in_panels(region.role));
     let one = |region: &doorbell_tracer::Region| {
         let data = json!({
-            "name": region.name,
+            "name": label(region),
             "role": region.role,
             "length": region.length,
             "stride": region.stride,
@@ -204,12 +192,7 @@ fn regions(walk: &Walk) -> Value {
 /// The WQEs begun before step `last`.
 fn wqes(walk: &Walk, last: usize) -> Value {
     let one = |wqe: &crate::walk::Wqe| {
-        let stores: Vec<usize> = wqe
-            .stores
-            .iter()
-            .copied()
-            .filter(|place| *place < last)
-            .collect();
+        let stores: Vec<usize> = wqe.stores.iter().copied().filter(|place| *place < last).collect();
         json!({
             "region": wqe.region,
             "start": wqe.start,

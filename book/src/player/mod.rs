@@ -25,12 +25,8 @@ const MANY_FIELDS: usize = 24;
 /// that are not zero.
 fn fields(part: &Part) -> impl Iterator<Item = &ShownField> {
     let all = part.fields.len() <= MANY_FIELDS;
-    let set = |field: &ShownField| {
-        field
-            .value
-            .trim_start_matches('0')
-            .starts_with(|next| next != ' ')
-    };
+    let set =
+        |field: &ShownField| field.value.trim_start_matches('0').starts_with(|next| next != ' ');
     part.fields.iter().filter(move |field| all || set(field))
 }
 

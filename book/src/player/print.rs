@@ -58,18 +58,26 @@ fn one_step(
         "<p class=\"doorbell-place\"><span class=\"doorbell-path\">{}</span> ",
         escape(&place)
     );
-    let _ = writeln!(
-        html,
-        "<span class=\"doorbell-line\">{}</span></p>",
-        line(walk, step)
-    );
+    let _ = writeln!(html, "<span class=\"doorbell-line\">{}</span></p>", line(walk, step));
     if let Some(anchor) = &step.anchor {
         note(html, anchor, &id, told);
     }
     for part in &step.parts {
         one_part(html, part);
     }
+    record(html, step);
     html.push_str("</li>\n");
+}
+
+/// The counters of the doorbell record that the step touches, as they now are.
+fn record(html: &mut String, step: &Step) {
+    if step.record.is_empty() {
+        return;
+    }
+    let fields = step.record.iter().map(|field| format!("{} = {}", field.path, field.value));
+    let fields = fields.collect::<Vec<_>>().join(", ");
+    let _ =
+        writeln!(html, "<p class=\"doorbell-more\">The record is now: {}.</p>", escape(&fields));
 }
 
 /// The step's line of source, highlighted, without its indentation.
@@ -78,8 +86,7 @@ fn line(walk: &Walk, step: &Step) -> String {
     let index = (step.line as usize).checked_sub(1);
     let lines = highlight::rust(text);
     let line = index.and_then(|index| lines.get(index));
-    line.map(|line| line.trim_start().to_owned())
-        .unwrap_or_default()
+    line.map(|line| line.trim_start().to_owned()).unwrap_or_default()
 }
 
 /// An anchor's note in full where it is met first on a page.
@@ -93,11 +100,7 @@ fn note(html: &mut String, anchor: &str, id: &str, told: &mut HashMap<String, St
     told.insert(anchor.to_owned(), id.to_owned());
     html.push_str("<aside class=\"doorbell-note\">");
     if let Some(title) = &note.title {
-        let _ = write!(
-            html,
-            "<p class=\"doorbell-note-title\">{}</p>",
-            escape(title)
-        );
+        let _ = write!(html, "<p class=\"doorbell-note-title\">{}</p>", escape(title));
     }
     html.push_str(&markdown(&note.body));
     if !note.upstream.is_empty() {
@@ -122,10 +125,7 @@ fn one_part(html: &mut String, part: &Part) {
             escape(&title.join(": "))
         );
         for field in &shown {
-            let from = field
-                .origin
-                .as_ref()
-                .map(|origin| format!(" (from {origin})"));
+            let from = field.origin.as_ref().map(|origin| format!(" (from {origin})"));
             let _ = write!(
                 html,
                 "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}{}</td><td>{}</td></tr>",
@@ -140,17 +140,10 @@ fn one_part(html: &mut String, part: &Part) {
     }
     if shown.len() < part.fields.len() {
         let left = part.fields.len() - shown.len();
-        let _ = writeln!(
-            html,
-            "<p class=\"doorbell-more\">{left} more fields are 0.</p>"
-        );
+        let _ = writeln!(html, "<p class=\"doorbell-more\">{left} more fields are 0.</p>");
     }
     if !part.bytes.is_empty() {
-        let _ = writeln!(
-            html,
-            "<pre class=\"doorbell-bytes\">{}</pre>",
-            dump(&part.bytes)
-        );
+        let _ = writeln!(html, "<pre class=\"doorbell-bytes\">{}</pre>", dump(&part.bytes));
     }
 }
 

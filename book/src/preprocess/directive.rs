@@ -47,14 +47,8 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
             continue;
         };
         let inside = directive.get(3..end).unwrap_or_default().trim();
-        let (name, arguments) = inside
-            .split_once(char::is_whitespace)
-            .unwrap_or((inside, ""));
-        found.push(Piece::Directive {
-            name,
-            arguments: arguments.trim(),
-            line,
-        });
+        let (name, arguments) = inside.split_once(char::is_whitespace).unwrap_or((inside, ""));
+        found.push(Piece::Directive { name, arguments: arguments.trim(), line });
         rest = directive.get(end + 2..).unwrap_or_default();
     }
     found.push(Piece::Text(rest));

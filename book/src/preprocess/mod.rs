@@ -2,7 +2,7 @@
 //!
 //! | directive | becomes |
 //! |---|---|
-//! | `{{#trace SCENARIO from="SELECTOR" to="SELECTOR"}}` | a player, and every step in print |
+//! | `{{#trace SCENARIO from="SELECTOR" to="SELECTOR"}}` | a player, and every step in print; `from=next` goes on where the last one ended, `until=` leaves its step out |
 //! | `{{#step SCENARIO SELECTOR label="TEXT"}}` | a link to the step |
 //! | `{{#value SCENARIO ...}}` | a number taken from the run, see [`value`] |
 //! | `{{#source PATH:ANCHOR}}` | the anchored stretch of a source file, highlighted |
@@ -18,7 +18,7 @@ mod value;
 pub use directive::{Piece, pieces, words};
 
 use crate::error::{BookError, DirectiveError};
-use crate::walk::{Selector, Walk};
+use crate::walk::Walk;
 use doorbell_tracer::Trace;
 use page::Page;
 use std::cell::RefCell;
@@ -43,10 +43,7 @@ pub struct Preprocessor<'a> {
 impl<'a> Preprocessor<'a> {
     /// A preprocessor that takes its runs from `runs`.
     pub fn new(runs: &'a dyn Runs) -> Self {
-        Self {
-            runs,
-            walks: RefCell::default(),
-        }
+        Self { runs, walks: RefCell::default() }
     }
 
     /// A chapter with every directive carried out. `file` is its path, for errors.
@@ -59,11 +56,9 @@ impl<'a> Preprocessor<'a> {
                     done.push_str(text);
                     continue;
                 }
-                Piece::Directive {
-                    name,
-                    arguments,
-                    line,
-                } => (self.directive(&mut page, name, arguments, line), line),
+                Piece::Directive { name, arguments, line } => {
+                    (self.directive(&mut page, name, arguments, line), line)
+                }
                 Piece::Unclosed { line } => (Err(DirectiveError::Unclosed), line),
             };
             done.push_str(&result.map_err(|problem| problem.at(file, line))?);
@@ -90,7 +85,7 @@ impl<'a> Preprocessor<'a> {
         match name {
             "trace" => {
                 let (walk, rest) = self.walk(&words, "trace SCENARIO from=\"...\" to=\"...\"")?;
-                page.player(walk, &Selector::new(rest)?)
+                page.player(walk, rest)
             }
             "step" => {
                 let (walk, rest) = self.walk(&words, "step SCENARIO SELECTOR label=\"...\"")?;
@@ -119,9 +114,7 @@ impl<'a> Preprocessor<'a> {
             return Ok((Rc::clone(walk), rest));
         }
         let walk = Rc::new(Walk::new(self.runs.record(scenario)?));
-        self.walks
-            .borrow_mut()
-            .insert(scenario.clone(), Rc::clone(&walk));
+        self.walks.borrow_mut().insert(scenario.clone(), Rc::clone(&walk));
         Ok((walk, rest))
     }
 }
@@ -129,10 +122,6 @@ impl<'a> Preprocessor<'a> {
 impl DirectiveError {
     /// The error with its place.
     fn at(self, file: &str, line: usize) -> BookError {
-        BookError::Directive {
-            file: file.to_owned(),
-            line,
-            problem: self,
-        }
+        BookError::Directive { file: file.to_owned(), line, problem: self }
     }
 }

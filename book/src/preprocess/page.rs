@@ -32,24 +32,25 @@ struct Link {
 }
 
 impl Page {
-    /// A player of the steps between a selector's bounds.
+    /// A player of the steps between a selector's bounds; with `from=next`, from where the page's
+    /// last player of the run ended.
     pub(super) fn player(
         &mut self,
         walk: Rc<Walk>,
-        bounds: &Selector,
+        words: &[String],
     ) -> Result<String, DirectiveError> {
-        let stretch = bounds.range(&walk)?;
+        let (next, words): (Vec<&String>, Vec<&String>) =
+            words.iter().partition(|word| *word == "from=next");
+        let bounds = Selector::new(&words)?;
+        let stretch = if next.is_empty() {
+            bounds.range(&walk)?
+        } else {
+            bounds.range_from(&walk, self.end_of_last(&walk))?
+        };
         let scenario = &walk.trace.header.scenario;
-        let shown = match self
-            .shown
-            .iter_mut()
-            .find(|shown| Rc::ptr_eq(&shown.walk, &walk))
-        {
+        let shown = match self.shown.iter_mut().find(|shown| Rc::ptr_eq(&shown.walk, &walk)) {
             Some(shown) => shown,
-            None => self.shown.push_mut(Shown {
-                walk: Rc::clone(&walk),
-                stretches: Vec::new(),
-            }),
+            None => self.shown.push_mut(Shown { walk: Rc::clone(&walk), stretches: Vec::new() }),
         };
         let overlaps =
             |other: &Range<usize>| other.start < stretch.end && stretch.start < other.end;
@@ -63,6 +64,13 @@ impl Page {
         }
         shown.stretches.push(stretch.clone());
         Ok(player::print(&walk, stretch, &mut self.notes))
+    }
+
+    /// The step behind the last one that the page shows of a run.
+    fn end_of_last(&self, walk: &Rc<Walk>) -> usize {
+        let shown = self.shown.iter().find(|shown| Rc::ptr_eq(&shown.walk, walk));
+        let stretches = shown.map(|shown| shown.stretches.as_slice()).unwrap_or_default();
+        stretches.iter().map(|stretch| stretch.end).max().unwrap_or_default()
     }
 
     /// A link to the step that a selector finds.
@@ -82,12 +90,7 @@ impl Page {
             None => format!("step {step}"),
         };
         let link = format!("[{label}](#{})", player::step_id(&scenario, step));
-        self.links.push(Link {
-            line,
-            scenario,
-            place,
-            step,
-        });
+        self.links.push(Link { line, scenario, place, step });
         Ok(link)
     }
 
@@ -96,25 +99,16 @@ impl Page {
         for link in &self.links {
             let held = self.shown.iter().any(|shown| {
                 shown.walk.trace.header.scenario == link.scenario
-                    && shown
-                        .stretches
-                        .iter()
-                        .any(|stretch| stretch.contains(&link.place))
+                    && shown.stretches.iter().any(|stretch| stretch.contains(&link.place))
             });
             if !held {
                 return Err((
                     link.line,
-                    DirectiveError::NotShown {
-                        scenario: link.scenario.clone(),
-                        step: link.step,
-                    },
+                    DirectiveError::NotShown { scenario: link.scenario.clone(), step: link.step },
                 ));
             }
         }
-        let data = self
-            .shown
-            .iter()
-            .map(|shown| player::data(&shown.walk, &shown.stretches));
+        let data = self.shown.iter().map(|shown| player::data(&shown.walk, &shown.stretches));
         Ok(data.collect())
     }
 }

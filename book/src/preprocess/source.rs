@@ -13,17 +13,11 @@ pub(super) fn source(runs: &dyn Runs, words: &[String]) -> Result<String, Direct
         return Err(usage());
     };
     let (path, name) = place.rsplit_once(':').ok_or_else(usage)?;
-    let text = runs
-        .source(path)
-        .ok_or_else(|| DirectiveError::Source(path.to_owned()))?;
-    let all = anchors(&text).map_err(|problem| DirectiveError::Anchors {
-        path: path.to_owned(),
-        problem,
-    })?;
-    let anchor = all
-        .iter()
-        .find(|anchor| anchor.name == name)
-        .ok_or_else(|| unknown(path, name, &all))?;
+    let text = runs.source(path).ok_or_else(|| DirectiveError::Source(path.to_owned()))?;
+    let all = anchors(&text)
+        .map_err(|problem| DirectiveError::Anchors { path: path.to_owned(), problem })?;
+    let anchor =
+        all.iter().find(|anchor| anchor.name == name).ok_or_else(|| unknown(path, name, &all))?;
     Ok(stretch(path, &text, anchor))
 }
 
@@ -33,11 +27,7 @@ fn unknown(path: &str, name: &str, all: &[Anchor]) -> DirectiveError {
     DirectiveError::Anchor {
         path: path.to_owned(),
         anchor: name.to_owned(),
-        known: if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        },
+        known: if known.is_empty() { "none".to_owned() } else { known.join(", ") },
     }
 }
 
@@ -72,20 +62,13 @@ fn stretch(path: &str, text: &str, anchor: &Anchor) -> String {
 /// Where the originals do what an anchored stretch does: a list of functions and files.
 pub(super) fn upstream(words: &[String]) -> Result<String, DirectiveError> {
     let [name] = words else {
-        return Err(DirectiveError::Usage(
-            "write `{{#upstream ANCHOR}}`".to_owned(),
-        ));
+        return Err(DirectiveError::Usage("write `{{#upstream ANCHOR}}`".to_owned()));
     };
     let note = notes::note(name).ok_or_else(|| {
-        DirectiveError::Usage(format!(
-            "no note is called `{name}`; write one in book/notes/"
-        ))
+        DirectiveError::Usage(format!("no note is called `{name}`; write one in book/notes/"))
     })?;
     let pointers = note.upstream.iter().map(|pointer| {
-        format!(
-            "`{}` in {} (`{}`)",
-            pointer.function, pointer.project, pointer.file
-        )
+        format!("`{}` in {} (`{}`)", pointer.function, pointer.project, pointer.file)
     });
     Ok(pointers.collect::<Vec<_>>().join(", "))
 }

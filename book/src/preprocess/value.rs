@@ -38,10 +38,7 @@ fn matches(walk: &Walk, words: &[String]) -> Result<Vec<usize>, DirectiveError> 
 fn bytes(walk: &Walk, words: &[String]) -> Result<usize, DirectiveError> {
     let places = matches(walk, words)?;
     let steps = places.iter().filter_map(|place| walk.steps.get(*place));
-    Ok(steps
-        .flat_map(|step| &step.parts)
-        .map(|part| part.bytes.len())
-        .sum())
+    Ok(steps.flat_map(|step| &step.parts).map(|part| part.bytes.len()).sum())
 }
 
 /// The one step that a selector finds.
@@ -53,9 +50,7 @@ fn one<'w>(walk: &'w Walk, words: &[String]) -> Result<(&'w Step, &'w View), Dir
 
 /// A member of a step.
 fn member(walk: &Walk, words: &[String]) -> Result<String, DirectiveError> {
-    let (name, rest) = words
-        .split_first()
-        .ok_or_else(|| usage("get MEMBER SELECTOR"))?;
+    let (name, rest) = words.split_first().ok_or_else(|| usage("get MEMBER SELECTOR"))?;
     let (step, view) = one(walk, rest)?;
     let value = view.get(name).map(str::to_owned);
     value.ok_or_else(|| no_member(walk, step, name, view.names().collect()))
@@ -63,20 +58,13 @@ fn member(walk: &Walk, words: &[String]) -> Result<String, DirectiveError> {
 
 /// A field of a step's bytes.
 fn field(walk: &Walk, words: &[String]) -> Result<String, DirectiveError> {
-    let (path, rest) = words
-        .split_first()
-        .ok_or_else(|| usage("field PATH SELECTOR"))?;
+    let (path, rest) = words.split_first().ok_or_else(|| usage("field PATH SELECTOR"))?;
     let (step, _) = one(walk, rest)?;
     let mut fields = step.parts.iter().flat_map(|part| &part.fields);
     let found = fields.find(|field| field.path == *path);
     found.map(|field| field.value.clone()).ok_or_else(|| {
         let fields = step.parts.iter().flat_map(|part| &part.fields);
-        no_member(
-            walk,
-            step,
-            path,
-            fields.map(|field| field.path.as_str()).collect(),
-        )
+        no_member(walk, step, path, fields.map(|field| field.path.as_str()).collect())
     })
 }
 
@@ -86,11 +74,7 @@ fn no_member(walk: &Walk, step: &Step, name: &str, known: Vec<&str>) -> Directiv
         scenario: walk.trace.header.scenario.clone(),
         step: step.number,
         name: name.to_owned(),
-        known: if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        },
+        known: if known.is_empty() { "none".to_owned() } else { known.join(", ") },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::packet;
 use doorbell_prm::wqe::ControlSegment;
-use doorbell_prm::{DecodedField, Layout, Value};
+use doorbell_prm::{DecodedField, Layout, LayoutInfo, Value};
 use doorbell_tracer::{Kind, SiteInfo};
 
 /// Bytes of one layout.
@@ -111,21 +111,20 @@ fn part(title: &str, layout: &str, bytes: &[u8], site: Option<&SiteInfo>) -> Par
         title: title.to_owned(),
         layout: layout.to_owned(),
         bytes: bytes.to_vec(),
-        fields: decoded
-            .unwrap_or_default()
-            .into_iter()
-            .map(|field| shown(field, site))
-            .collect(),
+        fields: decoded.unwrap_or_default().into_iter().map(|field| shown(field, site)).collect(),
     }
+}
+
+/// The fields of bytes whose layout is known otherwise than from the event.
+pub(super) fn fields(layout: &'static LayoutInfo, bytes: &[u8]) -> Vec<ShownField> {
+    let decoded = layout.decode(bytes).into_iter();
+    decoded.map(|field| shown(field, None)).collect()
 }
 
 /// A decoded field as it is shown.
 fn shown(decoded: DecodedField, site: Option<&SiteInfo>) -> ShownField {
     let origin = site.and_then(|site| {
-        let of_this = site
-            .origins
-            .iter()
-            .find(|(field, _)| *field == decoded.path);
+        let of_this = site.origins.iter().find(|(field, _)| *field == decoded.path);
         of_this.map(|(_, origin)| origin.clone())
     });
     ShownField {

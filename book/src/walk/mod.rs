@@ -13,6 +13,7 @@ mod select;
 mod wqe;
 
 pub use decode::{Part, ShownField};
+pub(crate) use places::label;
 pub use select::{Selector, View};
 pub use wqe::Wqe;
 
@@ -53,6 +54,8 @@ pub struct Step {
     pub anchor: Option<String>,
     /// The bytes of the event, decoded; a command has two parts, a packet one for each header.
     pub parts: Vec<Part>,
+    /// Where the event touches a doorbell record: the fields of the record as it now is.
+    pub record: Vec<ShownField>,
     /// What the event wrote to regions that the trace knows.
     pub writes: Vec<Write>,
     /// Where the event's bytes lie in a region, if they do.
@@ -91,22 +94,13 @@ impl Walk {
             .zip(&steps)
             .map(|(event, step)| View::new(event, step, &regions))
             .collect();
-        Self {
-            trace,
-            steps,
-            regions,
-            wqes,
-            views,
-        }
+        Self { trace, steps, regions, wqes, views }
     }
 
     /// The text of a source file that the trace brought along.
     pub fn source(&self, path: &str) -> Option<&str> {
         let sources = &self.trace.header.sources;
-        sources
-            .iter()
-            .find(|source| source.path == path)
-            .map(|source| source.text.as_str())
+        sources.iter().find(|source| source.path == path).map(|source| source.text.as_str())
     }
 
     /// What selectors see of each event, in the order of the events.
@@ -123,14 +117,7 @@ impl Walk {
 /// The anchors of every source file in the trace; none for a file whose anchors are damaged.
 fn marked_sources(trace: &Trace) -> HashMap<String, Vec<Anchor>> {
     let sources = trace.header.sources.iter();
-    sources
-        .map(|source| {
-            (
-                source.path.clone(),
-                anchors(&source.text).unwrap_or_default(),
-            )
-        })
-        .collect()
+    sources.map(|source| (source.path.clone(), anchors(&source.text).unwrap_or_default())).collect()
 }
 
 /// What is shown of one event.
@@ -154,6 +141,10 @@ fn step(
         function: site.map(|site| site.function.clone()).unwrap_or_default(),
         anchor,
         parts: decode::parts(&event.kind, site),
+        record: places
+            .record(&event.kind)
+            .map(|(layout, bytes)| decode::fields(layout, &bytes))
+            .unwrap_or_default(),
         writes: places.writes(&event.kind),
         place: places.of(&event.kind),
         wqe: None,

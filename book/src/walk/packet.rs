@@ -26,12 +26,7 @@ pub(super) fn headers(packet: &[u8]) -> Vec<Piece<'_>> {
     let opcode = BaseTransportHeader::ref_from_prefix(rest)
         .ok()
         .and_then(|(header, _)| BthOpcode::from_code(header.opcode));
-    take(
-        &mut pieces,
-        &mut rest,
-        "base transport",
-        BaseTransportHeader::LAYOUT,
-    );
+    take(&mut pieces, &mut rest, "base transport", BaseTransportHeader::LAYOUT);
     for (title, layout) in opcode.map(extended).unwrap_or_default() {
         take(&mut pieces, &mut rest, title, layout);
     }

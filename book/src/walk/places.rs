@@ -1,8 +1,10 @@
 //! Which region the bytes of an event lie in.
 
 use super::Write;
+use doorbell_prm::doorbell::{CqDoorbellRecord, QpDoorbellRecord};
+use doorbell_prm::{Layout, LayoutInfo};
 use doorbell_tracer::timeline::State;
-use doorbell_tracer::{Direction, Event, Kind, Region, RegionId};
+use doorbell_tracer::{Direction, Event, Kind, Region, RegionId, Role};
 use std::collections::HashMap;
 
 /// The regions at one step of a run.
@@ -27,31 +29,29 @@ impl Places {
         }
     }
 
+    /// The doorbell record that an event touches: its layout, and its bytes as they now are.
+    pub(super) fn record(&self, kind: &Kind) -> Option<(&'static LayoutInfo, Vec<u8>)> {
+        let (number, _) = self.of(kind)?;
+        let region = self.region(number)?;
+        if region.role != Role::DoorbellRecord {
+            return None;
+        }
+        let layout = if region.name.contains("CQ") {
+            CqDoorbellRecord::LAYOUT
+        } else {
+            QpDoorbellRecord::LAYOUT
+        };
+        Some((layout, self.0.bytes(number, 0..layout.size as u64)))
+    }
+
     /// What an event wrote to the regions that are mapped.
     pub(super) fn writes(&self, kind: &Kind) -> Vec<Write> {
         match kind {
-            Kind::Store {
-                region,
-                offset,
-                bytes,
-                ..
+            Kind::Store { region, offset, bytes, .. }
+            | Kind::RegisterWrite { region, offset, bytes, .. } => {
+                vec![Write { region: *region, offset: *offset, bytes: bytes.to_vec() }]
             }
-            | Kind::RegisterWrite {
-                region,
-                offset,
-                bytes,
-                ..
-            } => vec![Write {
-                region: *region,
-                offset: *offset,
-                bytes: bytes.to_vec(),
-            }],
-            Kind::Dma {
-                direction: Direction::Write,
-                address,
-                bytes,
-                ..
-            } => {
+            Kind::Dma { direction: Direction::Write, address, bytes, .. } => {
                 let parts = self.0.resolve_parts(*address, bytes.len()).into_iter();
                 parts
                     .map(|(region, offset, range)| Write {
@@ -73,8 +73,21 @@ impl Places {
     /// All regions that ever were mapped.
     pub(super) fn into_regions(self) -> HashMap<RegionId, Region> {
         let regions = self.0.regions();
-        regions
-            .map(|region| (region.info().region, region.info().clone()))
-            .collect()
+        regions.map(|region| (region.info().region, region.info().clone())).collect()
+    }
+}
+
+/// What a reader calls a region: its name, and the number of the object that it belongs to.
+pub(crate) fn label(region: &Region) -> String {
+    match region.object {
+        0 => region.name.to_string(),
+        number => {
+            let number = format!("{number:#x}");
+            if region.name.contains(&number) {
+                region.name.to_string()
+            } else {
+                format!("{} {number}", region.name)
+            }
+        }
     }
 }

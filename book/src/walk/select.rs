@@ -3,11 +3,13 @@
 //! A selector is a kind of event and any number of conditions: `dma direction=read why~=WQE`.
 //! `=` asks for the whole value, `~=` for a part of it. Keys are the members of the event as the
 //! trace file spells them (`function`, `layout`, `register`, `name`, ...), and: `arg.NAME` for an
-//! argument, `role` and `region.name` for the region, `file`, `line`, `in` (function) and
+//! argument, `before` and `after` for the states of a change, `sender` and `receiver` for the queue
+//! pairs of a packet, `role` and `region.name` for the region, `file`, `line`, `in` (function) and
 //! `anchor` for the place in the source, `actor`, `depth`. `nth=2` and `nth=last` choose among
-//! the matches, `from="SELECTOR"` and `to="SELECTOR"` bound the search.
+//! the matches; `from="SELECTOR"`, `to="SELECTOR"` (that step included) and `until="SELECTOR"`
+//! (that step not included) bound the search.
 
-use super::{Step, Walk};
+use super::{Step, Walk, label};
 use crate::error::DirectiveError;
 use crate::preprocess::words;
 use doorbell_tracer::{Event, Region, RegionId};
@@ -27,10 +29,17 @@ impl View {
                 insert(&mut members, &name, &value);
             }
         }
+        for (name, shown_as) in
+            RENAMED.iter().filter(|row| row.0 == event.kind.name()).map(|row| row.1)
+        {
+            if let Some(value) = members.remove(name) {
+                members.insert(shown_as.to_owned(), value);
+            }
+        }
         if let Some((number, offset)) = step.place {
             members.insert("offset".to_owned(), offset.to_string());
             if let Some(region) = regions.get(&number) {
-                members.insert("region.name".to_owned(), region.name.to_string());
+                members.insert("region.name".to_owned(), label(region));
                 if let Ok(serde_json::Value::String(role)) = serde_json::to_value(region.role) {
                     members.insert("role".to_owned(), role);
                 }
@@ -59,6 +68,14 @@ impl View {
         self.0.keys().map(String::as_str)
     }
 }
+
+/// Members whose names are words of selectors: kind, and name in the event and here.
+const RENAMED: [(&str, (&str, &str)); 4] = [
+    ("state", ("from", "before")),
+    ("state", ("to", "after")),
+    ("packet", ("from", "sender")),
+    ("packet", ("to", "receiver")),
+];
 
 /// Adds one member of the event's JSON; named values become `arg.NAME`.
 fn insert(members: &mut BTreeMap<String, String>, name: &str, value: &serde_json::Value) {
@@ -91,9 +108,9 @@ fn named(members: &mut BTreeMap<String, String>, item: &serde_json::Value) {
 /// A tagged value as text.
 fn tagged(tag: &str, inner: &serde_json::Value) -> String {
     match (tag, inner) {
-        ("hex", serde_json::Value::Number(number)) => number
-            .as_u64()
-            .map_or_else(String::new, |number| format!("{number:#x}")),
+        ("hex", serde_json::Value::Number(number)) => {
+            number.as_u64().map_or_else(String::new, |number| format!("{number:#x}"))
+        }
         (_, serde_json::Value::String(text)) => text.clone(),
         ("number" | "hex", other) => other.to_string(),
         (tag, other) => format!("{tag} {other}"),
@@ -107,7 +124,14 @@ pub struct Selector {
     conditions: Vec<Condition>,
     nth: Nth,
     from: Option<Box<Selector>>,
-    to: Option<Box<Selector>>,
+    end: Option<(Box<Selector>, End)>,
+}
+
+/// Whether the step that ends a stretch belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Included,
+    Excluded,
 }
 
 /// One thing that must hold.
@@ -128,18 +152,9 @@ enum Nth {
 impl Selector {
     /// Reads a selector from words.
     pub fn new<S: AsRef<str>>(words_given: &[S]) -> Result<Self, DirectiveError> {
-        let text = words_given
-            .iter()
-            .map(AsRef::as_ref)
-            .collect::<Vec<_>>()
-            .join(" ");
-        let mut selector = Self {
-            text,
-            conditions: Vec::new(),
-            nth: Nth::Number(1),
-            from: None,
-            to: None,
-        };
+        let text = words_given.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ");
+        let mut selector =
+            Self { text, conditions: Vec::new(), nth: Nth::Number(1), from: None, end: None };
         for word in words_given {
             selector.take(word.as_ref())?;
         }
@@ -154,9 +169,7 @@ impl Selector {
     /// Adds what one word says.
     fn take(&mut self, word: &str) -> Result<(), DirectiveError> {
         let (key, value) = word.split_once('=').unwrap_or(("kind", word));
-        let (key, part) = key
-            .strip_suffix('~')
-            .map_or((key, false), |key| (key, true));
+        let (key, part) = key.strip_suffix('~').map_or((key, false), |key| (key, true));
         match key {
             "nth" if value == "last" => self.nth = Nth::Last,
             "nth" => {
@@ -166,7 +179,8 @@ impl Selector {
                 })?);
             }
             "from" => self.from = Some(Box::new(Self::parse(value)?)),
-            "to" => self.to = Some(Box::new(Self::parse(value)?)),
+            "to" => self.end = Some((Box::new(Self::parse(value)?), End::Included)),
+            "until" => self.end = Some((Box::new(Self::parse(value)?), End::Excluded)),
             _ => self.conditions.push(Condition {
                 key: key.to_owned(),
                 value: value.to_owned(),
@@ -189,14 +203,20 @@ impl Selector {
         })
     }
 
-    /// The steps between `from` and `to`, both included, by their place in the walk.
+    /// The steps that the search is bound to, by their place in the walk.
     pub fn range(&self, walk: &Walk) -> Result<Range<usize>, DirectiveError> {
         let first = match &self.from {
             Some(from) => from.find(walk)?,
             None => 0,
         };
-        let end = match &self.to {
-            Some(to) => to.find_in(walk, first..walk.steps.len())? + 1,
+        self.range_from(walk, first)
+    }
+
+    /// The steps from the one at `first` to where the selector ends its search.
+    pub fn range_from(&self, walk: &Walk, first: usize) -> Result<Range<usize>, DirectiveError> {
+        let end = match &self.end {
+            Some((end, End::Included)) => end.find_in(walk, first..walk.steps.len())? + 1,
+            Some((end, End::Excluded)) => end.find_in(walk, first..walk.steps.len())?,
             None => walk.steps.len(),
         };
         Ok(first..end)
@@ -240,11 +260,7 @@ impl Selector {
         if found > 0 {
             return format!("only {found} are");
         }
-        let Some(kind) = self
-            .conditions
-            .iter()
-            .find(|condition| condition.key == "kind")
-        else {
+        let Some(kind) = self.conditions.iter().find(|condition| condition.key == "kind") else {
             return "begin with a kind of event, as `store` or `dma`".to_owned();
         };
         let of_kind: Vec<&View> = walk
@@ -252,11 +268,8 @@ impl Selector {
             .iter()
             .filter(|view| view.get("kind") == Some(kind.value.as_str()))
             .collect();
-        let mut kinds: Vec<&str> = walk
-            .views()
-            .iter()
-            .filter_map(|view| view.get("kind"))
-            .collect();
+        let mut kinds: Vec<&str> =
+            walk.views().iter().filter_map(|view| view.get("kind")).collect();
         kinds.sort_unstable();
         kinds.dedup();
         match of_kind.first() {

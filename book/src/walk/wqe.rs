@@ -55,13 +55,7 @@ pub(super) fn find(events: &[Event], regions: &HashMap<RegionId, Region>) -> Vec
 
 /// The WQE that begins with this store, if it stores a control segment.
 fn control_segment(place: usize, kind: &Kind, regions: &HashMap<RegionId, Region>) -> Option<Wqe> {
-    let Kind::Store {
-        region,
-        offset,
-        layout,
-        bytes,
-    } = kind
-    else {
+    let Kind::Store { region, offset, layout, bytes } = kind else {
         return None;
     };
     if regions.get(region)?.role != Role::SendQueue {

@@ -48,12 +48,7 @@ impl Browser {
         };
         let port = port(&mut driver);
         let profile = tempfile::tempdir().expect("a folder for the profile");
-        let mut browser = Self {
-            driver,
-            port,
-            session: String::new(),
-            _profile: profile,
-        };
+        let mut browser = Self { driver, port, session: String::new(), _profile: profile };
         browser.open_session();
         Some(browser)
     }
@@ -76,10 +71,7 @@ impl Browser {
         let answer = self.ask(method, path, body);
         let answer = answer.unwrap_or_else(|error| panic!("{method} {path} {body}: {error}"));
         let value = answer["value"].clone();
-        assert!(
-            value.get("error").is_none(),
-            "{method} {path} {body}: {value}"
-        );
+        assert!(value.get("error").is_none(), "{method} {path} {body}: {value}");
         value
     }
 
@@ -107,18 +99,12 @@ impl Browser {
 
     /// Runs a function body in the page; `arguments` are its arguments.
     pub fn run(&self, script: &str, arguments: &[Value]) -> Value {
-        self.post(
-            "execute/sync",
-            &json!({"script": script, "args": arguments}),
-        )
+        self.post("execute/sync", &json!({"script": script, "args": arguments}))
     }
 
     /// Clicks on the one element that a selector finds, as a mouse does.
     pub fn click(&self, selector: &str) {
-        let found = self.post(
-            "element",
-            &json!({"using": "css selector", "value": selector}),
-        );
+        let found = self.post("element", &json!({"using": "css selector", "value": selector}));
         let id = found.as_object().and_then(|object| object.values().next());
         let id = id.and_then(Value::as_str).expect("an element");
         self.post(&format!("element/{id}/click"), &json!({}));
@@ -133,10 +119,7 @@ impl Browser {
 
     /// Sends a command of Chromium's own protocol.
     pub fn chromium(&self, command: &str, parameters: &Value) -> Value {
-        self.post(
-            "goog/cdp/execute",
-            &json!({"cmd": command, "params": parameters}),
-        )
+        self.post("goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
     }
 }
 
@@ -157,11 +140,7 @@ fn port(driver: &mut Child) -> u16 {
     let mut line = String::new();
     while output.read_line(&mut line).expect("its output") > 0 {
         if let Some((_, rest)) = line.split_once("successfully on port ") {
-            let port = rest
-                .trim_end()
-                .trim_end_matches('.')
-                .parse()
-                .expect("a port");
+            let port = rest.trim_end().trim_end_matches('.').parse().expect("a port");
             // Keeps the pipe open, or else its next line would end chromedriver.
             std::thread::spawn(move || io::copy(&mut output, &mut io::sink()));
             return port;

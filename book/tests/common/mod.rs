@@ -47,9 +47,7 @@ impl Runs for Fixture {
         if scenario == "fixture" {
             return Ok(trace());
         }
-        Err(DirectiveError::Scenario(format!(
-            "no scenario is called `{scenario}`"
-        )))
+        Err(DirectiveError::Scenario(format!("no scenario is called `{scenario}`")))
     }
 
     fn source(&self, path: &str) -> Option<String> {
@@ -60,10 +58,7 @@ impl Runs for Fixture {
 /// A book of one chapter with this text.
 pub fn book(text: &str) -> Chapters {
     Chapters(vec![
-        (
-            "SUMMARY.md".to_owned(),
-            "# Summary\n\n- [Page](page.md)\n".to_owned(),
-        ),
+        ("SUMMARY.md".to_owned(), "# Summary\n\n- [Page](page.md)\n".to_owned()),
         ("page.md".to_owned(), text.to_owned()),
     ])
 }
@@ -88,18 +83,8 @@ pub fn trace() -> Trace {
     for region in regions() {
         push(&mut events, Actor::Cpu(0), 0, Kind::Map(Box::new(region)));
     }
-    push(
-        &mut events,
-        Actor::Cpu(0),
-        0,
-        Kind::call("ibv_post_send", [("qp", Value::Hex(0x41))]),
-    );
-    push(
-        &mut events,
-        Actor::Cpu(0),
-        1,
-        Kind::dispatch("context.ops", "post_send", "mlx5::post"),
-    );
+    push(&mut events, Actor::Cpu(0), 0, Kind::call("ibv_post_send", [("qp", Value::Hex(0x41))]));
+    push(&mut events, Actor::Cpu(0), 1, Kind::dispatch("context.ops", "post_send", "mlx5::post"));
     let room = Kind::check(
         "is there room",
         ("head - tail", 0_u32),
@@ -111,24 +96,9 @@ pub fn trace() -> Trace {
     push(&mut events, Actor::Cpu(0), 1, Kind::locked("sq.lock"));
     wqe(&mut events, 0, 0x1000);
     wqe(&mut events, 1, 0x2000);
-    push(
-        &mut events,
-        Actor::Cpu(0),
-        1,
-        Kind::index(SEND_QUEUE, "sq.cur_post", 2),
-    );
-    push(
-        &mut events,
-        Actor::Cpu(0),
-        1,
-        Kind::barrier("before the doorbell record", ""),
-    );
-    push(
-        &mut events,
-        Actor::Cpu(0),
-        1,
-        Kind::store(RECORD, 4, "", &[0, 0, 0, 2]),
-    );
+    push(&mut events, Actor::Cpu(0), 1, Kind::index(SEND_QUEUE, "sq.cur_post", 2));
+    push(&mut events, Actor::Cpu(0), 1, Kind::barrier("before the doorbell record", ""));
+    push(&mut events, Actor::Cpu(0), 1, Kind::store(RECORD, 4, "", &[0, 0, 0, 2]));
     let head = ControlSegment::new(0, 1, 8, 0x41, 3, 8, 0);
     let write = Kind::register_write(REGISTERS, 0x800, "BlueFlame", "", &head.as_bytes()[..8]);
     push(&mut events, Actor::Cpu(0), 1, write);
@@ -138,28 +108,10 @@ pub fn trace() -> Trace {
         0,
         Kind::dma(Direction::Read, 0x10040, "WQE fetch", "", &[0; 16]),
     );
-    push(
-        &mut events,
-        Actor::Card,
-        0,
-        Kind::dma(Direction::Write, 0x30000, "CQE", "", &[0xab; 64]),
-    );
-    push(
-        &mut events,
-        Actor::Cpu(0),
-        0,
-        Kind::returned("ibv_post_send", 0_u32),
-    );
-    push(
-        &mut events,
-        Actor::Cpu(0),
-        0,
-        Kind::completion(7, "success", []),
-    );
-    Trace {
-        header: header(),
-        events,
-    }
+    push(&mut events, Actor::Card, 0, Kind::dma(Direction::Write, 0x30000, "CQE", "", &[0xab; 64]));
+    push(&mut events, Actor::Cpu(0), 0, Kind::returned("ibv_post_send", 0_u32));
+    push(&mut events, Actor::Cpu(0), 0, Kind::completion(7, "success", []));
+    Trace { header: header(), events }
 }
 
 /// The stores of one WQE: remote address and data first, control segment last.
@@ -203,38 +155,10 @@ fn regions() -> Vec<Region> {
         object: 0x41,
     };
     vec![
-        region(
-            SEND_QUEUE,
-            Role::SendQueue,
-            "send queue of QP 0x41",
-            0x10000,
-            128,
-            64,
-        ),
-        region(
-            RECORD,
-            Role::DoorbellRecord,
-            "doorbell record of QP 0x41",
-            0x20000,
-            8,
-            0,
-        ),
-        region(
-            REGISTERS,
-            Role::UserAccessRegion,
-            "UAR page 0x100",
-            0,
-            4096,
-            0,
-        ),
-        region(
-            COMPLETIONS,
-            Role::CompletionQueue,
-            "completion queue 0x7",
-            0x30000,
-            256,
-            64,
-        ),
+        region(SEND_QUEUE, Role::SendQueue, "send queue of QP 0x41", 0x10000, 128, 64),
+        region(RECORD, Role::DoorbellRecord, "doorbell record of QP 0x41", 0x20000, 8, 0),
+        region(REGISTERS, Role::UserAccessRegion, "UAR page 0x100", 0, 4096, 0),
+        region(COMPLETIONS, Role::CompletionQueue, "completion queue 0x7", 0x30000, 256, 64),
     ]
 }
 
@@ -253,10 +177,7 @@ fn header() -> Header {
         format: doorbell_tracer::FORMAT.to_owned(),
         schema: SCHEMA,
         tool: "test".to_owned(),
-        machine: Machine {
-            architecture: "x86_64".to_owned(),
-            system: "linux".to_owned(),
-        },
+        machine: Machine { architecture: "x86_64".to_owned(), system: "linux".to_owned() },
         device: "card".to_owned(),
         scenario: "fixture".to_owned(),
         clock: "logical".to_owned(),
@@ -266,9 +187,6 @@ fn header() -> Header {
             site(5, "fixture::post", &[("opcode", "wr.opcode")]),
             site(8, "fixture::post", &[]),
         ],
-        sources: vec![Source {
-            path: FILE.to_owned(),
-            text: SOURCE.to_owned(),
-        }],
+        sources: vec![Source { path: FILE.to_owned(), text: SOURCE.to_owned() }],
     }
 }

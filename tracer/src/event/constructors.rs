@@ -8,41 +8,32 @@ use std::borrow::Cow;
 
 /// An [`Argument`] of this name and value.
 fn argument(name: &'static str, value: impl Into<Value>) -> Argument {
-    Argument {
-        name: Cow::Borrowed(name),
-        value: value.into(),
-    }
+    Argument { name: Cow::Borrowed(name), value: value.into() }
 }
 
 /// The [`Arguments`] of these names and values.
 fn arguments<const N: usize>(values: [(&'static str, Value); N]) -> Arguments {
-    values
-        .into_iter()
-        .map(|(name, value)| argument(name, value))
-        .collect()
+    values.into_iter().map(|(name, value)| argument(name, value)).collect()
 }
 
 impl Kind {
     /// A function was entered.
+    #[inline]
     pub fn call<const N: usize>(
         function: &'static str,
         values: [(&'static str, Value); N],
     ) -> Self {
-        Self::Call {
-            function: Cow::Borrowed(function),
-            arguments: arguments(values),
-        }
+        Self::Call { function: Cow::Borrowed(function), arguments: arguments(values) }
     }
 
     /// A function is about to be left with this result.
+    #[inline]
     pub fn returned(function: &'static str, result: impl Into<Value>) -> Self {
-        Self::Return {
-            function: Cow::Borrowed(function),
-            result: result.into(),
-        }
+        Self::Return { function: Cow::Borrowed(function), result: result.into() }
     }
 
     /// A call went through `table.slot` to `target`.
+    #[inline]
     pub fn dispatch(table: &'static str, slot: &'static str, target: &'static str) -> Self {
         Self::Dispatch {
             table: Cow::Borrowed(table),
@@ -52,6 +43,7 @@ impl Kind {
     }
 
     /// `left` was compared with `right`.
+    #[inline]
     pub fn check(
         what: &'static str,
         left: (&'static str, impl Into<Value>),
@@ -69,22 +61,19 @@ impl Kind {
     }
 
     /// A lock was taken.
+    #[inline]
     pub fn locked(lock: &'static str) -> Self {
-        Self::Lock {
-            lock: Cow::Borrowed(lock),
-            action: LockAction::Acquired,
-        }
+        Self::Lock { lock: Cow::Borrowed(lock), action: LockAction::Acquired }
     }
 
     /// A lock was given back.
+    #[inline]
     pub fn unlocked(lock: &'static str) -> Self {
-        Self::Lock {
-            lock: Cow::Borrowed(lock),
-            action: LockAction::Released,
-        }
+        Self::Lock { lock: Cow::Borrowed(lock), action: LockAction::Released }
     }
 
     /// A region went away.
+    #[inline]
     pub fn unmap(region: RegionId) -> Self {
         Self::Unmap { region }
     }
@@ -101,6 +90,7 @@ impl Kind {
     }
 
     /// Bytes were loaded from `offset` of `region`.
+    #[inline]
     pub fn load(region: RegionId, offset: usize, layout: &'static str, bytes: &[u8]) -> Self {
         Self::Load {
             region,
@@ -111,14 +101,13 @@ impl Kind {
     }
 
     /// A barrier was passed; `instruction` is empty where it only holds the compiler.
+    #[inline]
     pub fn barrier(name: &'static str, instruction: &'static str) -> Self {
-        Self::Barrier {
-            name: Cow::Borrowed(name),
-            instruction: Cow::Borrowed(instruction),
-        }
+        Self::Barrier { name: Cow::Borrowed(name), instruction: Cow::Borrowed(instruction) }
     }
 
     /// A register was written.
+    #[inline]
     pub fn register_write(
         region: RegionId,
         offset: usize,
@@ -136,6 +125,7 @@ impl Kind {
     }
 
     /// A register was read.
+    #[inline]
     pub fn register_read(
         region: RegionId,
         offset: usize,
@@ -151,11 +141,13 @@ impl Kind {
     }
 
     /// The card executed a command.
+    #[inline]
     pub fn command(command: Command) -> Self {
         Self::Command(Box::new(command))
     }
 
     /// The card moved bytes.
+    #[inline]
     pub fn dma(
         direction: Direction,
         address: u64,
@@ -173,6 +165,7 @@ impl Kind {
     }
 
     /// A packet left a queue pair.
+    #[inline]
     pub fn packet(from: u32, to: u32, name: &'static str, psn: u32, bytes: &[u8]) -> Self {
         Self::Packet(Box::new(Packet {
             from,
@@ -184,6 +177,7 @@ impl Kind {
     }
 
     /// An object changed its state.
+    #[inline]
     pub fn state(object: &'static str, number: u32, from: &'static str, to: &'static str) -> Self {
         Self::State {
             object: Cow::Borrowed(object),
@@ -194,41 +188,30 @@ impl Kind {
     }
 
     /// A counter moved.
+    #[inline]
     pub fn index(region: RegionId, name: &'static str, value: u32) -> Self {
-        Self::Index {
-            region,
-            name: Cow::Borrowed(name),
-            value: u64::from(value),
-        }
+        Self::Index { region, name: Cow::Borrowed(name), value: u64::from(value) }
     }
 
     /// A completion reached the program.
+    #[inline]
     pub fn completion<const N: usize>(
         wr_id: u64,
         status: &'static str,
         attributes: [(&'static str, Value); N],
     ) -> Self {
-        Self::Completion {
-            wr_id,
-            status: Cow::Borrowed(status),
-            attributes: arguments(attributes),
-        }
+        Self::Completion { wr_id, status: Cow::Borrowed(status), attributes: arguments(attributes) }
     }
 
     /// A place was looked at, a device found, a provider asked.
+    #[inline]
     pub fn discovery(subject: impl Into<Text>, finding: impl Into<Text>, found: bool) -> Self {
-        Self::Discovery {
-            subject: subject.into(),
-            finding: finding.into(),
-            found,
-        }
+        Self::Discovery { subject: subject.into(), finding: finding.into(), found }
     }
 
     /// Something that no other kind tells.
+    #[inline]
     pub fn note<const N: usize>(text: impl Into<Text>, values: [(&'static str, Value); N]) -> Self {
-        Self::Note {
-            text: text.into(),
-            values: arguments(values),
-        }
+        Self::Note { text: text.into(), values: arguments(values) }
     }
 }

@@ -32,14 +32,7 @@ pub(super) enum End {
 impl<R: BufRead> Lines<R> {
     /// The lines of `input`, of at most `longest` bytes each.
     pub(super) fn new(input: R, longest: usize) -> Self {
-        Self {
-            input,
-            buffer: Vec::new(),
-            number: 0,
-            start: 0,
-            end: 0,
-            longest,
-        }
+        Self { input, buffer: Vec::new(), number: 0, start: 0, end: 0, longest }
     }
 
     /// Reads the next line; `None` at the end of the file.

@@ -28,10 +28,7 @@ pub(super) enum Events {
     /// In memory.
     Kept(Vec<Event>),
     /// In the file: event n is the line from `offsets[n]` to `offsets[n + 1]`.
-    InFile {
-        file: Mutex<File>,
-        offsets: Vec<u64>,
-    },
+    InFile { file: Mutex<File>, offsets: Vec<u64> },
 }
 
 /// What an event is at a glance, without reading it again: enough for a tree of steps, and to look
@@ -51,12 +48,7 @@ pub struct Brief {
 impl Brief {
     /// The brief of an event.
     pub fn of(event: &Event) -> Self {
-        Self {
-            site: event.site,
-            depth: event.depth,
-            actor: event.actor,
-            kind: event.kind.code(),
-        }
+        Self { site: event.site, depth: event.depth, actor: event.actor, kind: event.kind.code() }
     }
 
     /// The name of its kind, one of [`Kind::NAMES`].
@@ -100,23 +92,16 @@ impl Loaded {
     pub fn event(&self, step: usize) -> Option<Result<Cow<'_, Event>, TraceFileError>> {
         let (file, start, end) = match &self.events {
             Events::Kept(events) => {
-                return events
-                    .as_slice()
-                    .get(step)
-                    .map(|event| Ok(Cow::Borrowed(event)));
+                return events.as_slice().get(step).map(|event| Ok(Cow::Borrowed(event)));
             }
             Events::InFile { file, offsets } => {
                 (file, *offsets.get(step)?, *offsets.get(step + 1)?)
             }
         };
         Some(
-            read_again(file, start, end)
-                .map(Cow::Owned)
-                .map_err(|reason| TraceFileError::Changed {
-                    path: self.path.clone(),
-                    step,
-                    reason,
-                }),
+            read_again(file, start, end).map(Cow::Owned).map_err(|reason| {
+                TraceFileError::Changed { path: self.path.clone(), step, reason }
+            }),
         )
     }
 }
@@ -131,9 +116,7 @@ fn read_again(file: &Mutex<File>, start: u64, end: u64) -> Result<Event, String>
         .and_then(|_| file.read_exact(&mut line))
         .map_err(|error| error.to_string())?;
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or(&[]);
-    parse::event(line)
-        .map(|parsed| parsed.event)
-        .map_err(|damage| damage.to_string())
+    parse::event(line).map(|parsed| parsed.event).map_err(|damage| damage.to_string())
 }
 
 impl EventSource for Loaded {

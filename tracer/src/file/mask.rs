@@ -41,16 +41,10 @@ impl<'a> Mask<'a> {
     /// A mask for these events, or none if nothing is to be masked.
     pub(super) fn new(events: &(impl EventSource + ?Sized), options: &Options<'a>) -> Option<Self> {
         let field = options.field;
-        let addresses = options
-            .mask_addresses
-            .then(|| Addresses::new(events, field));
+        let addresses = options.mask_addresses.then(|| Addresses::new(events, field));
         let payload = options.mask_payload.then(|| Payload::new(field));
         let some = addresses.is_some() || payload.is_some();
-        some.then(|| Self {
-            state: State::default(),
-            addresses,
-            payload,
-        })
+        some.then(|| Self { state: State::default(), addresses, payload })
     }
 
     /// The event, masked. Events must come in order.
@@ -72,31 +66,11 @@ impl<'a> Mask<'a> {
 /// `None` for the kinds that carry none or several.
 fn bytes_of(kind: &mut Kind) -> Option<(&str, u64, &mut Bytes)> {
     match kind {
-        Kind::Store {
-            offset,
-            layout,
-            bytes,
-            ..
-        }
-        | Kind::Load {
-            offset,
-            layout,
-            bytes,
-            ..
-        }
-        | Kind::RegisterWrite {
-            offset,
-            layout,
-            bytes,
-            ..
-        } => Some((layout, *offset, bytes)),
+        Kind::Store { offset, layout, bytes, .. }
+        | Kind::Load { offset, layout, bytes, .. }
+        | Kind::RegisterWrite { offset, layout, bytes, .. } => Some((layout, *offset, bytes)),
         Kind::RegisterRead { offset, bytes, .. } => Some(("", *offset, bytes)),
-        Kind::Dma {
-            address,
-            layout,
-            bytes,
-            ..
-        } => Some((layout, *address, bytes)),
+        Kind::Dma { address, layout, bytes, .. } => Some((layout, *address, bytes)),
         _ => None,
     }
 }

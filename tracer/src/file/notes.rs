@@ -48,20 +48,10 @@ impl Notes {
     pub(super) fn into_warnings(self, promised: Option<u64>, found: usize) -> Vec<Warning> {
         let missing = promised.filter(|expected| self.end.is_none() && *expected > found as u64);
         let end = missing.map(|expected| Warning::EndMissing { expected, found });
-        let gaps = self
-            .gaps
-            .map(|(line, gaps, events)| Warning::Gaps { line, gaps, events });
-        let sites = self
-            .sites
-            .map(|(line, count)| Warning::UnknownSite { line, count });
+        let gaps = self.gaps.map(|(line, gaps, events)| Warning::Gaps { line, gaps, events });
+        let sites = self.sites.map(|(line, count)| Warning::UnknownSite { line, count });
         let unknown = self.unknown.into_iter();
         let unknown = unknown.map(|(kind, line, count)| Warning::UnknownKind { kind, line, count });
-        self.end
-            .into_iter()
-            .chain(end)
-            .chain(gaps)
-            .chain(sites)
-            .chain(unknown)
-            .collect()
+        self.end.into_iter().chain(end).chain(gaps).chain(sites).chain(unknown).collect()
     }
 }

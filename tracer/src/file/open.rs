@@ -38,10 +38,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 32 MiB in memory, lines of 64 MiB.
     fn default() -> Self {
-        Self {
-            memory: 32 << 20,
-            line: LONGEST,
-        }
+        Self { memory: 32 << 20, line: LONGEST }
     }
 }
 
@@ -60,9 +57,7 @@ pub fn open_with(
     let file = File::open(path).map_err(|error| unreadable(path, error))?;
     let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
     if metadata.is_dir() {
-        return Err(TraceFileError::Directory {
-            path: path.to_owned(),
-        });
+        return Err(TraceFileError::Directory { path: path.to_owned() });
     }
     let again = if metadata.is_file() && metadata.len() > limits.memory {
         let file = file.try_clone();
@@ -70,11 +65,7 @@ pub fn open_with(
     } else {
         None
     };
-    let total = if metadata.is_file() {
-        metadata.len()
-    } else {
-        0
-    };
+    let total = if metadata.is_file() { metadata.len() } else { 0 };
     let input = BufReader::with_capacity(1 << 20, file);
     Pass::new(path, input, limits, total, again.is_none())?.run(progress, again)
 }
@@ -127,9 +118,7 @@ impl<'a, R: BufRead> Pass<'a, R> {
         let end = lines.next().map_err(|error| unreadable(path, error))?;
         let whole = match end {
             None => {
-                return Err(TraceFileError::Empty {
-                    path: path.to_owned(),
-                });
+                return Err(TraceFileError::Empty { path: path.to_owned() });
             }
             Some(end) => end == End::Newline,
         };
@@ -166,10 +155,7 @@ impl<'a, R: BufRead> Pass<'a, R> {
         self.offsets.push(end);
         let warnings = self.notes.into_warnings(self.promised, self.briefs.len());
         let events = match (self.kept, file) {
-            (None, Some(file)) => Events::InFile {
-                file: Mutex::new(file),
-                offsets: self.offsets,
-            },
+            (None, Some(file)) => Events::InFile { file: Mutex::new(file), offsets: self.offsets },
             (kept, _) => Events::Kept(kept.unwrap_or_default()),
         };
         let loaded = Loaded {
@@ -183,11 +169,7 @@ impl<'a, R: BufRead> Pass<'a, R> {
     }
 
     fn progress(&self, read: u64) -> Progress {
-        Progress {
-            read,
-            total: self.total,
-            events: self.briefs.len(),
-        }
+        Progress { read, total: self.total, events: self.briefs.len() }
     }
 
     /// Takes in the next event; false at the end, or at a line that ends the trace.

@@ -32,10 +32,7 @@ pub(super) fn header(path: &Path, line: &[u8], whole: bool) -> Result<HeaderLine
     let truncated = !whole && looks_like_header(line);
     let value = serde_json::from_slice(line).map_err(|error| {
         if truncated {
-            TraceFileError::TruncatedHeader {
-                path: path.to_owned(),
-                bytes: line.len() as u64,
-            }
+            TraceFileError::TruncatedHeader { path: path.to_owned(), bytes: line.len() as u64 }
         } else {
             not_json(path, line, &error)
         }
@@ -117,10 +114,7 @@ pub(super) struct Parsed {
 pub(super) fn event(line: &[u8]) -> Result<Parsed, Damage> {
     let text = std::str::from_utf8(line).map_err(|error| Damage::NotText(error.valid_up_to()))?;
     match serde_json::from_str(text) {
-        Ok(event) => Ok(Parsed {
-            event,
-            unknown: None,
-        }),
+        Ok(event) => Ok(Parsed { event, unknown: None }),
         Err(error) => unknown_kind(text).ok_or_else(|| Damage::NotAnEvent(reason(&error))),
     }
 }
@@ -181,8 +175,5 @@ fn argument((name, value): (String, serde_json::Value)) -> Argument {
             None => Value::from(other.to_string()),
         },
     };
-    Argument {
-        name: name.into(),
-        value,
-    }
+    Argument { name: name.into(), value }
 }

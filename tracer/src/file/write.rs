@@ -44,14 +44,10 @@ pub fn write_file(
 ) -> Result<(), TraceFileError> {
     let path = path.as_ref();
     if path.is_dir() {
-        return Err(TraceFileError::Directory {
-            path: path.to_owned(),
-        });
+        return Err(TraceFileError::Directory { path: path.to_owned() });
     }
-    let file = File::create(path).map_err(|source| TraceFileError::Create {
-        path: path.to_owned(),
-        source,
-    })?;
+    let file = File::create(path)
+        .map_err(|source| TraceFileError::Create { path: path.to_owned(), source })?;
     write_named(path, &trace.header, trace, file, options)
 }
 
@@ -116,10 +112,7 @@ fn write_lines(
         payload: header.masked.payload || options.mask_payload,
         addresses: header.masked.addresses || options.mask_addresses,
     };
-    let first = HeaderLineRef {
-        header: &header,
-        events: events.len(),
-    };
+    let first = HeaderLineRef { header: &header, events: events.len() };
     serde_json::to_writer(&mut *output, &first)?;
     output.write_all(b"\n")?;
     let mut mask = Mask::new(events, options);

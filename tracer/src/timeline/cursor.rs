@@ -85,11 +85,8 @@ impl Cursor {
         if self.marks.len() > MOST_MARKS {
             let first = self.marks.keys().next().copied().unwrap_or(0);
             let last = self.marks.keys().next_back().copied().unwrap_or(0);
-            let far = if self.events.abs_diff(first) > self.events.abs_diff(last) {
-                first
-            } else {
-                last
-            };
+            let far =
+                if self.events.abs_diff(first) > self.events.abs_diff(last) { first } else { last };
             self.marks.remove(&far);
         }
     }

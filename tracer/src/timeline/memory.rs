@@ -44,10 +44,7 @@ struct Part {
 impl Memory {
     /// Writes `bytes` at `offset` as of `step`. What would lie behind offset `u64::MAX` is dropped.
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8], step: u64) {
-        let mark = u32::try_from(step)
-            .ok()
-            .and_then(|step| step.checked_add(1))
-            .unwrap_or(UNKNOWN);
+        let mark = u32::try_from(step).ok().and_then(|step| step.checked_add(1)).unwrap_or(UNKNOWN);
         for part in parts(offset, bytes.len()) {
             if !self.0.contains_key(&part.chunk) {
                 self.0.insert_mut(part.chunk, Arc::new(Chunk::empty()));
@@ -95,10 +92,7 @@ impl Memory {
 impl Chunk {
     /// Zeros that nobody wrote.
     fn empty() -> Self {
-        Self {
-            bytes: [0; CHUNK_LENGTH],
-            writers: [NEVER; CHUNK_LENGTH],
-        }
+        Self { bytes: [0; CHUNK_LENGTH], writers: [NEVER; CHUNK_LENGTH] }
     }
 }
 

@@ -56,19 +56,11 @@ pub fn provenance<'a>(
     let step = state.writer(region, offset)?;
     let event = events.get(usize::try_from(step).ok()?)?;
     let (layout, at) = match &event.kind {
-        Kind::Store {
-            offset: start,
-            layout,
-            ..
+        Kind::Store { offset: start, layout, .. }
+        | Kind::RegisterWrite { offset: start, layout, .. } => {
+            (layout, offset.checked_sub(*start)?)
         }
-        | Kind::RegisterWrite {
-            offset: start,
-            layout,
-            ..
-        } => (layout, offset.checked_sub(*start)?),
-        Kind::Dma {
-            address, layout, ..
-        } => {
+        Kind::Dma { address, layout, .. } => {
             let byte = state.region(region)?.info().address.checked_add(offset)?;
             (layout, byte.checked_sub(*address)?)
         }
@@ -134,24 +126,13 @@ fn holds(state: &State, span: &Span, step: usize) -> bool {
 /// The bytes of regions that an event writes; `state` is the one before or after it.
 pub fn writes(state: &State, event: &Event) -> Vec<Span> {
     match &event.kind {
-        Kind::Store {
-            region,
-            offset,
-            bytes,
-            ..
+        Kind::Store { region, offset, bytes, .. }
+        | Kind::RegisterWrite { region, offset, bytes, .. } => {
+            vec![span(*region, *offset, bytes.len())]
         }
-        | Kind::RegisterWrite {
-            region,
-            offset,
-            bytes,
-            ..
-        } => vec![span(*region, *offset, bytes.len())],
-        Kind::Dma {
-            direction: Direction::Write,
-            address,
-            bytes,
-            ..
-        } => on_bus(state, *address, bytes.len()),
+        Kind::Dma { direction: Direction::Write, address, bytes, .. } => {
+            on_bus(state, *address, bytes.len())
+        }
         _ => Vec::new(),
     }
 }
@@ -159,18 +140,10 @@ pub fn writes(state: &State, event: &Event) -> Vec<Span> {
 /// The bytes of memory regions that an event reads; `state` is the one before it.
 pub fn reads(state: &State, event: &Event) -> Vec<Span> {
     match &event.kind {
-        Kind::Load {
-            region,
-            offset,
-            bytes,
-            ..
-        } => vec![span(*region, *offset, bytes.len())],
-        Kind::Dma {
-            direction: Direction::Read,
-            address,
-            bytes,
-            ..
-        } => on_bus(state, *address, bytes.len()),
+        Kind::Load { region, offset, bytes, .. } => vec![span(*region, *offset, bytes.len())],
+        Kind::Dma { direction: Direction::Read, address, bytes, .. } => {
+            on_bus(state, *address, bytes.len())
+        }
         Kind::RegisterWrite { bytes, .. } => copied_from(state, bytes),
         _ => Vec::new(),
     }
@@ -223,10 +196,7 @@ fn same_entries(queue: &[u8], stride: usize, bytes: &[u8]) -> Vec<usize> {
 /// `length` bytes at `at` of a ring.
 fn around(region: RegionId, ring: u64, at: u64, length: usize) -> Vec<Span> {
     let end = at + length as u64;
-    let straight = Span {
-        region,
-        range: at..end.min(ring),
-    };
+    let straight = Span { region, range: at..end.min(ring) };
     if end <= ring {
         return vec![straight];
     }
@@ -236,15 +206,10 @@ fn around(region: RegionId, ring: u64, at: u64, length: usize) -> Vec<Span> {
 /// `length` bytes at a bus address, where they lie in mapped memory.
 fn on_bus(state: &State, address: u64, length: usize) -> Vec<Span> {
     let parts = state.resolve_parts(address, length).into_iter();
-    parts
-        .map(|(region, offset, range)| span(region, offset, range.len()))
-        .collect()
+    parts.map(|(region, offset, range)| span(region, offset, range.len())).collect()
 }
 
 /// `length` bytes at `offset` of a region.
 fn span(region: RegionId, offset: u64, length: usize) -> Span {
-    Span {
-        region,
-        range: offset..offset.saturating_add(length as u64),
-    }
+    Span { region, range: offset..offset.saturating_add(length as u64) }
 }

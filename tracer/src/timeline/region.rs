@@ -33,10 +33,7 @@ impl RegionState {
 
     /// The same region and bytes with another description, told by `step`.
     pub(super) fn described_anew(&self, region: &Region, step: u64) -> Self {
-        let mut state = Self {
-            info: Arc::new(region.clone()),
-            ..self.clone()
-        };
+        let mut state = Self { info: Arc::new(region.clone()), ..self.clone() };
         if state.span() != self.span() {
             state.laid_at = step;
         }

@@ -60,8 +60,7 @@ impl State {
 
     /// Bytes of a region: [`RegionState::bytes`], empty for a region that is not known.
     pub fn bytes(&self, region: RegionId, range: Range<u64>) -> Vec<u8> {
-        self.region(region)
-            .map_or_else(Vec::new, |region| region.bytes(range))
+        self.region(region).map_or_else(Vec::new, |region| region.bytes(range))
     }
 
     /// The step that last wrote a byte of a region.
@@ -103,9 +102,7 @@ impl State {
 
     /// All counters: region, name, value.
     pub fn indexes(&self) -> impl Iterator<Item = (RegionId, &str, u64)> {
-        self.indexes
-            .iter()
-            .map(|((region, name), value)| (*region, name.as_ref(), *value))
+        self.indexes.iter().map(|((region, name), value)| (*region, name.as_ref(), *value))
     }
 
     /// The state of an object, as `RTS` of (`QP`, 0x41).
@@ -132,10 +129,8 @@ impl State {
 
     /// The functions that an actor is in, outermost first.
     pub fn calls(&self, actor: Actor) -> Vec<Frame> {
-        let mut frames: Vec<_> = self
-            .calls
-            .get(&actor)
-            .map_or_else(Vec::new, |stack| stack.iter().cloned().collect());
+        let mut frames: Vec<_> =
+            self.calls.get(&actor).map_or_else(Vec::new, |stack| stack.iter().cloned().collect());
         frames.reverse();
         frames
     }
@@ -159,34 +154,19 @@ impl State {
         match &event.kind {
             Kind::Map(region) => self.map(region, step),
             Kind::Unmap { region } => self.unmap(*region),
-            Kind::Store {
-                region,
-                offset,
-                bytes,
-                ..
+            Kind::Store { region, offset, bytes, .. }
+            | Kind::RegisterWrite { region, offset, bytes, .. } => {
+                self.write(*region, *offset, bytes, step)
             }
-            | Kind::RegisterWrite {
-                region,
-                offset,
-                bytes,
-                ..
-            } => self.write(*region, *offset, bytes, step),
-            Kind::Dma {
-                direction: Direction::Write,
-                address,
-                bytes,
-                ..
-            } => self.write_bus(*address, bytes, step),
-            Kind::Index {
-                region,
-                name,
-                value,
-            } => self.indexes.insert_mut((*region, name.clone()), *value),
-            Kind::State {
-                object, number, to, ..
-            } => self
-                .objects
-                .insert_mut((object.clone(), *number), to.clone()),
+            Kind::Dma { direction: Direction::Write, address, bytes, .. } => {
+                self.write_bus(*address, bytes, step)
+            }
+            Kind::Index { region, name, value } => {
+                self.indexes.insert_mut((*region, name.clone()), *value)
+            }
+            Kind::State { object, number, to, .. } => {
+                self.objects.insert_mut((object.clone(), *number), to.clone())
+            }
             Kind::Lock { lock, action } => self.lock(lock, *action, event.actor, step),
             Kind::Call { function, .. } => self.call(event.actor, function, step),
             Kind::Return { function, .. } => self.left(event.actor, function),

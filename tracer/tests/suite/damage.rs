@@ -12,9 +12,7 @@ fn lines() -> Vec<Vec<u8>> {
     let trace = trace((0..3).map(|step| store(1, step, &[7; 4])));
     let mut file = Vec::new();
     write(&trace.header, &trace, &mut file, &Options::default()).unwrap();
-    file.split_inclusive(|byte| *byte == b'\n')
-        .map(<[u8]>::to_vec)
-        .collect()
+    file.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
 }
 
 fn opened(file: &[u8]) -> (Loaded, Vec<Warning>) {
@@ -43,17 +41,9 @@ fn damage_of(line: &[u8]) -> Damage {
     assert_eq!(events, 1, "the trace ends before the damage");
     let before = (lines()[0].len() + lines()[1].len()) as u64;
     let text = warnings[0].to_string();
-    assert!(
-        text.contains("line 3") && text.contains(&format!("byte {before}")),
-        "{text}"
-    );
+    assert!(text.contains("line 3") && text.contains(&format!("byte {before}")), "{text}");
     match warnings.remove(0) {
-        Warning::Damaged {
-            line: 3,
-            offset,
-            damage,
-            events: 1,
-        } => {
+        Warning::Damaged { line: 3, offset, damage, events: 1 } => {
             assert_eq!(offset, before);
             damage
         }
@@ -69,30 +59,18 @@ fn what_is_not_there_is_named() {
     assert!(matches!(&error, TraceFileError::Missing { path } if *path == missing));
     assert!(error.to_string().contains("doorbell record"), "{error}");
     let error = open(folder.path()).unwrap_err();
-    assert!(
-        matches!(error, TraceFileError::Directory { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, TraceFileError::Directory { .. }), "{error:?}");
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    assert!(matches!(
-        open(&file).unwrap_err(),
-        TraceFileError::Empty { .. }
-    ));
+    assert!(matches!(open(&file).unwrap_err(), TraceFileError::Empty { .. }));
     let below: PathBuf = file.join("a.trace");
-    assert!(matches!(
-        open(below).unwrap_err(),
-        TraceFileError::Unreadable { .. }
-    ));
+    assert!(matches!(open(below).unwrap_err(), TraceFileError::Unreadable { .. }));
 }
 
 #[test]
 fn what_is_not_json_is_refused() {
     let (error, text) = refused(b"hello\nworld\n");
-    assert!(
-        matches!(error, TraceFileError::NotJson { .. }) && text.contains("not JSON"),
-        "{text}"
-    );
+    assert!(matches!(error, TraceFileError::NotJson { .. }) && text.contains("not JSON"), "{text}");
     let (_, text) = refused(b"\x7fELF\x02\x01\x01\x00");
     assert!(text.contains("binary data"), "{text}");
     let (_, text) = refused(b"{\"format\":\"caf\xe9\"}\n");
@@ -114,34 +92,20 @@ fn json_that_is_no_trace_is_refused() {
         (b"{\"format\":4}\n", "4"),
     ] {
         let (error, text) = refused(file);
-        assert!(
-            matches!(error, TraceFileError::NotATrace { .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, TraceFileError::NotATrace { .. }), "{error:?}");
         assert!(text.contains(&format!("is {found},")), "{text}");
     }
     let long = format!("{{\"format\":\"{}\"}}\n", "ü".repeat(500));
-    assert!(
-        refused(long.as_bytes()).1.len() < 400,
-        "a long value is shortened"
-    );
+    assert!(refused(long.as_bytes()).1.len() < 400, "a long value is shortened");
 }
 
 #[test]
 fn a_newer_version_is_refused_with_both_versions() {
     let first = String::from_utf8(lines().remove(0)).unwrap();
-    let newer = first
-        .replace("\"schema\":1", "\"schema\":2")
-        .replace("doorbell 0.1.0", "doorbell 9");
+    let newer =
+        first.replace("\"schema\":1", "\"schema\":2").replace("doorbell 0.1.0", "doorbell 9");
     let (error, text) = refused(newer.as_bytes());
-    assert!(matches!(
-        error,
-        TraceFileError::NewerSchema {
-            found: 2,
-            supported: 1,
-            ..
-        }
-    ));
+    assert!(matches!(error, TraceFileError::NewerSchema { found: 2, supported: 1, .. }));
     assert!(
         text.contains("version 2") && text.contains("up to 1") && text.contains("doorbell 9"),
         "{text}"
@@ -153,21 +117,11 @@ fn a_newer_version_is_refused_with_both_versions() {
 #[test]
 fn a_damaged_header_is_refused() {
     let first = String::from_utf8(lines().remove(0)).unwrap();
-    let (error, text) = refused(
-        first
-            .replace("\"schema\":1", "\"schema\":\"one\"")
-            .as_bytes(),
-    );
-    assert!(
-        matches!(error, TraceFileError::DamagedHeader { .. }),
-        "{error:?}"
-    );
+    let (error, text) = refused(first.replace("\"schema\":1", "\"schema\":\"one\"").as_bytes());
+    assert!(matches!(error, TraceFileError::DamagedHeader { .. }), "{error:?}");
     assert!(text.contains("schema"), "{text}");
     let (error, text) = refused(first.replace("\"clock\":", "\"watch\":").as_bytes());
-    assert!(
-        matches!(error, TraceFileError::DamagedHeader { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, TraceFileError::DamagedHeader { .. }), "{error:?}");
     assert!(text.contains("clock"), "{text}");
     for length in [1, 20, 60, first.len() - 2] {
         let error = refused(&first.as_bytes()[..length]).0;
@@ -188,15 +142,8 @@ fn a_truncated_file_opens_up_to_its_last_whole_line() {
         assert_eq!(loaded.len(), if at_end { 3 } else { 2 });
         let expected = match length {
             _ if at_end => vec![],
-            _ if length == third => vec![Warning::EndMissing {
-                expected: 3,
-                found: 2,
-            }],
-            _ => vec![Warning::Truncated {
-                line: 4,
-                offset: third as u64,
-                events: 2,
-            }],
+            _ if length == third => vec![Warning::EndMissing { expected: 3, found: 2 }],
+            _ => vec![Warning::Truncated { line: 4, offset: third as u64, events: 2 }],
         };
         assert_eq!(warnings, expected, "cut at {length}");
     }
@@ -206,10 +153,7 @@ fn a_truncated_file_opens_up_to_its_last_whole_line() {
 fn a_damaged_line_ends_the_trace_before_it() {
     assert!(matches!(damage_of(b"garbage\n"), Damage::NotAnEvent(_)));
     assert!(matches!(damage_of(b"{\"seq\":1}\n"), Damage::NotAnEvent(_)));
-    assert!(matches!(
-        damage_of(b"{\"seq\":1,\"kind\":\"unheard\"}\n"),
-        Damage::NotAnEvent(_)
-    ));
+    assert!(matches!(damage_of(b"{\"seq\":1,\"kind\":\"unheard\"}\n"), Damage::NotAnEvent(_)));
     let line = String::from_utf8(lines().remove(2)).unwrap();
     let odd = line.replace("07070707", "0707070");
     assert_eq!(
@@ -220,25 +164,10 @@ fn a_damaged_line_ends_the_trace_before_it() {
         ))
     );
     assert_eq!(damage_of(b"{\"a\":\"\xff\"}\n"), Damage::NotText(6));
-    assert_eq!(
-        damage_of(&lines()[1]),
-        Damage::OutOfOrder {
-            before: 0,
-            found: 0
-        }
-    );
-    assert!(
-        matches!(damage_of(&lines()[0]), Damage::NotAnEvent(_)),
-        "a second header"
-    );
-    assert!(matches!(
-        damage_of(b"[[[[[[[[[[[[[[[[[[[[[[[[[[\n"),
-        Damage::NotAnEvent(_)
-    ));
-    assert!(matches!(
-        damage_of(&[&[b'['; 100_000][..], b"\n"].concat()),
-        Damage::NotAnEvent(_)
-    ));
+    assert_eq!(damage_of(&lines()[1]), Damage::OutOfOrder { before: 0, found: 0 });
+    assert!(matches!(damage_of(&lines()[0]), Damage::NotAnEvent(_)), "a second header");
+    assert!(matches!(damage_of(b"[[[[[[[[[[[[[[[[[[[[[[[[[[\n"), Damage::NotAnEvent(_)));
+    assert!(matches!(damage_of(&[&[b'['; 100_000][..], b"\n"].concat()), Damage::NotAnEvent(_)));
 }
 
 #[test]
@@ -248,19 +177,10 @@ fn a_line_without_end_is_not_read_to_its_end() {
     let mut lines = lines();
     lines[2] = vec![b'x'; 5000];
     std::fs::write(&path, lines.concat()).unwrap();
-    let limits = Limits {
-        line: 4096,
-        ..Limits::default()
-    };
+    let limits = Limits { line: 4096, ..Limits::default() };
     let (loaded, warnings) = open_with(&path, limits, &mut |_| {}).unwrap();
     assert_eq!(loaded.len(), 1);
-    assert!(matches!(
-        warnings[..],
-        [Warning::Damaged {
-            damage: Damage::TooLong(4096),
-            ..
-        }]
-    ));
+    assert!(matches!(warnings[..], [Warning::Damaged { damage: Damage::TooLong(4096), .. }]));
     // The same as the first line.
     std::fs::write(&path, vec![b'x'; 5000]).unwrap();
     let error = open_with(&path, limits, &mut |_| {}).unwrap_err();
@@ -278,11 +198,7 @@ fn an_unknown_kind_is_kept_as_a_note() {
     lines[2] = line(1).into_bytes();
     lines[3] = line(2).into_bytes();
     let (loaded, warnings) = opened(&lines.concat());
-    let unknown = Warning::UnknownKind {
-        kind: "interrupt".into(),
-        line: 3,
-        count: 2,
-    };
+    let unknown = Warning::UnknownKind { kind: "interrupt".into(), line: 3, count: 2 };
     assert_eq!(warnings, [unknown]);
     let event = loaded.event(1).unwrap().unwrap();
     assert_eq!((event.depth, event.time), (2, 5));
@@ -290,10 +206,7 @@ fn an_unknown_kind_is_kept_as_a_note() {
         panic!("{event:?}");
     };
     assert!(text.contains("interrupt"), "{text}");
-    let values: Vec<_> = values
-        .iter()
-        .map(|argument| (&*argument.name, &argument.value))
-        .collect();
+    let values: Vec<_> = values.iter().map(|argument| (&*argument.name, &argument.value)).collect();
     assert!(values.contains(&("vector", &Value::Number(3))));
     assert!(values.contains(&("name", &Value::Text("msi-x".into()))));
     assert!(values.contains(&("more", &Value::Text("[1]".into()))));
@@ -310,11 +223,7 @@ fn gaps_and_unknown_sites_are_told() {
     let mut file = Vec::new();
     write(&trace.header, &trace, &mut file, &Options::default()).unwrap();
     let (loaded, warnings) = opened(&file);
-    let gaps = Warning::Gaps {
-        line: 2,
-        gaps: 3,
-        events: 2 + 3 + 92,
-    };
+    let gaps = Warning::Gaps { line: 2, gaps: 3, events: 2 + 3 + 92 };
     assert_eq!(warnings, [gaps, Warning::UnknownSite { line: 4, count: 1 }]);
     assert_eq!(loaded.step_of(7), Some(2));
     assert_eq!(loaded.site(&loaded.get(2).unwrap()), None);
@@ -324,10 +233,8 @@ fn gaps_and_unknown_sites_are_told() {
 #[test]
 fn what_other_tools_add_does_no_harm() {
     let lines = lines();
-    let windows: Vec<_> = lines
-        .iter()
-        .map(|line| [&line[..line.len() - 1], b"\r\n\r\n"].concat())
-        .collect();
+    let windows: Vec<_> =
+        lines.iter().map(|line| [&line[..line.len() - 1], b"\r\n\r\n"].concat()).collect();
     let (loaded, warnings) = opened(&[&b"\xef\xbb\xbf"[..], &windows.concat()].concat());
     assert_eq!((loaded.len(), warnings.len()), (3, 0));
 }
@@ -342,10 +249,7 @@ fn every_cut_and_every_changed_byte_is_survived() {
         match read("cut", &file[..length]) {
             Ok((loaded, warnings)) => {
                 assert!(length + 1 >= header);
-                assert!(
-                    loaded.len() == trace.len() || !warnings.is_empty(),
-                    "cut at {length}"
-                );
+                assert!(loaded.len() == trace.len() || !warnings.is_empty(), "cut at {length}");
             }
             Err(_) => assert!(length < header, "cut at {length}"),
         }
@@ -355,10 +259,7 @@ fn every_cut_and_every_changed_byte_is_survived() {
             let mut changed = file.clone();
             changed[at] = byte;
             let (loaded, warnings) = opened(&changed);
-            assert!(
-                loaded.len() == trace.len() || !warnings.is_empty(),
-                "{byte} at {at}"
-            );
+            assert!(loaded.len() == trace.len() || !warnings.is_empty(), "{byte} at {at}");
         }
     }
 }

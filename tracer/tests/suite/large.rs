@@ -26,11 +26,7 @@ impl EventSource for Endless {
         };
         let mut event = crate::samples::event(index as u64, kind);
         event.depth = (index % 3) as u16;
-        event.actor = if index.is_multiple_of(7) {
-            Actor::Card
-        } else {
-            Actor::Cpu(2)
-        };
+        event.actor = if index.is_multiple_of(7) { Actor::Card } else { Actor::Cpu(2) };
         Some(Cow::Owned(event))
     }
 }
@@ -45,10 +41,7 @@ fn file(folder: &Path, events: usize) -> PathBuf {
 
 /// Opens a file as one that does not fit.
 fn open_on_disk(path: &Path) -> (Loaded, Vec<Warning>) {
-    let limits = Limits {
-        memory: 0,
-        ..Limits::default()
-    };
+    let limits = Limits { memory: 0, ..Limits::default() };
     open_with(path, limits, &mut |_| {}).unwrap()
 }
 
@@ -56,10 +49,7 @@ fn open_on_disk(path: &Path) -> (Loaded, Vec<Warning>) {
 fn assert_state(loaded: &Loaded, cursor: &mut Cursor, step: usize) {
     let state = cursor.go(Some(step), loaded.timeline(), loaded);
     assert_eq!(state.step(), Some(step as u64));
-    let last = (0..=step)
-        .rev()
-        .find(|at| *at % 10 != 0 && at % 10 != 9)
-        .unwrap();
+    let last = (0..=step).rev().find(|at| *at % 10 != 0 && at % 10 != 9).unwrap();
     let offset = (last * 16 % 4096) as u64;
     let bytes = state.bytes(RegionId(1), offset..offset + 16);
     assert_eq!(bytes, (last as u128).to_be_bytes());
@@ -97,10 +87,7 @@ fn what_each_event_is_needs_no_reading() {
     for (step, brief) in on_disk.briefs().iter().enumerate() {
         let event = in_memory.get(step).unwrap();
         assert_eq!(brief.kind(), event.kind.name());
-        assert_eq!(
-            (brief.depth, brief.actor, brief.site),
-            (event.depth, event.actor, event.site)
-        );
+        assert_eq!((brief.depth, brief.actor, brief.site), (event.depth, event.actor, event.site));
     }
 }
 
@@ -110,17 +97,10 @@ fn opening_tells_how_far_it_is() {
     let path = file(folder.path(), 10_000);
     let total = path.metadata().unwrap().len();
     let mut seen: Vec<Progress> = Vec::new();
-    open_with(&path, Limits::default(), &mut |progress| {
-        seen.push(progress)
-    })
-    .unwrap();
+    open_with(&path, Limits::default(), &mut |progress| seen.push(progress)).unwrap();
     assert_eq!(seen.len(), 3, "{seen:?}");
     assert!(seen.is_sorted_by(|a, b| a.read < b.read && a.events < b.events));
-    let last = Progress {
-        read: total,
-        total,
-        events: 10_000,
-    };
+    let last = Progress { read: total, total, events: 10_000 };
     assert_eq!(seen.last(), Some(&last));
 }
 
@@ -129,22 +109,10 @@ fn a_large_file_may_be_damaged_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), 1000);
     let length = path.metadata().unwrap().len();
-    File::options()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(length - 20)
-        .unwrap();
+    File::options().write(true).open(&path).unwrap().set_len(length - 20).unwrap();
     let (loaded, warnings) = open_on_disk(&path);
     assert!(
-        matches!(
-            warnings[..],
-            [Warning::Truncated {
-                events: 999,
-                line: 1001,
-                ..
-            }]
-        ),
+        matches!(warnings[..], [Warning::Truncated { events: 999, line: 1001, .. }]),
         "{warnings:?}"
     );
     assert_eq!(loaded.get(998), Endless(1000).get(998));
@@ -157,25 +125,14 @@ fn a_file_that_changes_under_the_reader_is_told() {
     let path = file(folder.path(), 1000);
     let (loaded, _) = open_on_disk(&path);
     let length = path.metadata().unwrap().len();
-    File::options()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(length / 2)
-        .unwrap();
+    File::options().write(true).open(&path).unwrap().set_len(length / 2).unwrap();
     assert!(loaded.event(1).unwrap().is_ok());
     let error = loaded.event(999).unwrap().unwrap_err();
-    assert!(
-        matches!(error, TraceFileError::Changed { step: 999, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, TraceFileError::Changed { step: 999, .. }), "{error:?}");
     assert!(error.to_string().contains("open it again"), "{error}");
     assert_eq!(loaded.get(999), None);
     let state = loaded.timeline().state_at(998, &loaded);
-    assert!(
-        state.step() < Some(998),
-        "the state stops where reading does"
-    );
+    assert!(state.step() < Some(998), "the state stops where reading does");
 }
 
 #[test]
@@ -210,10 +167,7 @@ fn two_gigabytes_are_opened_in_little_memory() {
     #[cfg(target_os = "linux")]
     {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let peak = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         let kibibytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
         println!("peak memory {} MiB", kibibytes / 1024);
         assert!(kibibytes < 1 << 20, "{kibibytes} KiB for a file of 2 GB");

@@ -14,17 +14,9 @@ const SECRET: [u8; 8] = *b"password";
 const BUFFER: u64 = 0x7f12_3456_7000;
 const QUEUE: u64 = 0x7f12_9999_0000;
 
-const PAYLOAD: Options<'_> = Options {
-    mask_payload: true,
-    mask_addresses: false,
-    field: None,
-};
+const PAYLOAD: Options<'_> = Options { mask_payload: true, mask_addresses: false, field: None };
 
-const ADDRESSES: Options<'_> = Options {
-    mask_payload: false,
-    mask_addresses: true,
-    field: None,
-};
+const ADDRESSES: Options<'_> = Options { mask_payload: false, mask_addresses: true, field: None };
 
 /// The text of the file, and the trace that is read from it.
 fn masked(trace: &Trace, options: &Options<'_>) -> (String, Trace) {
@@ -33,10 +25,7 @@ fn masked(trace: &Trace, options: &Options<'_>) -> (String, Trace) {
     let (loaded, warnings) = read("masked", file.as_slice()).unwrap();
     assert_eq!(warnings, []);
     let events = (0..loaded.len()).map(|step| loaded.get(step).unwrap().into_owned());
-    let read = Trace {
-        header: loaded.header().clone(),
-        events: events.collect(),
-    };
+    let read = Trace { header: loaded.header().clone(), events: events.collect() };
     (String::from_utf8(file).unwrap(), read)
 }
 
@@ -103,11 +92,7 @@ fn secrets() -> Trace {
 fn the_data_of_the_program_is_nowhere() {
     let (plain, _) = masked(&secrets(), &Options::default());
     let secret = Bytes::new(&SECRET).to_hex();
-    assert_eq!(
-        plain.matches(&secret).count(),
-        14,
-        "the trace is full of it"
-    );
+    assert_eq!(plain.matches(&secret).count(), 14, "the trace is full of it");
     assert!(!plain.contains("masked"));
     let (text, trace) = masked(&secrets(), &PAYLOAD);
     assert!(!text.contains(&secret), "{text}");
@@ -120,18 +105,10 @@ fn what_is_not_data_stays() {
     let wqe = [&[0x11; 20][..], &[0; 44]].concat();
     assert_eq!(bytes(&trace.events[5])[..], wqe[..20]);
     assert_eq!(bytes(&trace.events[7])[..], wqe, "the copy in the register");
-    assert_eq!(
-        bytes(&trace.events[8])[..],
-        [0x11; 8],
-        "the head in the register"
-    );
+    assert_eq!(bytes(&trace.events[8])[..], [0x11; 8], "the head in the register");
     assert_eq!(bytes(&trace.events[9])[..], wqe, "the copy that is fetched");
     assert_eq!(bytes(&trace.events[14])[..], [0x99; 64]);
-    assert_eq!(
-        bytes(&trace.events[12]).len(),
-        8,
-        "zeros of the same length"
-    );
+    assert_eq!(bytes(&trace.events[12]).len(), 8, "zeros of the same length");
     let Kind::Packet(masked) = &trace.events[11].kind else {
         panic!("not a packet");
     };
@@ -151,10 +128,7 @@ fn fields_that_are_data_are_masked_by_name() {
         ("cqe", 2..4) => FieldClass::Payload,
         _ => FieldClass::Other,
     };
-    let options = Options {
-        field: Some(&field),
-        ..PAYLOAD
-    };
+    let options = Options { field: Some(&field), ..PAYLOAD };
     let (_, masked) = masked(&trace, &options);
     assert_eq!(bytes(&masked.events[1])[..], [7, 7, 0, 0, 7, 7, 7, 7]);
 }
@@ -182,11 +156,7 @@ fn addressed() -> Trace {
                 ("far", hex(0x7fff_0000_1008)),
             ],
         ),
-        Kind::completion(
-            0x7fff_0000_1010,
-            "success",
-            [("count", Value::Number(BUFFER))],
-        ),
+        Kind::completion(0x7fff_0000_1010, "success", [("count", Value::Number(BUFFER))]),
         Kind::packet(1, 2, "RC RDMA WRITE Only", 0, &packet()),
         Kind::register_write(RegionId(3), 0x10, "high", "", &queue[..4]),
         Kind::register_write(RegionId(3), 0x14, "low", "", &queue[4..]),
@@ -210,13 +180,7 @@ fn addresses_are_replaced_and_still_meet() {
     for page in [BUFFER >> 12, QUEUE >> 12, 0x7fff_0000_1000 >> 12] {
         assert!(!text.contains(&format!("{page:x}")), "{page:x} in {text}");
     }
-    for address in [
-        BUFFER,
-        BUFFER + 0x40,
-        QUEUE,
-        0x7fff_0000_1008,
-        0x7fff_0000_1010,
-    ] {
+    for address in [BUFFER, BUFFER + 0x40, QUEUE, 0x7fff_0000_1008, 0x7fff_0000_1010] {
         // As a number: the count is no address.
         let shown = text.matches(&address.to_string()).count();
         assert_eq!(shown, usize::from(address == BUFFER), "{address}");
@@ -225,42 +189,26 @@ fn addresses_are_replaced_and_still_meet() {
         Kind::Map(region) => region.address,
         other => panic!("{other:?}"),
     };
-    let Kind::Map(queue) = &trace.events[1].kind else {
-        panic!("not a map")
-    };
+    let Kind::Map(queue) = &trace.events[1].kind else { panic!("not a map") };
     assert_eq!(bytes(&trace.events[3])[8..], (buffer + 0x40).to_be_bytes());
     let state = Timeline::of(&trace);
-    let Kind::Dma { address, .. } = trace.events[4].kind else {
-        panic!("not a DMA")
-    };
+    let Kind::Dma { address, .. } = trace.events[4].kind else { panic!("not a DMA") };
     assert_eq!(state.last().resolve(address, 4), Some((RegionId(1), 0x40)));
-    let Kind::Call { arguments, .. } = &trace.events[5].kind else {
-        panic!("not a call")
-    };
+    let Kind::Call { arguments, .. } = &trace.events[5].kind else { panic!("not a call") };
     assert_eq!(number(&arguments[0]), buffer + 0x40);
     assert_eq!(number(&arguments[1]), 0x1234, "a key is no address");
-    let Kind::Completion {
-        wr_id, attributes, ..
-    } = &trace.events[6].kind
-    else {
+    let Kind::Completion { wr_id, attributes, .. } = &trace.events[6].kind else {
         panic!("not a completion")
     };
     assert_eq!(*wr_id, number(&arguments[2]) + 8, "two places in one page");
     assert_eq!(number(&attributes[0]), BUFFER, "a count is no address");
-    let Kind::Packet(packet) = &trace.events[7].kind else {
-        panic!("not a packet")
-    };
+    let Kind::Packet(packet) = &trace.events[7].kind else { panic!("not a packet") };
     assert_eq!(packet.bytes[54..62], (buffer + 0x123).to_be_bytes());
     let halves = [&bytes(&trace.events[8])[..], &bytes(&trace.events[9])[..]].concat();
     assert_eq!(halves, queue.address.to_be_bytes());
     assert_eq!(bytes(&trace.events[10])[..], [0, 0, 0, 1]);
-    assert!(matches!(
-        trace.events[11].kind,
-        Kind::Completion { wr_id: 7, .. }
-    ));
-    let Kind::Note { values, .. } = &trace.events[12].kind else {
-        panic!("not a note")
-    };
+    assert!(matches!(trace.events[11].kind, Kind::Completion { wr_id: 7, .. }));
+    let Kind::Note { values, .. } = &trace.events[12].kind else { panic!("not a note") };
     assert_eq!(number(&values[0]), 0);
 }
 
@@ -273,35 +221,21 @@ fn fields_that_are_addresses_are_masked_by_name() {
         Kind::store(RegionId(2), 4, "remote_address_segment", &segment),
     ]);
     let (_, left) = masked(&trace, &ADDRESSES);
-    assert_eq!(
-        bytes(&left.events[1])[..],
-        segment,
-        "nothing says that it is one"
-    );
+    assert_eq!(bytes(&left.events[1])[..], segment, "nothing says that it is one");
     let field = |layout: &str, offset: usize| match (layout, offset) {
         ("remote_address_segment", 0..8) => FieldClass::Address,
         _ => FieldClass::Other,
     };
-    let options = Options {
-        field: Some(&field),
-        ..ADDRESSES
-    };
+    let options = Options { field: Some(&field), ..ADDRESSES };
     let (_, masked) = masked(&trace, &options);
     let moved = &bytes(&masked.events[1])[..];
     assert_ne!(moved[..6], segment[..6]);
-    assert_eq!(
-        moved[6..],
-        [&[0x03, 0x33][..], &[0; 8]].concat(),
-        "{moved:?}"
-    );
+    assert_eq!(moved[6..], [&[0x03, 0x33][..], &[0; 8]].concat(), "{moved:?}");
 }
 
 #[test]
 fn a_mask_is_the_same_each_time() {
-    let both = Options {
-        mask_payload: true,
-        ..ADDRESSES
-    };
+    let both = Options { mask_payload: true, ..ADDRESSES };
     assert_eq!(masked(&addressed(), &both).0, masked(&addressed(), &both).0);
 }
 
@@ -321,7 +255,11 @@ proptest! {
             let info = region.info();
             let masked = after.last().region(info.region).unwrap();
             prop_assert_eq!(&masked.info().name, &info.name);
-            if info.role == Role::Buffer && info.length < 1 << 20 {
+            let always = trace.events.iter().all(|event| match &event.kind {
+                Kind::Map(told) => told.region != info.region || told.role == Role::Buffer,
+                _ => true,
+            });
+            if always && info.length < 1 << 20 {
                 prop_assert!(masked.bytes(0..info.length).iter().all(|byte| *byte == 0));
             }
         }

@@ -47,11 +47,7 @@ fn source(step: usize, region: u32, offset: u64) -> Option<(u64, Option<String>,
 fn a_byte_leads_back_to_the_field_of_the_work_request() {
     let lkey = (4, Some("lkey".to_owned()), Some("sge.lkey".to_owned()));
     assert_eq!(source(8, 1, 84), Some(lkey));
-    assert_eq!(
-        source(8, 1, 88),
-        Some((4, None, None)),
-        "a byte of no field"
-    );
+    assert_eq!(source(8, 1, 88), Some((4, None, None)), "a byte of no field");
     assert_eq!(source(3, 1, 84), None, "not written yet");
     assert_eq!(source(9, 1, 84), Some((9, None, None)), "written again");
 }
@@ -73,9 +69,7 @@ fn a_byte_of_a_register_leads_back_to_its_write() {
 fn readers_of(step: usize, until: usize) -> Vec<(usize, u32, std::ops::Range<u64>)> {
     let trace = post();
     let found = readers(&Timeline::of(&trace), &trace, step, until).into_iter();
-    found
-        .map(|read| (read.step, read.span.region.0, read.span.range))
-        .collect()
+    found.map(|read| (read.step, read.span.region.0, read.span.range)).collect()
 }
 
 #[test]
@@ -84,16 +78,8 @@ fn a_store_leads_forward_to_those_who_read_it() {
     assert_eq!(readers_of(3, usize::MAX), head);
     assert_eq!(readers_of(3, 10), head[..2], "up to a step");
     let data = [(6, 1, 64..128)];
-    assert_eq!(
-        readers_of(4, usize::MAX),
-        data,
-        "not after it was written over"
-    );
-    assert_eq!(
-        readers_of(7, usize::MAX),
-        [(8, 3, 63..64)],
-        "a DMA write is loaded"
-    );
+    assert_eq!(readers_of(4, usize::MAX), data, "not after it was written over");
+    assert_eq!(readers_of(7, usize::MAX), [(8, 3, 63..64)], "a DMA write is loaded");
     assert_eq!(readers_of(8, usize::MAX), [], "a load stores nothing");
     assert_eq!(readers_of(99, usize::MAX), [], "behind the end");
 }
@@ -112,15 +98,7 @@ fn a_copy_to_a_register_is_found_around_the_end_of_the_queue() {
     let spans = copied_from(timeline.last(), &wqe);
     let spans: Vec<_> = spans.into_iter().map(|span| span.range).collect();
     assert_eq!(spans, [192..256, 0..64]);
-    assert_eq!(
-        copied_from(timeline.last(), &[0; 8]),
-        [],
-        "zeros are everywhere"
-    );
+    assert_eq!(copied_from(timeline.last(), &[0; 8]), [], "zeros are everywhere");
     assert_eq!(copied_from(timeline.last(), &[7; 8]), []);
-    assert_eq!(
-        copied_from(timeline.last(), &[7; 300]),
-        [],
-        "longer than the queue"
-    );
+    assert_eq!(copied_from(timeline.last(), &[7; 300]), [], "longer than the queue");
 }

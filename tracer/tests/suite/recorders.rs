@@ -4,9 +4,10 @@ use crate::samples;
 use doorbell_tracer::live::{Next, live};
 use doorbell_tracer::timeline::Timeline;
 use doorbell_tracer::{
-    Actor, Clock, Full, Group, Kind, MapRequest, Probe, Record, RegionId, Ring, Role, Site, Trace,
-    TraceBuilder, Tracer, site,
+    Actor, Clock, Direction, Full, Group, Kind, MapRequest, Probe, Record, Recorder, RegionId,
+    Relation, Ring, Role, Site, Trace, TraceBuilder, Tracer, Value, site,
 };
+use proptest::prelude::*;
 use std::time::Duration;
 
 const PROBE_GROUP: Group = Group::PostSend;
@@ -41,9 +42,7 @@ pub fn probed() -> Trace {
     let tracer = Tracer::new(Full::new(), Clock::Logical);
     let region = tracer.map(&control::SITE, ring_memory(0x1000));
     tracer.emit(&POST, || Kind::call("post", [("qp", 0x41_u32.into())]));
-    tracer.emit(&POST, || {
-        Kind::store(region, 0, "control_segment", &[1; 16])
-    });
+    tracer.emit(&POST, || Kind::store(region, 0, "control_segment", &[1; 16]));
     tracer.emit(&POST, || Kind::returned("post", 0_u32));
     tracer.unmap(&control::SITE, region);
     build(tracer.take())
@@ -67,11 +66,7 @@ fn sequences(records: &[Record]) -> Vec<u64> {
 
 #[test]
 fn the_full_recorder_keeps_everything_in_order() {
-    for recorder in [
-        Full::new(),
-        Full::with_capacity(3),
-        Full::with_capacity(100_000),
-    ] {
+    for recorder in [Full::new(), Full::with_capacity(3), Full::with_capacity(100_000)] {
         let tracer = Tracer::new(recorder, Clock::Logical);
         for _ in 0..20_000 {
             note(&tracer, "again");
@@ -85,6 +80,84 @@ fn the_full_recorder_keeps_everything_in_order() {
     }
 }
 
+/// Records of these kinds, with all that heads can be: numbers that jump, times, actors, depths.
+fn records_of(kinds: Vec<Kind>) -> Vec<Record> {
+    let mut sequence = 5;
+    let records = kinds.into_iter().enumerate().map(|(at, kind)| {
+        sequence += if at.is_multiple_of(5) { 1 << 40 } else { 1 };
+        Record {
+            sequence,
+            time: if at.is_multiple_of(3) { sequence } else { u64::MAX - sequence },
+            actor: if at.is_multiple_of(4) { Actor::Card } else { Actor::Cpu(at as u8) },
+            depth: u16::MAX - at as u16,
+            site: if at.is_multiple_of(2) { &POST } else { &control::SITE },
+            kind,
+        }
+    });
+    records.collect()
+}
+
+/// Whether the full recorder gives back what it took.
+fn assert_kept(records: &[Record]) {
+    let mut full = Full::with_capacity(3);
+    for record in records {
+        full.record(record.clone());
+    }
+    for kept in [full.snapshot(), full.take()] {
+        assert_eq!(kept.len(), records.len());
+        for (kept, record) in kept.iter().zip(records) {
+            let head = |record: &Record| (record.sequence, record.time, record.actor, record.depth);
+            assert_eq!(head(kept), head(record));
+            assert_eq!(kept.kind, record.kind);
+            assert!(std::ptr::eq(kept.site, record.site));
+        }
+    }
+}
+
+#[test]
+fn the_full_recorder_gives_back_every_kind() {
+    let mut kinds = samples::one_of_each();
+    for length in 0..70 {
+        let bytes: Vec<u8> = (1..=length).collect();
+        kinds.push(Kind::store(RegionId(u32::MAX), usize::MAX, "layout", &bytes));
+        kinds.push(Kind::dma(Direction::Write, 7, "why", "", &bytes));
+    }
+    for relation in [
+        Relation::Equal,
+        Relation::NotEqual,
+        Relation::Less,
+        Relation::LessOrEqual,
+        Relation::Greater,
+        Relation::GreaterOrEqual,
+    ] {
+        for holds in [true, false] {
+            let left = ("left", Value::Hex(u64::MAX));
+            kinds.push(Kind::check("what", left, relation, ("right", "name"), holds));
+        }
+    }
+    kinds.push(Kind::unlocked("sq.lock"));
+    kinds.push(Kind::returned("f", Value::Text("a text made at run time".to_owned().into())));
+    kinds.push(Kind::call(
+        "f",
+        [
+            ("a", 1_u32.into()),
+            ("b", "text".into()),
+            ("c", Value::Hex(3)),
+            ("d", String::from("made").into()),
+        ],
+    ));
+    kinds.push(Kind::call("f", []));
+    assert_kept(&records_of(kinds));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn the_full_recorder_gives_back_random_events(events in samples::events(40)) {
+        assert_kept(&records_of(events.into_iter().map(|event| event.kind).collect()));
+    }
+}
+
 #[test]
 fn the_ring_keeps_the_last() {
     for (capacity, kept) in [(0, 9..10), (1, 9..10), (4, 6..10), (10, 0..10), (50, 0..10)] {
@@ -93,11 +166,7 @@ fn the_ring_keeps_the_last() {
             note(&tracer, "again");
         }
         let kept: Vec<_> = kept.collect();
-        assert_eq!(
-            sequences(&tracer.snapshot()),
-            kept,
-            "of capacity {capacity}"
-        );
+        assert_eq!(sequences(&tracer.snapshot()), kept, "of capacity {capacity}");
         assert_eq!(sequences(&tracer.take()), kept);
         assert!(tracer.take().is_empty());
     }
@@ -156,10 +225,7 @@ fn regions_are_told_whatever_groups_are_on() {
     note(&tracer, "not recorded");
     assert_eq!(names(&tracer.take()), ["map", "map", "map", "unmap"]);
     assert_eq!((first, second), (RegionId(1), RegionId(2)));
-    assert_eq!(
-        Tracer::off().map(&control::SITE, ring_memory(0)),
-        RegionId(0)
-    );
+    assert_eq!(Tracer::off().map(&control::SITE, ring_memory(0)), RegionId(0));
 }
 
 #[test]
@@ -222,9 +288,7 @@ fn threads_share_one_order() {
     let records = tracer.take();
     assert_eq!(sequences(&records), (0..4000).collect::<Vec<_>>());
     for thread in 0..4 {
-        let own = records
-            .iter()
-            .filter(|record| record.actor == Actor::Cpu(thread));
+        let own = records.iter().filter(|record| record.actor == Actor::Cpu(thread));
         assert_eq!(own.count(), 1000);
     }
 }
@@ -234,10 +298,7 @@ fn a_builder_names_each_site_and_source_once() {
     let trace = probed();
     assert_eq!(trace.header.sites.len(), 2);
     assert_eq!(trace.header.sources.len(), 1);
-    assert_eq!(
-        trace.header.sources[0].path,
-        "tracer/tests/suite/recorders.rs"
-    );
+    assert_eq!(trace.header.sources[0].path, "tracer/tests/suite/recorders.rs");
     let sites: Vec<_> = trace.events.iter().map(|event| event.site).collect();
     assert_eq!(sites, [0, 1, 1, 1, 0]);
     assert_eq!(trace.site(&trace.events[1]).unwrap().group, Group::PostSend);
@@ -272,10 +333,7 @@ fn a_live_program_waits_at_each_event() {
     });
     for (passed, text) in ["one", "two", "three"].into_iter().enumerate() {
         assert_eq!(text_of(stepper.next(SOON)), text);
-        assert_eq!(
-            done.load(std::sync::atomic::Ordering::SeqCst) as usize,
-            passed
-        );
+        assert_eq!(done.load(std::sync::atomic::Ordering::SeqCst) as usize, passed);
     }
     assert!(matches!(stepper.next(SOON), Next::Ended));
     assert!(matches!(stepper.next(SOON), Next::Ended));
@@ -286,10 +344,7 @@ fn a_live_program_waits_at_each_event() {
 fn a_program_that_comes_to_no_event_is_running() {
     let (recorder, mut stepper) = live();
     let tracer = Tracer::new(recorder, Clock::Logical);
-    assert!(matches!(
-        stepper.next(Duration::from_millis(1)),
-        Next::Running
-    ));
+    assert!(matches!(stepper.next(Duration::from_millis(1)), Next::Running));
     let program = std::thread::spawn(move || note(&tracer, "late"));
     assert_eq!(text_of(stepper.next(SOON)), "late");
     drop(stepper);

@@ -17,10 +17,7 @@ fn read_back(file: &[u8]) -> Trace {
     let (loaded, warnings) = read("test", file).unwrap();
     assert_eq!(warnings, []);
     let events = (0..loaded.len()).map(|step| loaded.event(step).unwrap().unwrap().into_owned());
-    Trace {
-        header: loaded.header().clone(),
-        events: events.collect(),
-    }
+    Trace { header: loaded.header().clone(), events: events.collect() }
 }
 
 #[test]
@@ -42,12 +39,7 @@ fn the_names_of_kinds_are_those_in_the_file() {
 
 #[test]
 fn a_line_of_the_file_is_as_published() {
-    let kind = Kind::store(
-        doorbell_tracer::RegionId(4),
-        64,
-        "data_segment",
-        &[0x0f, 0xa0],
-    );
+    let kind = Kind::store(doorbell_tracer::RegionId(4), 64, "data_segment", &[0x0f, 0xa0]);
     let mut event = event(7, kind);
     event.depth = 2;
     let line = r#"{"seq":7,"time":7,"actor":{"cpu":0},"depth":2,"site":0,"kind":"store","region":4,"offset":64,"layout":"data_segment","bytes":"0fa0"}"#;
@@ -81,10 +73,7 @@ fn steps_are_found_by_their_number() {
 
 #[test]
 fn hex_is_read_strictly() {
-    assert_eq!(
-        Bytes::from_hex("00ff7F").as_deref(),
-        Some(&[0, 255, 127][..])
-    );
+    assert_eq!(Bytes::from_hex("00ff7F").as_deref(), Some(&[0, 255, 127][..]));
     for wrong in ["0", "0g", " 0", "+1", "é0", "0x00"] {
         assert_eq!(Bytes::from_hex(wrong), None, "{wrong:?}");
     }

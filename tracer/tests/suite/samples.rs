@@ -9,10 +9,7 @@ use proptest::prelude::*;
 /// A trace of these events, numbered from 0, at one site.
 pub fn trace(kinds: impl IntoIterator<Item = Kind>) -> Trace {
     let events = kinds.into_iter().zip(0..).map(|(kind, at)| event(at, kind));
-    Trace {
-        header: header(),
-        events: events.collect(),
-    }
+    Trace { header: header(), events: events.collect() }
 }
 
 /// A header with one site and one source file.
@@ -35,14 +32,7 @@ pub fn header() -> Header {
 
 /// An event of the program at the one site.
 pub fn event(sequence: u64, kind: Kind) -> Event {
-    Event {
-        sequence,
-        time: sequence,
-        actor: Actor::Cpu(0),
-        depth: 0,
-        site: 0,
-        kind,
-    }
+    Event { sequence, time: sequence, actor: Actor::Cpu(0), depth: 0, site: 0, kind }
 }
 
 /// A region's map event.
@@ -70,13 +60,7 @@ pub fn one_of_each() -> Vec<Kind> {
         Kind::call("f", [value(), ("list", Value::Text("a, b".into()))]),
         Kind::returned("f", 0_u32),
         Kind::dispatch("context.ops", "post_send", "mlx5::post_send"),
-        Kind::check(
-            "room",
-            ("used", 3_u32),
-            Relation::Less,
-            ("size", 4_u32),
-            true,
-        ),
+        Kind::check("room", ("used", 3_u32), Relation::Less, ("size", 4_u32), true),
         Kind::locked("sq.lock"),
         map(1, Role::SendQueue, 0x1000, 256),
         Kind::unmap(RegionId(1)),
@@ -154,25 +138,9 @@ fn offset() -> impl Strategy<Value = u64> {
 
 fn memory_kind() -> impl Strategy<Value = Kind> {
     let length = prop_oneof![9 => 0..700_u64, 1 => any::<u64>()];
-    let mapped = (
-        region(),
-        role(),
-        text(),
-        address(),
-        length,
-        any::<u32>(),
-        any::<u32>(),
-    );
+    let mapped = (region(), role(), text(), address(), length, any::<u32>(), any::<u32>());
     let mapped = mapped.prop_map(|(region, role, name, address, length, stride, object)| {
-        Kind::Map(Box::new(Region {
-            region,
-            role,
-            name,
-            address,
-            length,
-            stride,
-            object,
-        }))
+        Kind::Map(Box::new(Region { region, role, name, address, length, stride, object }))
     });
     let place = || (region(), offset(), text(), bytes());
     prop_oneof![
@@ -207,10 +175,8 @@ fn other_kind() -> impl Strategy<Value = Kind> {
             function: function.into(),
             arguments: arguments.into()
         }),
-        (function(), value()).prop_map(|(function, result)| Kind::Return {
-            function: function.into(),
-            result
-        }),
+        (function(), value())
+            .prop_map(|(function, result)| Kind::Return { function: function.into(), result }),
         (text(), text(), text()).prop_map(|(table, slot, target)| Kind::Dispatch {
             table,
             slot,
@@ -227,36 +193,24 @@ fn other_kind() -> impl Strategy<Value = Kind> {
         ),
         (function(), any::<bool>()).prop_map(|(lock, taken)| Kind::Lock {
             lock: lock.into(),
-            action: if taken {
-                LockAction::Acquired
-            } else {
-                LockAction::Released
-            },
+            action: if taken { LockAction::Acquired } else { LockAction::Released },
         }),
         (text(), text()).prop_map(|(name, instruction)| Kind::Barrier { name, instruction }),
-        command.prop_map(
-            |((slot, opcode, status, syndrome), name, input, output)| Kind::Command(Box::new(
-                Command {
-                    slot,
-                    opcode,
-                    input_layout: name.clone(),
-                    name,
-                    input,
-                    output_layout: "out".into(),
-                    output,
-                    status,
-                    syndrome,
-                }
-            ))
-        ),
-        (any::<(u32, u32, u32)>(), text(), bytes()).prop_map(|((from, to, psn), name, bytes)| {
-            Kind::Packet(Box::new(Packet {
-                from,
-                to,
+        command.prop_map(|((slot, opcode, status, syndrome), name, input, output)| Kind::Command(
+            Box::new(Command {
+                slot,
+                opcode,
+                input_layout: name.clone(),
                 name,
-                psn,
-                bytes,
-            }))
+                input,
+                output_layout: "out".into(),
+                output,
+                status,
+                syndrome,
+            })
+        )),
+        (any::<(u32, u32, u32)>(), text(), bytes()).prop_map(|((from, to, psn), name, bytes)| {
+            Kind::Packet(Box::new(Packet { from, to, name, psn, bytes }))
         }),
         (function(), 0..4_u32, text(), text()).prop_map(|(object, number, from, to)| Kind::State {
             object: object.into(),
@@ -265,21 +219,14 @@ fn other_kind() -> impl Strategy<Value = Kind> {
             to
         }),
         (any::<u64>(), text(), arguments()).prop_map(|(wr_id, status, attributes)| {
-            Kind::Completion {
-                wr_id,
-                status,
-                attributes: attributes.into(),
-            }
+            Kind::Completion { wr_id, status, attributes: attributes.into() }
         }),
         (text(), text(), any::<bool>()).prop_map(|(subject, finding, found)| Kind::Discovery {
             subject,
             finding,
             found
         }),
-        (text(), arguments()).prop_map(|(text, values)| Kind::Note {
-            text,
-            values: values.into()
-        }),
+        (text(), arguments()).prop_map(|(text, values)| Kind::Note { text, values: values.into() }),
     ]
 }
 

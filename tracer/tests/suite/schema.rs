@@ -44,10 +44,7 @@ fn check(trace: &Trace, options: &Options<'_>) {
 fn the_schema_is_one() {
     let schema: Value = serde_json::from_str(PUBLISHED).unwrap();
     assert!(jsonschema::meta::is_valid(&schema));
-    assert_eq!(
-        schema["$defs"]["header"]["properties"]["schema"]["const"],
-        SCHEMA
-    );
+    assert_eq!(schema["$defs"]["header"]["properties"]["schema"]["const"], SCHEMA);
 }
 
 #[test]
@@ -56,9 +53,7 @@ fn every_kind_is_in_the_schema() {
     let branches = schema["$defs"]["event"]["oneOf"].as_array().unwrap();
     let kinds = branches.iter().map(|branch| {
         let name = branch["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
-        schema["$defs"][name]["properties"]["kind"]["const"]
-            .as_str()
-            .unwrap()
+        schema["$defs"][name]["properties"]["kind"]["const"].as_str().unwrap()
     });
     assert_eq!(kinds.collect::<Vec<_>>(), Kind::NAMES);
 }
@@ -67,11 +62,7 @@ fn every_kind_is_in_the_schema() {
 fn a_trace_of_every_kind_is_valid() {
     let trace = trace(one_of_each());
     check(&trace, &Options::default());
-    let masked = Options {
-        mask_payload: true,
-        mask_addresses: true,
-        field: None,
-    };
+    let masked = Options { mask_payload: true, mask_addresses: true, field: None };
     check(&trace, &masked);
 }
 
@@ -112,11 +103,7 @@ fn a_wrong_detail_is_refused() {
     let validator = validator("event");
     let lines = lines(&trace(one_of_each()), &Options::default());
     for (kind, pointer, wrong) in [
-        (
-            "call",
-            "/arguments/0/value",
-            json!({ "hex": 1, "number": 1 }),
-        ),
+        ("call", "/arguments/0/value", json!({ "hex": 1, "number": 1 })),
         ("call", "/arguments/0/value", json!({ "hex": -1 })),
         ("return", "/result", json!(0)),
         ("dispatch", "/actor", json!({ "cpu": 256 })),
@@ -141,10 +128,7 @@ fn a_wrong_detail_is_refused() {
         let line = lines.iter().find(|line| line["kind"] == kind).unwrap();
         let mut line = line.clone();
         *line.pointer_mut(pointer).unwrap() = wrong.clone();
-        assert!(
-            !validator.is_valid(&line),
-            "{kind} with {pointer} = {wrong}"
-        );
+        assert!(!validator.is_valid(&line), "{kind} with {pointer} = {wrong}");
     }
 }
 
@@ -155,17 +139,10 @@ fn assert_wrong_if_changed(validator: &Validator, right: &Value, optional: &[&st
     for name in members.keys() {
         let mut wrong = right.clone();
         wrong[name] = json!([[null]]);
-        assert!(
-            !validator.is_valid(&wrong),
-            "{name} of a wrong type: {wrong}"
-        );
+        assert!(!validator.is_valid(&wrong), "{name} of a wrong type: {wrong}");
         wrong.as_object_mut().unwrap().remove(name);
         let is_optional = optional.contains(&name.as_str());
-        assert_eq!(
-            validator.is_valid(&wrong),
-            is_optional,
-            "without {name}: {wrong}"
-        );
+        assert_eq!(validator.is_valid(&wrong), is_optional, "without {name}: {wrong}");
     }
     let mut wrong = right.clone();
     wrong["surplus"] = json!(1);

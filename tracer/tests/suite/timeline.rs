@@ -68,28 +68,13 @@ impl PlainState {
                     plain.mapped = false;
                 }
             }
-            Kind::Store {
-                region,
-                offset,
-                bytes,
-                ..
-            }
-            | Kind::RegisterWrite {
-                region,
-                offset,
-                bytes,
-                ..
-            } => {
+            Kind::Store { region, offset, bytes, .. }
+            | Kind::RegisterWrite { region, offset, bytes, .. } => {
                 for (byte, at) in bytes.iter().zip(0..) {
                     self.set(*region, offset.checked_add(at), *byte, step);
                 }
             }
-            Kind::Dma {
-                direction: Direction::Write,
-                address,
-                bytes,
-                ..
-            } => {
+            Kind::Dma { direction: Direction::Write, address, bytes, .. } => {
                 for (byte, at) in bytes.iter().zip(0..) {
                     let place = address.checked_add(at).and_then(|address| self.at(address));
                     if let Some((region, offset)) = place {
@@ -97,30 +82,16 @@ impl PlainState {
                     }
                 }
             }
-            Kind::Index {
-                region,
-                name,
-                value,
-            } => {
+            Kind::Index { region, name, value } => {
                 self.indexes.insert((*region, name.to_string()), *value);
             }
-            Kind::State {
-                object, number, to, ..
-            } => {
-                self.objects
-                    .insert((object.to_string(), *number), to.to_string());
+            Kind::State { object, number, to, .. } => {
+                self.objects.insert((object.to_string(), *number), to.to_string());
             }
-            Kind::Lock {
-                lock,
-                action: LockAction::Acquired,
-            } => {
-                self.locks
-                    .insert((lock.to_string(), event.actor), step as u64);
+            Kind::Lock { lock, action: LockAction::Acquired } => {
+                self.locks.insert((lock.to_string(), event.actor), step as u64);
             }
-            Kind::Lock {
-                lock,
-                action: LockAction::Released,
-            } => {
+            Kind::Lock { lock, action: LockAction::Released } => {
                 self.locks.remove(&(lock.to_string(), event.actor));
             }
             Kind::Call { function, .. } => stack.push((step as u64, function.to_string())),
@@ -135,11 +106,7 @@ impl PlainState {
     }
 
     fn map(&mut self, info: &Region, step: usize) {
-        let before = self
-            .regions
-            .get(&info.region)
-            .filter(|plain| plain.mapped)
-            .cloned();
+        let before = self.regions.get(&info.region).filter(|plain| plain.mapped).cloned();
         let mut plain = before.clone().unwrap_or_else(|| Plain {
             info: info.clone(),
             mapped: true,
@@ -148,11 +115,8 @@ impl PlainState {
         });
         plain.info = info.clone();
         if let Some(before) = before
-            && (
-                before.info.address,
-                before.info.length,
-                is_memory(&before.info),
-            ) != (info.address, info.length, is_memory(info))
+            && (before.info.address, before.info.length, is_memory(&before.info))
+                != (info.address, info.length, is_memory(info))
         {
             plain.laid = step;
         }
@@ -179,23 +143,16 @@ fn assert_same(state: &State, plain: &PlainState) {
     for address in (0xff0..0x1500).step_by(13).chain(u64::MAX - 9..=u64::MAX) {
         assert_eq!(state.resolve(address, 1), plain.at(address), "{address:#x}");
     }
-    let indexes = state
-        .indexes()
-        .map(|(region, name, value)| ((region, name.to_owned()), value));
+    let indexes = state.indexes().map(|(region, name, value)| ((region, name.to_owned()), value));
     assert_eq!(indexes.collect::<BTreeMap<_, _>>(), plain.indexes);
-    let objects = state
-        .objects()
-        .map(|(kind, number, state)| ((kind.to_owned(), number), state.to_owned()));
+    let objects =
+        state.objects().map(|(kind, number, state)| ((kind.to_owned(), number), state.to_owned()));
     assert_eq!(objects.collect::<BTreeMap<_, _>>(), plain.objects);
-    let locks = state
-        .locks()
-        .map(|held| ((held.lock.to_string(), held.actor), held.step));
+    let locks = state.locks().map(|held| ((held.lock.to_string(), held.actor), held.step));
     assert_eq!(locks.collect::<BTreeMap<_, _>>(), plain.locks);
     for (actor, stack) in &plain.calls {
         let calls = state.calls(*actor).into_iter();
-        let calls: Vec<_> = calls
-            .map(|frame| (frame.step, frame.function.to_string()))
-            .collect();
+        let calls: Vec<_> = calls.map(|frame| (frame.step, frame.function.to_string())).collect();
         assert_eq!(&calls, stack);
     }
 }
@@ -254,10 +211,7 @@ proptest! {
 fn long(events: usize) -> Vec<Event> {
     let stores = (1..events).map(|step| store(1, step % 64 * 4, &(step as u32).to_be_bytes()));
     let kinds = std::iter::once(map(1, Role::SendQueue, 0x1000, 256)).chain(stores);
-    kinds
-        .zip(0..)
-        .map(|(kind, step)| event(step, kind))
-        .collect()
+    kinds.zip(0..).map(|(kind, step)| event(step, kind)).collect()
 }
 
 #[test]
@@ -265,9 +219,7 @@ fn snapshots_that_were_thinned_out_still_serve() {
     // More than 1024 snapshots of 256 events: every second one is forgotten on the way.
     let events = long(300_000);
     let timeline = Timeline::of(&events);
-    for step in [
-        0, 1, 255, 256, 257, 1023, 131_071, 262_143, 262_144, 262_145, 299_999,
-    ] {
+    for step in [0, 1, 255, 256, 257, 1023, 131_071, 262_143, 262_144, 262_145, 299_999] {
         let state = timeline.state_at(step, &events);
         for written in step.saturating_sub(63).max(1)..=step {
             let offset = (written % 64 * 4) as u64;
@@ -303,18 +255,12 @@ fn moving_reads_few_events() {
     assert_eq!(source.1.take(), 1, "a step forward is one event");
     for back in 1..=100 {
         cursor.go(Some(200_001 - back), &timeline, &source);
-        assert!(
-            source.1.take() <= 512,
-            "a step back starts at a snapshot or a mark"
-        );
+        assert!(source.1.take() <= 512, "a step back starts at a snapshot or a mark");
     }
     for back in 101..=200 {
         cursor.go(Some(200_001 - back), &timeline, &source);
     }
-    assert!(
-        source.1.take() <= 100 * 32 + 512,
-        "steps back start at marks"
-    );
+    assert!(source.1.take() <= 100 * 32 + 512, "steps back start at marks");
 }
 
 #[test]
@@ -328,10 +274,7 @@ fn a_step_behind_the_end_is_the_last() {
     assert!(empty.is_empty());
     assert_eq!(empty.state_at(3, &trace).step(), None);
     let mut cursor = Cursor::new();
-    assert_eq!(
-        cursor.go(Some(usize::MAX), &timeline, &trace).step(),
-        Some(1)
-    );
+    assert_eq!(cursor.go(Some(usize::MAX), &timeline, &trace).step(), Some(1));
     assert_eq!(cursor.go(None, &timeline, &trace).step(), None);
 }
 
@@ -348,20 +291,9 @@ fn what_a_mapping_covered_comes_back() {
         state.apply(step, &event(step as u64, kind));
     }
     assert_eq!(state.bytes(RegionId(1), 0x30..0x40), [1; 16]);
-    assert_eq!(
-        state.bytes(RegionId(1), 0x40..0x80),
-        [0; 64],
-        "covered then"
-    );
-    assert_eq!(
-        state.bytes(RegionId(1), 0x80..0x91),
-        [&[1; 16][..], &[0]].concat()
-    );
-    assert_eq!(
-        state.bytes(RegionId(2), 0..0x40),
-        [1; 64],
-        "kept after unmapping"
-    );
+    assert_eq!(state.bytes(RegionId(1), 0x40..0x80), [0; 64], "covered then");
+    assert_eq!(state.bytes(RegionId(1), 0x80..0x91), [&[1; 16][..], &[0]].concat());
+    assert_eq!(state.bytes(RegionId(2), 0..0x40), [1; 64], "kept after unmapping");
     assert_eq!(state.resolve(0x1040, 0x40), Some((RegionId(1), 0x40)));
     assert_eq!(state.resolve(0x10ff, 2), None, "behind the end");
 }
@@ -370,10 +302,7 @@ fn what_a_mapping_covered_comes_back() {
 fn a_region_of_any_length_costs_what_is_written() {
     let mut state = State::default();
     state.apply(0, &event(0, map(1, Role::Pages, 0, u64::MAX)));
-    state.apply(
-        1,
-        &event(1, Kind::dma(Direction::Write, 1 << 63, "test", "", &[9])),
-    );
+    state.apply(1, &event(1, Kind::dma(Direction::Write, 1 << 63, "test", "", &[9])));
     assert_eq!(state.bytes(RegionId(1), 1 << 63..(1 << 63) + 2), [9, 0]);
     let most = doorbell_tracer::timeline::MOST_BYTES;
     assert_eq!(state.bytes(RegionId(1), 0..u64::MAX).len(), most);

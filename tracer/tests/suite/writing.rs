@@ -45,10 +45,7 @@ fn what_a_full_disk_took_can_be_opened() {
     let mut whole = Vec::new();
     write(&trace.header, &trace, &mut whole, &Options::default()).unwrap();
     for room in [whole.len() - 1, whole.len() / 2, whole.len() / 3, 5000] {
-        let mut disk = SmallDisk {
-            taken: Vec::new(),
-            room,
-        };
+        let mut disk = SmallDisk { taken: Vec::new(), room };
         let error = write(&trace.header, &trace, &mut disk, &Options::default()).unwrap_err();
         let TraceFileError::Write { events, source, .. } = &error else {
             panic!("{error:?}");
@@ -59,15 +56,9 @@ fn what_a_full_disk_took_can_be_opened() {
         let (loaded, warnings) = read("full disk", disk.taken.as_slice()).unwrap();
         // A last line that lacks only its newline is whole.
         let found = loaded.len() as u64;
+        assert!(found == *events || found == events + 1, "{found} of {events}");
         assert!(
-            found == *events || found == events + 1,
-            "{found} of {events}"
-        );
-        assert!(
-            matches!(
-                warnings[..],
-                [] | [Warning::Truncated { .. } | Warning::EndMissing { .. }]
-            ),
+            matches!(warnings[..], [] | [Warning::Truncated { .. } | Warning::EndMissing { .. }]),
             "{warnings:?}"
         );
     }
@@ -77,10 +68,7 @@ fn what_a_full_disk_took_can_be_opened() {
 #[cfg(target_os = "linux")]
 fn the_system_says_that_the_disk_is_full() {
     let error = write_file(&trace([]), "/dev/full", &Options::default()).unwrap_err();
-    assert!(
-        matches!(error, TraceFileError::Write { events: 0, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, TraceFileError::Write { events: 0, .. }), "{error:?}");
     assert!(error.to_string().contains("/dev/full"), "{error}");
 }
 
@@ -88,17 +76,11 @@ fn the_system_says_that_the_disk_is_full() {
 fn paths_that_cannot_be_written_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let error = write_file(&trace([]), folder.path(), &Options::default()).unwrap_err();
-    assert!(
-        matches!(error, TraceFileError::Directory { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, TraceFileError::Directory { .. }), "{error:?}");
     let missing = folder.path().join("no/such/folder/a.trace");
     let error = write_file(&trace([]), &missing, &Options::default()).unwrap_err();
     assert!(matches!(error, TraceFileError::Create { .. }), "{error:?}");
-    assert!(
-        error.to_string().contains("directory that exists"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("directory that exists"), "{error}");
 }
 
 #[test]
@@ -106,19 +88,10 @@ fn an_event_that_no_reader_would_accept_is_refused() {
     let trace = trace([store(1, 0, &[1]), store(1, 0, &vec![7; 33 << 20])]);
     let mut disk = Vec::new();
     let error = write(&trace.header, &trace, &mut disk, &Options::default()).unwrap_err();
-    assert!(
-        matches!(error, TraceFileError::LineTooLong { step: 1, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, TraceFileError::LineTooLong { step: 1, .. }), "{error:?}");
     let (loaded, warnings) = read("refused", disk.as_slice()).unwrap();
     assert_eq!(loaded.len(), 1, "the events before it are there");
-    assert_eq!(
-        warnings,
-        [Warning::EndMissing {
-            expected: 2,
-            found: 1
-        }]
-    );
+    assert_eq!(warnings, [Warning::EndMissing { expected: 2, found: 1 }]);
 }
 
 #[test]
@@ -134,8 +107,5 @@ fn events_that_cannot_be_read_end_the_writing() {
         }
     }
     let error = write(&header(), &Broken, io::sink(), &Options::default()).unwrap_err();
-    assert!(
-        error.to_string().contains("event 1 cannot be read"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("event 1 cannot be read"), "{error}");
 }

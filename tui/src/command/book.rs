@@ -16,12 +16,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub fn build(folder: &Path) -> Result<(), Failure> {
     let report = doorbell_book::build(folder, &mut tell)?;
     let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "{} chapters; open {}",
-        report.chapters,
-        report.index.display()
-    )?;
+    writeln!(out, "{} chapters; open {}", report.chapters, report.index.display())?;
     Ok(())
 }
 
@@ -32,11 +27,7 @@ pub fn serve(port: u16) -> Result<(), Failure> {
         signal_hook::flag::register(signal, Arc::clone(&asked))?;
     }
     let server = doorbell_book::serve(port, &mut tell)?;
-    writeln!(
-        io::stdout(),
-        "the book is at http://{} until Ctrl-C",
-        server.address()
-    )?;
+    writeln!(io::stdout(), "the book is at http://{} until Ctrl-C", server.address())?;
     let stop = server.stopper();
     thread::spawn(move || {
         while !asked.load(Ordering::Relaxed) {

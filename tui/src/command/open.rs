@@ -28,7 +28,5 @@ pub fn open(path: &Path) -> Result<(Loaded, Vec<Warning>), TraceFileError> {
 
 /// How far the reader is.
 fn percent(progress: Progress) -> u64 {
-    (progress.read.saturating_mul(100))
-        .checked_div(progress.total)
-        .unwrap_or(100)
+    (progress.read.saturating_mul(100)).checked_div(progress.total).unwrap_or(100)
 }

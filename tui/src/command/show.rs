@@ -28,9 +28,7 @@ pub fn interactive(mut session: Session, message: Option<String>) -> Result<(), 
     let depth = Depth::detect(|name| env::var(name).ok());
     let mut painter = Painter::new(Theme::new(depth));
     let mut terminal = Guard::take().map_err(Failure::Terminal)?;
-    terminal
-        .run(&mut app, &mut painter)
-        .map_err(Failure::Terminal)
+    terminal.run(&mut app, &mut painter).map_err(Failure::Terminal)
 }
 
 /// Prints a walk, and how its program ended if that is known.

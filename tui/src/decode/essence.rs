@@ -14,8 +14,7 @@ pub trait RegionNames {
 
     /// What a reader calls the region.
     fn region_name(&self, region: RegionId) -> String {
-        self.region(region)
-            .map_or_else(|| format!("region {}", region.0), region_title)
+        self.region(region).map_or_else(|| format!("region {}", region.0), region_title)
     }
 }
 
@@ -65,16 +64,9 @@ pub fn actor(actor: Actor) -> String {
 /// What happened.
 pub fn essence(kind: &Kind, regions: &impl RegionNames) -> String {
     match kind {
-        Kind::Call {
-            function,
-            arguments,
-        } => format!("{function}({})", list(arguments)),
+        Kind::Call { function, arguments } => format!("{function}({})", list(arguments)),
         Kind::Return { function, result } => format!("{function} = {}", value(result)),
-        Kind::Dispatch {
-            table,
-            slot,
-            target,
-        } => {
+        Kind::Dispatch { table, slot, target } => {
             format!("{table}.{slot} -> {}", path(target))
         }
         Kind::Check { .. } => check(kind),
@@ -84,58 +76,24 @@ pub fn essence(kind: &Kind, regions: &impl RegionNames) -> String {
         },
         Kind::Map(region) => map(region),
         Kind::Unmap { region } => regions.region_name(*region),
-        Kind::Store {
-            region,
-            offset,
-            layout,
-            bytes,
-        } => moved(
-            layout,
-            bytes.len(),
-            "to",
-            &regions.region_name(*region),
-            *offset,
-        ),
-        Kind::Load {
-            region,
-            offset,
-            layout,
-            bytes,
-        } => moved(
-            layout,
-            bytes.len(),
-            "from",
-            &regions.region_name(*region),
-            *offset,
-        ),
+        Kind::Store { region, offset, layout, bytes } => {
+            moved(layout, bytes.len(), "to", &regions.region_name(*region), *offset)
+        }
+        Kind::Load { region, offset, layout, bytes } => {
+            moved(layout, bytes.len(), "from", &regions.region_name(*region), *offset)
+        }
         Kind::Barrier { name, instruction } if instruction.is_empty() => {
             format!("{name}: holds the compiler only, no instruction here")
         }
         Kind::Barrier { name, instruction } => format!("{name}: {instruction}"),
-        Kind::RegisterWrite {
-            register,
-            offset,
-            bytes,
-            ..
-        } => {
+        Kind::RegisterWrite { register, offset, bytes, .. } => {
             format!("{register} at {offset:#x} <- {}", short_hex(bytes))
         }
-        Kind::RegisterRead {
-            register,
-            offset,
-            bytes,
-            ..
-        } => {
+        Kind::RegisterRead { register, offset, bytes, .. } => {
             format!("{register} at {offset:#x} -> {}", short_hex(bytes))
         }
         Kind::Command(command) => firmware(command),
-        Kind::Dma {
-            direction,
-            address,
-            why,
-            bytes,
-            ..
-        } => {
+        Kind::Dma { direction, address, why, bytes, .. } => {
             let verb = match direction {
                 Direction::Read => "reads",
                 Direction::Write => "writes",
@@ -150,27 +108,14 @@ pub fn essence(kind: &Kind, regions: &impl RegionNames) -> String {
             packet.to,
             count(packet.bytes.len())
         ),
-        Kind::State {
-            object,
-            number,
-            from,
-            to,
-        } => format!("{object} {number:#x}: {from} -> {to}"),
-        Kind::Index {
-            region,
-            name,
-            value,
-        } => {
+        Kind::State { object, number, from, to } => format!("{object} {number:#x}: {from} -> {to}"),
+        Kind::Index { region, name, value } => {
             format!("{name} = {value} ({})", regions.region_name(*region))
         }
-        Kind::Completion {
-            wr_id,
-            status,
-            attributes,
-        } => joined(format!("wr_id {wr_id}: {status}"), &list(attributes)),
-        Kind::Discovery {
-            subject, finding, ..
-        } => format!("{subject}: {finding}"),
+        Kind::Completion { wr_id, status, attributes } => {
+            joined(format!("wr_id {wr_id}: {status}"), &list(attributes))
+        }
+        Kind::Discovery { subject, finding, .. } => format!("{subject}: {finding}"),
         Kind::Note { text, values } => joined(text.to_string(), &list(values)),
     }
 }
@@ -186,14 +131,7 @@ fn path(full: &str) -> String {
 
 /// Two values, how they were compared, and the verdict.
 fn check(kind: &Kind) -> String {
-    let Kind::Check {
-        what,
-        left,
-        relation,
-        right,
-        holds,
-    } = kind
-    else {
+    let Kind::Check { what, left, relation, right, holds } = kind else {
         return String::new();
     };
     format!(
@@ -218,11 +156,7 @@ fn side(argument: &Argument) -> String {
 /// A region that came to be known.
 fn map(region: &Region) -> String {
     let length = count64(region.length);
-    format!(
-        "{}: {length} at {:#x}",
-        region_title(region),
-        region.address
-    )
+    format!("{}: {length} at {:#x}", region_title(region), region.address)
 }
 
 /// Bytes that went to or came from a region.
@@ -236,22 +170,15 @@ fn firmware(command: &Command) -> String {
     let end = if command.status == 0 {
         "ok".to_owned()
     } else {
-        format!(
-            "status {:#x}, syndrome {:#x}",
-            command.status, command.syndrome
-        )
+        format!("status {:#x}, syndrome {:#x}", command.status, command.syndrome)
     };
-    format!(
-        "{} ({:#x}) in slot {}: {end}",
-        command.name, command.opcode, command.slot
-    )
+    format!("{} ({:#x}) in slot {}: {end}", command.name, command.opcode, command.slot)
 }
 
 /// Named values, separated by commas.
 pub fn list(arguments: &[Argument]) -> String {
-    let named = arguments
-        .iter()
-        .map(|argument| format!("{} = {}", argument.name, value(&argument.value)));
+    let named =
+        arguments.iter().map(|argument| format!("{} = {}", argument.name, value(&argument.value)));
     named.collect::<Vec<_>>().join(", ")
 }
 
@@ -265,11 +192,7 @@ fn value(value: &Value) -> String {
 
 /// `first`, and `rest` after a comma unless it is empty.
 fn joined(first: String, rest: &str) -> String {
-    if rest.is_empty() {
-        first
-    } else {
-        format!("{first}, {rest}")
-    }
+    if rest.is_empty() { first } else { format!("{first}, {rest}") }
 }
 
 /// Up to eight bytes in hex; of more only how many.
@@ -288,9 +211,5 @@ pub fn count(length: usize) -> String {
 
 /// The same for lengths that a file gives.
 fn count64(length: u64) -> String {
-    if length == 1 {
-        "1 byte".to_owned()
-    } else {
-        format!("{length} bytes")
-    }
+    if length == 1 { "1 byte".to_owned() } else { format!("{length} bytes") }
 }

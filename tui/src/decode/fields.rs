@@ -31,9 +31,7 @@ pub fn size(name: &str) -> Option<usize> {
 
 /// The fields of `bytes` under the layout of that name. Empty if there is no such layout.
 pub fn fields(name: &str, bytes: &[u8]) -> Vec<FieldLine> {
-    layout(name).map_or_else(Vec::new, |info| {
-        info.decode(bytes).into_iter().map(line).collect()
-    })
+    layout(name).map_or_else(Vec::new, |info| info.decode(bytes).into_iter().map(line).collect())
 }
 
 /// The number that the named field holds; `None` if layout, field or bytes are missing.

@@ -1,11 +1,16 @@
 //! What a step carries, taken apart: a WQE into its segments, a packet into its headers.
 
-use crate::decode::essence::count;
+use crate::decode::essence::{RegionNames, count};
 use crate::decode::fields::{FieldLine, fields, size};
 use crate::decode::packet::packet_sections;
-use doorbell_prm::Layout;
+use doorbell_prm::commands::CommandQueueEntry;
+use doorbell_prm::cqe::Cqe;
+use doorbell_prm::doorbell::{CqDoorbellRecord, QpDoorbellRecord};
+use doorbell_prm::eqe::Eqe;
 use doorbell_prm::wqe::{ControlSegment, send_segments};
-use doorbell_tracer::{Direction, Event, Kind, SiteInfo};
+use doorbell_prm::{Layout, LayoutInfo};
+use doorbell_tracer::{Direction, Event, Kind, Region, Role, SiteInfo};
+use std::ops::Range;
 
 /// Bytes that belong together, in parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,26 +38,49 @@ pub struct Section {
     pub fresh: Vec<bool>,
 }
 
+/// Parts with more fields show only those that tell something.
+const FEW_FIELDS: usize = 16;
+
+/// A row of a part's bytes, or several rows of zeros.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HexRow {
+    /// Which of the part's bytes.
+    pub range: Range<usize>,
+    /// Whether all are zero.
+    pub zero: bool,
+}
+
+impl HexRow {
+    /// Bytes in a row.
+    pub const LENGTH: usize = 16;
+
+    /// Whether it stands for several rows.
+    pub fn is_long(&self) -> bool {
+        self.range.len() > Self::LENGTH
+    }
+}
+
+/// The most bytes of one part: what a reader can look at, not what a trace can hold.
+pub const MOST_BYTES: usize = 1 << 14;
+
 /// The title of bytes that nobody wrote yet.
 pub const NOT_WRITTEN: &str = "not written yet";
 
 impl Section {
     /// A part whose layout is `layout`. Bytes behind the layout's end stay in the part.
     pub fn of_layout(layout: &str, offset: usize, bytes: &[u8]) -> Self {
-        Self {
-            title: layout.to_owned(),
-            offset: offset as u64,
-            bytes: bytes.to_vec(),
-            fields: fields(layout, bytes),
-            writer: None,
-            fresh: vec![false; bytes.len()],
-        }
+        let mut section = Self::of_data(layout, offset, bytes);
+        section.fields = fields(layout, &section.bytes);
+        section
     }
 
-    /// A part without fields.
+    /// A part without fields. Of very many bytes only the first [`MOST_BYTES`] are kept.
     pub fn of_data(title: &str, offset: usize, bytes: &[u8]) -> Self {
+        let kept = bytes.get(..MOST_BYTES);
+        let more = kept.map_or_else(String::new, |_| format!(", first of {}", count(bytes.len())));
+        let bytes = kept.unwrap_or(bytes);
         Self {
-            title: title.to_owned(),
+            title: format!("{title}{more}"),
             offset: offset as u64,
             bytes: bytes.to_vec(),
             fields: Vec::new(),
@@ -66,6 +94,34 @@ impl Section {
         self.title == NOT_WRITTEN
     }
 
+    /// The bytes in rows. Rows of nothing but zeros become one, if no byte in them is fresh.
+    pub fn rows(&self) -> Vec<HexRow> {
+        let mut rows = Vec::new();
+        for start in (0..self.bytes.len()).step_by(HexRow::LENGTH) {
+            let range = start..self.bytes.len().min(start + HexRow::LENGTH);
+            let zero = self.bytes[range.clone()].iter().all(|byte| *byte == 0);
+            let fresh = self.fresh[range.clone()].contains(&true);
+            match rows.last_mut() {
+                Some(HexRow { range: last, zero: true }) if zero && !fresh => last.end = range.end,
+                _ => rows.push(HexRow { range, zero: zero && !fresh }),
+            }
+        }
+        rows
+    }
+
+    /// The fields that are worth a line: all of a few; of many those that are set, and those of
+    /// which this step touched a byte while it left others alone.
+    pub fn telling_fields(&self) -> impl Iterator<Item = &FieldLine> {
+        let few = self.fields.len() <= FEW_FIELDS;
+        let piece = self.fresh.contains(&true) && self.fresh.contains(&false);
+        let is_fresh = |field: &FieldLine| {
+            let own = self.fresh.get(field.bytes.clone());
+            own.is_some_and(|fresh| fresh.contains(&true))
+        };
+        let tells = move |field: &&FieldLine| few || !field.zero || (piece && is_fresh(field));
+        self.fields.iter().filter(tells)
+    }
+
     /// The letter that marks the part of this number: A to Z, and again.
     pub fn letter(number: usize) -> char {
         char::from(b'A' + u8::try_from(number % 26).unwrap_or(0))
@@ -74,27 +130,23 @@ impl Section {
 
 /// The bytes that an event itself carries, taken apart; `None` if it carries none.
 ///
-/// `site` adds where the fields came from, as far as the place in the source says so.
-pub fn carried(event: &Event, site: Option<&SiteInfo>) -> Option<Object> {
+/// `site` adds where the fields came from, as far as the place in the source says so; `regions`
+/// tells the layout of a region of which a piece moved.
+pub fn carried(
+    event: &Event,
+    site: Option<&SiteInfo>,
+    regions: &impl RegionNames,
+) -> Option<Object> {
     let mut object = match &event.kind {
-        Kind::Store { layout, bytes, .. } => one("stored", layout, bytes),
-        Kind::Load { layout, bytes, .. } => one("loaded", layout, bytes),
-        Kind::RegisterWrite {
-            register,
-            layout,
-            bytes,
-            ..
-        } => one(register, layout, bytes),
-        Kind::RegisterRead {
-            register, bytes, ..
-        } => one(register, "", bytes),
-        Kind::Dma {
-            direction,
-            why,
-            layout,
-            bytes,
-            ..
-        } => {
+        Kind::Store { region, offset, layout, bytes } => {
+            moved("stored", regions.region(*region), *offset, layout, bytes)
+        }
+        Kind::Load { region, offset, layout, bytes } => {
+            moved("loaded", regions.region(*region), *offset, layout, bytes)
+        }
+        Kind::RegisterWrite { register, layout, bytes, .. } => one(register, layout, bytes),
+        Kind::RegisterRead { register, bytes, .. } => one(register, "", bytes),
+        Kind::Dma { direction, why, layout, bytes, .. } => {
             let way = match direction {
                 Direction::Read => "read by DMA",
                 Direction::Write => "written by DMA",
@@ -120,12 +172,39 @@ pub fn carried(event: &Event, site: Option<&SiteInfo>) -> Option<Object> {
     Some(object)
 }
 
+/// Bytes that went to or came from a region. A piece of an entry, as the owner bit of a CQE or one
+/// counter of a record, is told by the layout of the whole.
+fn moved(title: &str, region: Option<&Region>, offset: u64, layout: &str, bytes: &[u8]) -> Object {
+    let whole = region.and_then(entry_layout).filter(|_| layout.is_empty());
+    let Some(whole) = whole else {
+        return one(title, layout, bytes);
+    };
+    let place = usize::try_from(offset % whole.size as u64).unwrap_or(0);
+    let mut padded = vec![0; place];
+    padded.extend_from_slice(bytes);
+    let mut section = Section::of_data(&format!("in {}", whole.name), place, bytes);
+    section.fields = fields(whole.name, &padded);
+    section.fields.retain(|field| field.bytes.start >= place);
+    Object { title: format!("{title}, {}", count(bytes.len())), sections: vec![section] }
+}
+
+/// The layout that every entry of a region has, where there is one.
+pub fn entry_layout(region: &Region) -> Option<&'static LayoutInfo> {
+    let name = region.name.to_lowercase();
+    let of_completions = name.contains("cq") || name.contains("completion");
+    match region.role {
+        Role::DoorbellRecord if of_completions => Some(CqDoorbellRecord::LAYOUT),
+        Role::DoorbellRecord => Some(QpDoorbellRecord::LAYOUT),
+        Role::CompletionQueue => Some(Cqe::LAYOUT),
+        Role::EventQueue => Some(Eqe::LAYOUT),
+        Role::CommandQueue => Some(CommandQueueEntry::LAYOUT),
+        _ => None,
+    }
+}
+
 /// An object of one layout, or of a whole WQE if the layout is that of its first segment.
 fn one(title: &str, layout: &str, bytes: &[u8]) -> Object {
-    Object {
-        title: format!("{title}, {}", count(bytes.len())),
-        sections: sections(layout, bytes),
-    }
+    Object { title: format!("{title}, {}", count(bytes.len())), sections: sections(layout, bytes) }
 }
 
 /// The parts of bytes whose layout, or whose first part's layout, has that name.

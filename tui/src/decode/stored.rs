@@ -4,7 +4,7 @@
 //! names the layout that it wrote: so a queue entry tells by itself which segments it is made of,
 //! also while it is only half built.
 
-use crate::decode::object::{NOT_WRITTEN, Object, Section, sections, set_origins};
+use crate::decode::object::{MOST_BYTES, NOT_WRITTEN, Object, Section, sections, set_origins};
 use doorbell_tracer::timeline::State;
 use doorbell_tracer::{Event, EventSource, Header, Kind, RegionId};
 use std::borrow::Cow;
@@ -31,21 +31,13 @@ pub fn stored(
     header: &Header,
 ) -> Object {
     let Some(region) = state.region(window.region) else {
-        return Object {
-            title: window.title.clone(),
-            sections: Vec::new(),
-        };
+        return Object { title: window.title.clone(), sections: Vec::new() };
     };
-    let bytes = region.bytes(window.range.clone());
-    let writers = region.writers(window.range.clone());
-    let reader = Reader {
-        window,
-        state,
-        events,
-        header,
-        bytes: &bytes,
-        writers: &writers,
-    };
+    let most = window.range.start.saturating_add(MOST_BYTES as u64);
+    let range = window.range.start..window.range.end.min(most);
+    let bytes = region.bytes(range.clone());
+    let writers = region.writers(range);
+    let reader = Reader { window, state, events, header, bytes: &bytes, writers: &writers };
     let mut found = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
@@ -54,10 +46,7 @@ pub fn stored(
         found.extend(parts);
         at += length.max(1);
     }
-    Object {
-        title: window.title.clone(),
-        sections: found,
-    }
+    Object { title: window.title.clone(), sections: found }
 }
 
 /// What it takes to take a window apart.
@@ -76,11 +65,7 @@ impl<E: EventSource + ?Sized> Reader<'_, E> {
         let writer = self.writers.get(at).copied().flatten();
         let end = self.end_of_run(at);
         let Some(event) = writer.and_then(|step| self.event(step)) else {
-            let title = if writer.is_none() {
-                NOT_WRITTEN
-            } else {
-                "data"
-            };
+            let title = if writer.is_none() { NOT_WRITTEN } else { "data" };
             return vec![self.finished(
                 Section::of_data(title, 0, self.slice(at, end)),
                 at,
@@ -88,6 +73,7 @@ impl<E: EventSource + ?Sized> Reader<'_, E> {
             )];
         };
         let layout = self.layout_from(&event, at);
+        let number = Some(event.sequence);
         let end = end.max(at + crate::decode::fields::size(layout).unwrap_or(0));
         let mut parts = sections(layout, self.slice(at, end.min(self.bytes.len())));
         for part in &mut parts {
@@ -97,7 +83,7 @@ impl<E: EventSource + ?Sized> Reader<'_, E> {
         }
         let place = |part: Section| {
             let start = at + usize::try_from(part.offset).unwrap_or(0);
-            self.finished(part, start, writer)
+            self.finished(part, start, number)
         };
         parts.into_iter().map(place).collect()
     }
@@ -113,23 +99,15 @@ impl<E: EventSource + ?Sized> Reader<'_, E> {
     fn layout_from<'b>(&self, event: &'b Event, at: usize) -> &'b str {
         let offset = self.window.range.start + at as u64;
         match &event.kind {
-            Kind::Store {
-                offset: start,
-                layout,
-                ..
+            Kind::Store { offset: start, layout, .. }
+            | Kind::RegisterWrite { offset: start, layout, .. }
+                if *start == offset =>
+            {
+                layout
             }
-            | Kind::RegisterWrite {
-                offset: start,
-                layout,
-                ..
-            } if *start == offset => layout,
-            Kind::Dma {
-                address, layout, ..
-            } => {
-                let base = self
-                    .state
-                    .region(self.window.region)
-                    .map(|region| region.info().address);
+            Kind::Dma { address, layout, .. } => {
+                let base =
+                    self.state.region(self.window.region).map(|region| region.info().address);
                 let here = base.and_then(|base| base.checked_add(offset));
                 if here == Some(*address) { layout } else { "" }
             }

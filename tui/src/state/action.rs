@@ -19,14 +19,8 @@ pub enum Pane {
 
 impl Pane {
     /// All panes, in the order in which the focus goes around.
-    pub const ALL: [Self; 6] = [
-        Self::Source,
-        Self::Note,
-        Self::Steps,
-        Self::Bytes,
-        Self::Rings,
-        Self::Doorbell,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Source, Self::Note, Self::Steps, Self::Bytes, Self::Rings, Self::Doorbell];
 
     /// Its name.
     pub fn name(self) -> &'static str {

@@ -6,9 +6,13 @@ use crate::state::facts::KINDS;
 use crate::state::scene::Scene;
 use crate::state::session::{Goal, Progress, Session};
 use crate::state::source::Sources;
+use std::time::{Duration, Instant};
 
-/// Steps of a move that are pursued between two frames.
-const PORTION: usize = 2000;
+/// Steps of a move that are pursued between two looks at the clock.
+const PORTION: usize = 256;
+
+/// How long a move is pursued between two frames.
+const BETWEEN_FRAMES: Duration = Duration::from_millis(12);
 
 /// How far each pane can be scrolled and how many lines it shows; told by the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,7 +56,7 @@ impl App {
         let mut app = Self {
             session,
             scene: Scene::default(),
-            focus: Pane::Steps,
+            focus: Pane::Source,
             zoomed: false,
             overlay: Overlay::None,
             message: None,
@@ -78,9 +82,11 @@ impl App {
         if !self.session.is_seeking() {
             return false;
         }
-        match self.session.pursue(PORTION) {
-            Progress::Missed(why) => self.message = Some(why),
-            Progress::Reached | Progress::Pending => {}
+        let start = Instant::now();
+        while self.session.is_seeking() && start.elapsed() < BETWEEN_FRAMES {
+            if let Progress::Missed(why) = self.session.pursue(PORTION) {
+                self.message = Some(why);
+            }
         }
         self.refresh();
         self.session.is_seeking()
@@ -208,8 +214,7 @@ impl App {
         if self.focus == Pane::Steps {
             let row = self.session.tree().row_of(self.session.current());
             let last = self.session.tree().row_count().saturating_sub(1);
-            self.session
-                .select_row(row.saturating_add_signed(lines).min(last));
+            self.session.select_row(row.saturating_add_signed(lines).min(last));
         } else {
             self.scroll_pane(self.focus, lines);
         }
@@ -222,11 +227,7 @@ impl App {
             return;
         }
         let most = isize::try_from(self.extents[pane.place()].most).unwrap_or(isize::MAX);
-        let least = if pane == Pane::Source {
-            most.saturating_neg()
-        } else {
-            0
-        };
+        let least = if pane == Pane::Source { most.saturating_neg() } else { 0 };
         let scroll = &mut self.scroll[pane.place()];
         *scroll = scroll.saturating_add(lines).clamp(least, most);
     }

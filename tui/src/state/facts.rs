@@ -55,15 +55,8 @@ impl Fact {
 
     /// Whether the step's event carries bytes.
     pub fn has_bytes(self) -> bool {
-        const WITH_BYTES: [&str; 7] = [
-            "store",
-            "load",
-            "register_write",
-            "register_read",
-            "dma",
-            "packet",
-            "command",
-        ];
+        const WITH_BYTES: [&str; 7] =
+            ["store", "load", "register_write", "register_read", "dma", "packet", "command"];
         WITH_BYTES.contains(&self.kind())
     }
 }
@@ -80,9 +73,7 @@ impl Levels {
     pub fn next(&mut self, event: Brief) -> Fact {
         let kind = KINDS.iter().position(|name| *name == event.kind());
         let mut fact = Fact {
-            kind: kind
-                .and_then(|place| u8::try_from(place).ok())
-                .unwrap_or(u8::MAX),
+            kind: kind.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX),
             level: event.depth,
         };
         match event.actor {

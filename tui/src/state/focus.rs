@@ -2,12 +2,11 @@
 
 use crate::decode::essence::region_title;
 use crate::decode::fields::number;
-use crate::decode::object::{Object, Section, carried};
+use crate::decode::object::{Object, Section, carried, entry_layout};
 use crate::decode::stored::{Window, stored};
 use crate::state::session::Session;
 use crate::state::source::printable;
 use doorbell_prm::Layout;
-use doorbell_prm::doorbell::{CqDoorbellRecord, QpDoorbellRecord};
 use doorbell_prm::wqe::{ControlSegment, SEGMENT_UNIT};
 use doorbell_tracer::timeline::{RegionState, State};
 use doorbell_tracer::{Event, Kind, RegionId, Role};
@@ -42,7 +41,7 @@ pub fn focus(session: &Session) -> Option<Focus> {
             }
             object_in(session, &window)
         }
-        None => carried(&event, session.site(&event))?,
+        None => carried(&event, session.site(&event), session.state())?,
     };
     Some(Focus { step, object })
 }
@@ -53,30 +52,21 @@ pub fn object_in(session: &Session, window: &Window) -> Object {
     let mut object = stored(window, session.state(), supply.events(), supply.header());
     let region = session.state().region(window.region);
     if let Some(region) = region.filter(|region| region.info().role == Role::DoorbellRecord) {
-        object.sections = vec![record(region, window)];
+        object.sections = vec![record(session, region, window)];
     }
     object
 }
 
 /// A doorbell record: its counters are stored one by one, but it has one layout.
-fn record(region: &RegionState, window: &Window) -> Section {
-    let name = region.info().name.to_lowercase();
-    let layout = if name.contains("cq") || name.contains("completion") {
-        CqDoorbellRecord::LAYOUT
-    } else {
-        QpDoorbellRecord::LAYOUT
-    };
+fn record(session: &Session, region: &RegionState, window: &Window) -> Section {
+    let layout = entry_layout(region.info()).map_or("", |layout| layout.name);
     let bytes = region.bytes(window.range.clone());
-    let mut section = Section::of_layout(layout.name, 0, &bytes);
-    section.writer = region
-        .writers(window.range.clone())
-        .into_iter()
-        .flatten()
-        .max();
+    let mut section = Section::of_layout(layout, 0, &bytes);
+    let writers = region.writers(window.range.clone());
+    let step = writers.into_iter().flatten().max();
+    section.writer = step.and_then(|step| session.number(usize::try_from(step).ok()?));
     let offsets = window.range.clone();
-    section.fresh = offsets
-        .map(|offset| window.touched.contains(&offset))
-        .collect();
+    section.fresh = offsets.map(|offset| window.touched.contains(&offset)).collect();
     section
 }
 
@@ -93,29 +83,15 @@ pub fn window(event: &Event, state: &State) -> Option<Window> {
         _ => entry(info.stride, info.length, touched.start)?,
     };
     let title = title(region, &range);
-    Some(Window {
-        title,
-        region: info.region,
-        range,
-        touched,
-    })
+    Some(Window { title, region: info.region, range, touched })
 }
 
 /// The bytes of memory that an event wrote or read.
 fn touched(event: &Event, state: &State) -> Option<(RegionId, Range<u64>)> {
     let (region, offset, length) = match &event.kind {
-        Kind::Store {
-            region,
-            offset,
-            bytes,
-            ..
+        Kind::Store { region, offset, bytes, .. } | Kind::Load { region, offset, bytes, .. } => {
+            (*region, *offset, bytes.len())
         }
-        | Kind::Load {
-            region,
-            offset,
-            bytes,
-            ..
-        } => (*region, *offset, bytes.len()),
         Kind::Dma { address, bytes, .. } => {
             let (region, offset) = state.resolve(*address, bytes.len() as u64)?;
             (region, offset, bytes.len())
@@ -146,9 +122,7 @@ fn wqe(region: &RegionState, offset: u64) -> Range<u64> {
         };
         let length = wqe_length(region, start);
         if length > back * stride + (offset - block.start) {
-            let end = start
-                .saturating_add(length.next_multiple_of(stride))
-                .min(info.length);
+            let end = start.saturating_add(length.next_multiple_of(stride)).min(info.length);
             return start..end.max(block.end);
         }
     }

@@ -9,6 +9,8 @@ use crate::state::session::Session;
 use crate::state::source::printable;
 use doorbell_tracer::timeline::RegionState;
 use doorbell_tracer::{Event, Kind, Role};
+use std::cmp::Reverse;
+use std::ops::Range;
 
 /// The most entries of one ring that are shown.
 pub const MOST_SLOTS: u64 = 64;
@@ -53,6 +55,8 @@ pub struct Ring {
     pub indexes: Vec<Index>,
     /// Whether this step is about it.
     pub touched: bool,
+    /// The step that last wrote one of the entries shown.
+    pub latest: Option<u64>,
 }
 
 impl Ring {
@@ -74,6 +78,8 @@ pub struct Record {
     pub fields: Vec<FieldLine>,
     /// Whether this step is about it.
     pub touched: bool,
+    /// The step that last wrote it.
+    pub step: u64,
 }
 
 /// A register and what was last written to it.
@@ -93,13 +99,14 @@ pub struct Register {
     pub touched: bool,
 }
 
-/// The queues of a run at the current step, by their region's number.
+/// The queues of a run at the current step: the one that the step is about, then those that were
+/// written last.
 pub fn rings(session: &Session) -> Vec<Ring> {
     let touched = touched(session);
     let queues = session.state().regions().filter(|region| is_queue(region));
-    queues
-        .map(|region| ring(session, region, touched.as_ref()))
-        .collect()
+    let mut rings: Vec<_> = queues.map(|region| ring(session, region, touched.as_ref())).collect();
+    rings.sort_by_key(|ring| Reverse((ring.touched, ring.latest)));
+    rings
 }
 
 /// Whether a region is a mapped ring of the data path.
@@ -124,17 +131,18 @@ fn ring(session: &Session, region: &RegionState, touched: Option<&Window>) -> Ri
     let entries = info.length / stride;
     let indexes = indexes(session, region, entries);
     let window = touched.filter(|window| window.region == info.region);
-    let first = first_shown(
-        &indexes,
-        window.map(|window| window.range.start / stride),
-        entries,
-    );
+    let first = first_shown(&indexes, window.map(|window| window.range.start / stride), entries);
+    let mut latest = None;
     let slots = (first..entries.min(first + MOST_SLOTS)).map(|slot| {
-        let (start, end) = (slot * stride, slot * stride + stride);
-        match window {
-            Some(window) if window.range.start < end && window.range.end > start => Slot::Touched,
-            _ if region.writer(start).or(region.writer(end - 1)).is_some() => Slot::Written,
-            _ => Slot::Empty,
+        let entry = slot * stride..slot * stride + stride;
+        let writer = writer(session, region, &entry);
+        latest = latest.max(writer);
+        let touched = window
+            .is_some_and(|window| window.range.start < entry.end && window.range.end > entry.start);
+        match (touched, writer) {
+            (true, _) => Slot::Touched,
+            (false, Some(_)) => Slot::Written,
+            (false, None) => Slot::Empty,
         }
     });
     Ring {
@@ -144,17 +152,25 @@ fn ring(session: &Session, region: &RegionState, touched: Option<&Window>) -> Ri
         slots: slots.collect(),
         touched: window.is_some() || counts(session, region),
         indexes,
+        latest,
     }
+}
+
+/// The step that wrote an entry. What the program put into a ring that the card fills is no
+/// entry: it only tells the card's later ones from old memory.
+fn writer(session: &Session, region: &RegionState, entry: &Range<u64>) -> Option<u64> {
+    let writer = region.writer(entry.start).max(region.writer(entry.end.checked_sub(1)?))?;
+    let filled_by_card = matches!(region.info().role, Role::CompletionQueue | Role::EventQueue);
+    let fact = session.tree().fact(usize::try_from(writer).ok()?)?;
+    (!filled_by_card || fact.kind() == "dma").then_some(writer)
 }
 
 /// Whether the current step moves a counter of the region.
 fn counts(session: &Session, region: &RegionState) -> bool {
-    session
-        .event(session.current())
-        .is_some_and(|event| match event.kind {
-            Kind::Index { region: of, .. } => of == region.info().region,
-            _ => false,
-        })
+    session.event(session.current()).is_some_and(|event| match event.kind {
+        Kind::Index { region: of, .. } => of == region.info().region,
+        _ => false,
+    })
 }
 
 /// The counters of a queue.
@@ -183,16 +199,8 @@ fn first_shown(indexes: &[Index], touched: Option<u64>, entries: u64) -> u64 {
 pub fn counters(session: &Session) -> Vec<Index> {
     let state = session.state();
     let is_of_queue = |region| state.region(region).is_some_and(is_queue);
-    let others = state
-        .indexes()
-        .filter(|(region, _, _)| !is_of_queue(*region));
-    others
-        .map(|(_, name, value)| Index {
-            name: name.to_owned(),
-            value,
-            slot: value,
-        })
-        .collect()
+    let others = state.indexes().filter(|(region, _, _)| !is_of_queue(*region));
+    others.map(|(_, name, value)| Index { name: name.to_owned(), value, slot: value }).collect()
 }
 
 /// The doorbell records that were ever written.
@@ -210,9 +218,7 @@ pub fn records(session: &Session) -> Vec<Record> {
 fn record(session: &Session, region: &RegionState, touched: Option<&Window>) -> Option<Record> {
     let info = region.info();
     let range = 0..info.length.min(64);
-    if region.writers(range.clone()).iter().all(Option::is_none) {
-        return None;
-    }
+    let step = region.writers(range.clone()).into_iter().flatten().max()?;
     let window = Window {
         title: printable(&region_title(info)),
         region: info.region,
@@ -224,6 +230,7 @@ fn record(session: &Session, region: &RegionState, touched: Option<&Window>) -> 
         name: printable(&region_title(info)),
         bytes: region.bytes(range),
         fields: all_fields(object),
+        step: session.number(usize::try_from(step).ok()?)?,
         touched: touched.is_some_and(|window| window.region == info.region),
     })
 }
@@ -239,15 +246,11 @@ pub fn registers(session: &Session) -> Vec<Register> {
     let mut found: Vec<Register> = Vec::new();
     let steps = (0..=session.current()).rev();
     let writes = steps.filter(|step| {
-        session
-            .tree()
-            .fact(*step)
-            .is_some_and(|fact| fact.kind() == "register_write")
+        session.tree().fact(*step).is_some_and(|fact| fact.kind() == "register_write")
     });
     for step in writes.take(16) {
-        let register = session
-            .event(step)
-            .and_then(|event| register(&event, step == session.current()));
+        let register =
+            session.event(step).and_then(|event| register(&event, step == session.current()));
         let Some(register) = register else { continue };
         if found.iter().all(|other| other.name != register.name) {
             found.push(register);
@@ -261,14 +264,7 @@ pub fn registers(session: &Session) -> Vec<Register> {
 
 /// The register that an event wrote.
 fn register(event: &Event, touched: bool) -> Option<Register> {
-    let Kind::RegisterWrite {
-        offset,
-        register,
-        layout,
-        bytes,
-        ..
-    } = &event.kind
-    else {
+    let Kind::RegisterWrite { offset, register, layout, bytes, .. } = &event.kind else {
         return None;
     };
     Some(Register {

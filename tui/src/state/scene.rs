@@ -63,9 +63,7 @@ impl Scene {
         Self {
             step: Some(step_line(session, &event)),
             note: source.as_ref().and_then(|source| source.note(line)),
-            function: site
-                .map(|site| printable(&site.function))
-                .unwrap_or_default(),
+            function: site.map(|site| printable(&site.function)).unwrap_or_default(),
             source,
             line,
             focus: focus(session),
@@ -79,9 +77,7 @@ impl Scene {
 
 /// A step in one line.
 pub fn step_line(session: &Session, event: &Event) -> StepLine {
-    let place = session
-        .site(event)
-        .map(|site| printable(&format!("{}:{}", site.file, site.line)));
+    let place = session.site(event).map(|site| printable(&format!("{}:{}", site.file, site.line)));
     StepLine {
         number: event.sequence,
         actor: actor(event.actor),
@@ -98,7 +94,7 @@ pub fn is_bad(kind: &Kind) -> bool {
         Kind::Check { holds, .. } => !holds,
         Kind::Discovery { found, .. } => !found,
         Kind::Command(command) => command.status != 0,
-        Kind::Completion { status, .. } => status != "success",
+        Kind::Completion { status, .. } => !status.to_lowercase().ends_with("success"),
         _ => false,
     }
 }

@@ -52,10 +52,7 @@ impl SourceText {
 /// A line that a terminal can show: a trace from elsewhere may hold anything.
 pub fn printable(line: &str) -> String {
     let spread = line.replace('\t', "    ");
-    spread
-        .chars()
-        .filter(|character| !character.is_control())
-        .collect()
+    spread.chars().filter(|character| !character.is_control()).collect()
 }
 
 /// The files of a trace, each made ready once.

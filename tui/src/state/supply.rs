@@ -64,11 +64,7 @@ impl Supply {
     /// The steps of a running program. `builder` turns its records into a trace.
     pub fn live(run: Box<dyn Run>, builder: TraceBuilder) -> Self {
         let (timeline, run) = (Timeline::new(), Some(run));
-        Self(Steps::Live(Box::new(Live {
-            builder,
-            timeline,
-            run,
-        })))
+        Self(Steps::Live(Box::new(Live { builder, timeline, run })))
     }
 
     /// Whether the program still waits for leave to go on.

@@ -88,11 +88,7 @@ impl Tree {
     fn rebuild(&mut self) {
         self.rows.clear();
         self.open_fold = None;
-        let first = if self.prologue_folded {
-            self.prologue
-        } else {
-            0
-        };
+        let first = if self.prologue_folded { self.prologue } else { 0 };
         for step in first..self.facts.len() {
             self.show(step);
         }
@@ -104,8 +100,7 @@ impl Tree {
         self.prologue_folded = opening > 0;
         let level = self.fact(opening).map_or(0, |fact| fact.level);
         let calls = (0..opening).filter(|step| {
-            self.fact(*step)
-                .is_some_and(|fact| fact.is_call() && fact.level == level)
+            self.fact(*step).is_some_and(|fact| fact.is_call() && fact.level == level)
         });
         self.folded = calls.collect();
         self.rebuild();
@@ -180,11 +175,7 @@ impl Tree {
             self.rebuild();
             return step;
         }
-        let target = if self.has_children(step) {
-            Some(step)
-        } else {
-            self.parent(step)
-        };
+        let target = if self.has_children(step) { Some(step) } else { self.parent(step) };
         match target {
             Some(target) => {
                 self.folded.insert(target);

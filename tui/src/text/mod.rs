@@ -24,12 +24,7 @@ pub fn print(
     options: Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    writeln!(
-        out,
-        "{} on {}",
-        printable(&header.scenario),
-        printable(&header.device)
-    )?;
+    writeln!(out, "{} on {}", printable(&header.scenario), printable(&header.device))?;
     let first = if options.all { 0 } else { opening(events) };
     let mut levels = Levels::default();
     let mut regions = Regions::default();
@@ -78,9 +73,8 @@ fn write_step(
 ) -> io::Result<()> {
     let site = header.sites.get(event.site as usize);
     let indent = "  ".repeat(usize::from(level.min(12)));
-    let place = site.map_or_else(String::new, |site| {
-        format!("  {}:{}", printable(&site.file), site.line)
-    });
+    let place =
+        site.map_or_else(String::new, |site| format!("  {}:{}", printable(&site.file), site.line));
     writeln!(
         out,
         "{:>5} {} {indent}{} {}{place}",
@@ -89,7 +83,7 @@ fn write_step(
         event.kind.name(),
         printable(&essence(&event.kind, regions)),
     )?;
-    match carried(event, site) {
+    match carried(event, site, regions) {
         Some(object) => details::write(&object, &format!("{:12}{indent}", ""), out),
         None => Ok(()),
     }

@@ -5,17 +5,17 @@
 
 use crate::decode::FieldLine;
 use crate::decode::essence::count;
-use crate::decode::object::{Object, Section};
+use crate::decode::object::{HexRow, Object, Section};
 use crate::state::app::App;
 use crate::view::theme::Theme;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-/// Bytes in one line.
-const PER_LINE: usize = 16;
+/// Rows of bytes that are shown of one part.
+const MOST_ROWS: usize = 64;
 
-/// Parts longer than this are cut in the pane.
-const MOST_BYTES: usize = 512;
+/// The widest column of names.
+const WIDEST_NAME: usize = 32;
 
 /// Columns from which on a part's name stands beside its bytes, and the meaning of a field beside
 /// its value.
@@ -32,7 +32,7 @@ pub fn lines<'a>(app: &App, width: u16, theme: Theme) -> Vec<Line<'a>> {
     }
     lines.push(Line::default());
     for (number, section) in in_order(&focus.object.sections) {
-        let fields = section.fields.iter();
+        let fields = section.telling_fields();
         lines.extend(fields.map(|field| field_line(number, field, section, width, theme)));
     }
     lines
@@ -51,10 +51,8 @@ fn title<'a>(app: &App, object: &Object, step: usize, theme: Theme) -> Line<'a> 
 
 /// The parts with their numbers, the ones that this step touched first.
 fn in_order(sections: &[Section]) -> impl Iterator<Item = (usize, &Section)> {
-    let (fresh, other): (Vec<_>, Vec<_>) = sections
-        .iter()
-        .enumerate()
-        .partition(|(_, section)| section.fresh.contains(&true));
+    let (fresh, other): (Vec<_>, Vec<_>) =
+        sections.iter().enumerate().partition(|(_, section)| section.fresh.contains(&true));
     fresh.into_iter().chain(other)
 }
 
@@ -73,7 +71,7 @@ fn section_lines<'a>(number: usize, section: &Section, width: u16, theme: Theme)
     match lines.first_mut() {
         Some(first) if width >= WITH_NAME => {
             first.spans.insert(0, letter);
-            first.spans.push(Span::raw("  "));
+            first.spans.push(Span::raw(" "));
             first.spans.extend(name(number, section, theme));
             let others = lines.iter_mut().skip(1);
             others.for_each(|line| line.spans.insert(0, Span::raw("  ")));
@@ -89,7 +87,8 @@ fn section_lines<'a>(number: usize, section: &Section, width: u16, theme: Theme)
 
 /// A part's layout and the step that wrote it.
 fn name<'a>(number: usize, section: &Section, theme: Theme) -> Vec<Span<'a>> {
-    let mut spans = vec![Span::styled(section.title.clone(), theme.segment(number))];
+    let title = section.title.strip_prefix("wqe_").unwrap_or(&section.title);
+    let mut spans = vec![Span::styled(title.to_owned(), theme.segment(number))];
     if let Some(writer) = section.writer {
         spans.push(Span::styled(format!(", step {writer}"), theme.dim()));
     }
@@ -98,28 +97,29 @@ fn name<'a>(number: usize, section: &Section, theme: Theme) -> Vec<Span<'a>> {
 
 /// The bytes of a part, in lines of equal width.
 fn hex_lines<'a>(number: usize, section: &Section, theme: Theme) -> Vec<Line<'a>> {
-    let shown = section.bytes.len().min(MOST_BYTES);
-    let bytes = section.bytes.get(..shown).unwrap_or(&[]);
-    let rows = bytes
-        .chunks(PER_LINE)
-        .zip(section.fresh.chunks(PER_LINE))
-        .enumerate();
-    let mut lines: Vec<_> = rows
-        .map(|(row, (bytes, fresh))| {
-            let offset = section.offset + (row * PER_LINE) as u64;
+    let rows = section.rows();
+    let line = |row: &HexRow| {
+        let offset = section.offset + row.range.start as u64;
+        let bytes = section.bytes.get(row.range.clone()).unwrap_or(&[]);
+        let fresh = section.fresh.get(row.range.clone()).unwrap_or(&[]);
+        if row.is_long() {
+            let text = format!("{offset:>3x} {:<50}", format!("{} of zero", count(bytes.len())));
+            Line::from(Span::styled(text, theme.dim()))
+        } else {
             hex_line(offset, bytes, fresh, theme.segment(number), theme)
-        })
-        .collect();
-    if shown < section.bytes.len() {
-        let rest = count(section.bytes.len() - shown);
-        lines.push(Line::from(format!("     and {rest} more")));
+        }
+    };
+    let mut lines: Vec<_> = rows.iter().take(MOST_ROWS).map(line).collect();
+    if let Some(next) = rows.get(MOST_ROWS) {
+        let rest = count(section.bytes.len() - next.range.start);
+        lines.push(Line::from(format!("    and {rest} more")));
     }
     lines
 }
 
 /// One line of bytes. A bracket opens before the first fresh byte and closes behind the last.
 fn hex_line<'a>(offset: u64, bytes: &[u8], fresh: &[bool], style: Style, theme: Theme) -> Line<'a> {
-    let mut spans = vec![Span::styled(format!("{offset:>4x}"), theme.dim())];
+    let mut spans = vec![Span::styled(format!("{offset:>3x}"), theme.dim())];
     let mut before = false;
     for (place, (byte, fresh)) in bytes.iter().zip(fresh).enumerate() {
         let gap = match (before, *fresh) {
@@ -127,21 +127,17 @@ fn hex_line<'a>(offset: u64, bytes: &[u8], fresh: &[bool], style: Style, theme: 
             (true, false) => "]",
             _ => " ",
         };
-        if place == PER_LINE / 2 {
+        if place == HexRow::LENGTH / 2 {
             spans.push(Span::raw(" "));
         }
         spans.push(Span::raw(gap));
-        let shade = if *fresh {
-            style.patch(theme.fresh())
-        } else {
-            style
-        };
+        let shade = if *fresh { style.patch(theme.fresh()) } else { style };
         spans.push(Span::styled(format!("{byte:02x}"), shade));
         before = *fresh;
     }
     spans.push(Span::raw(if before { "]" } else { " " }));
-    let missing = PER_LINE - bytes.len().min(PER_LINE);
-    let gap = usize::from(bytes.len() <= PER_LINE / 2);
+    let missing = HexRow::LENGTH - bytes.len().min(HexRow::LENGTH);
+    let gap = usize::from(bytes.len() <= HexRow::LENGTH / 2);
     spans.push(Span::raw(" ".repeat(3 * missing + gap)));
     Line::from(spans)
 }
@@ -154,18 +150,11 @@ fn field_line<'a>(
     width: u16,
     theme: Theme,
 ) -> Line<'a> {
-    let names = section.fields.iter().map(|field| field.name.len());
-    let name_width = names.max().unwrap_or(0).min(24);
+    let names = section.telling_fields().map(|field| field.name.len());
+    let name_width = names.max().unwrap_or(0).min(WIDEST_NAME);
     let style = theme.segment(number);
-    let touched = section
-        .fresh
-        .get(field.bytes.clone())
-        .is_some_and(|fresh| fresh.contains(&true));
-    let weight = if touched {
-        theme.strong()
-    } else {
-        Style::new()
-    };
+    let touched = section.fresh.get(field.bytes.clone()).is_some_and(|fresh| fresh.contains(&true));
+    let weight = if touched { theme.strong() } else { Style::new() };
     let mut spans = vec![
         Span::styled(format!("{} ", Section::letter(number)), style),
         Span::styled(format!("{:<name_width$} ", field.name), weight),

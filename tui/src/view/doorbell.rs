@@ -7,42 +7,25 @@ use crate::state::queues::{Record, Register};
 use crate::view::bytes::value;
 use crate::view::theme::Theme;
 use ratatui::text::{Line, Span};
+use std::cmp::Reverse;
 
-/// The lines of the pane: what this step is about first.
+/// The lines of the pane: what this step is about first, then what was written last.
 pub fn lines<'a>(app: &App, theme: Theme) -> Vec<Line<'a>> {
     let scene = &app.scene;
     let mut lines = Vec::new();
-    let (touched, other): (Vec<&Record>, Vec<&Record>) =
-        scene.records.iter().partition(|record| record.touched);
-    let (rung, quiet): (Vec<&Register>, Vec<&Register>) = scene
-        .registers
-        .iter()
-        .partition(|register| register.touched);
-    lines.extend(
-        rung.into_iter()
-            .flat_map(|register| register_lines(register, theme)),
-    );
-    lines.extend(
-        touched
-            .into_iter()
-            .flat_map(|record| record_lines(record, theme)),
-    );
-    lines.extend(
-        other
-            .into_iter()
-            .flat_map(|record| record_lines(record, theme)),
-    );
-    lines.extend(
-        quiet
-            .into_iter()
-            .flat_map(|register| register_lines(register, theme)),
-    );
+    let records = scene.records.iter();
+    let registers = scene.registers.iter();
+    let mut all: Vec<_> = records
+        .map(|record| (record.touched, record.step, record_lines(record, theme)))
+        .chain(
+            registers
+                .map(|register| (register.touched, register.step, register_lines(register, theme))),
+        )
+        .collect();
+    all.sort_by_key(|(touched, step, _)| Reverse((*touched, *step)));
+    lines.extend(all.into_iter().flat_map(|(_, _, lines)| lines));
     lines.extend(scene.counters.iter().map(|counter| {
-        Line::from(format!(
-            "  {} = {}",
-            counter.name,
-            plain_number(counter.value)
-        ))
+        Line::from(format!("  {} = {}", counter.name, plain_number(counter.value)))
     }));
     if lines.is_empty() {
         lines.push(Line::from("No record and no register was written yet."));
@@ -55,7 +38,7 @@ fn record_lines<'a>(record: &Record, theme: Theme) -> Vec<Line<'a>> {
     let mut spans = vec![Span::raw(format!("    {}  ", spaced(&record.bytes)))];
     spans.push(Span::styled(fields(&record.fields), theme.segment(0)));
     vec![
-        head(record.touched, record.name.clone(), String::new(), theme),
+        head(record.touched, record.name.clone(), format!(", step {}", record.step), theme),
         Line::from(spans),
     ]
 }

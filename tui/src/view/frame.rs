@@ -30,7 +30,7 @@ impl Painter {
             theme,
             highlighter: Highlighter::default(),
             areas: Areas::default(),
-            turn: Pane::Steps,
+            turn: Pane::Note,
         }
     }
 }
@@ -72,30 +72,20 @@ fn draw_too_small(frame: &mut Frame<'_>, area: Rect) {
 fn draw_title(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
     let header = app.session.supply().header();
     let mode = match (app.session.supply().is_live(), app.session.ending()) {
-        (true, _) => "live: the program waits here",
+        (true, _) => "live",
         (false, Some(_)) => "the program has ended",
         (false, None) => "recorded",
     };
-    let last = app
-        .session
-        .number(app.session.len().saturating_sub(1))
-        .unwrap_or(0);
+    let last = app.session.number(app.session.len().saturating_sub(1)).unwrap_or(0);
     let number = app.scene.step.as_ref().map_or(0, |step| step.number);
-    let more = if app.session.supply().is_live() {
-        "+"
-    } else {
-        ""
-    };
+    let more = if app.session.supply().is_live() { "+" } else { "" };
     let left = vec![
         Span::styled(" doorbell ", theme.current()),
         Span::raw(format!(" {} on {}, {mode}", header.scenario, header.device)),
     ];
     frame.render_widget(Line::from(left), area);
     let right = format!("step {number} of {last}{more} ");
-    frame.render_widget(
-        Line::from(Span::styled(right, theme.strong())).right_aligned(),
-        area,
-    );
+    frame.render_widget(Line::from(Span::styled(right, theme.strong())).right_aligned(), area);
 }
 
 /// The step in one line.
@@ -124,16 +114,8 @@ fn draw_pane(
 ) {
     let theme = painter.theme;
     let focused = pane == app.focus;
-    let border = if focused {
-        BorderType::Thick
-    } else {
-        BorderType::Plain
-    };
-    let style = if focused {
-        theme.focused()
-    } else {
-        theme.dim()
-    };
+    let border = if focused { BorderType::Thick } else { BorderType::Plain };
+    let style = if focused { theme.focused() } else { theme.dim() };
     let mut block = Block::bordered().border_type(border).border_style(style);
     block = match tabs {
         true => block.title(tab_line(pane, theme)),
@@ -142,7 +124,7 @@ fn draw_pane(
     let inside = block.inner(area);
     let lines = match pane {
         Pane::Source | Pane::Steps => Vec::new(),
-        Pane::Note => note::lines(app, inside.width, theme),
+        Pane::Note => note::lines(app, inside.width, frame.area().width, theme),
         Pane::Bytes => bytes::lines(app, inside.width, theme),
         Pane::Rings => rings::lines(app, inside.width, theme),
         Pane::Doorbell => doorbell::lines(app, theme),

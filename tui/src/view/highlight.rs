@@ -140,21 +140,14 @@ impl Classes {
             ("variable.annotation", Class::Attribute),
         ];
         let scopes = NAMES.iter();
-        Self(
-            scopes
-                .filter_map(|(name, class)| Some((Scope::new(name).ok()?, *class)))
-                .collect(),
-        )
+        Self(scopes.filter_map(|(name, class)| Some((Scope::new(name).ok()?, *class))).collect())
     }
 
     /// The class of the innermost scope that has one.
     fn of(&self, stack: &ScopeStack) -> Class {
         let scopes = stack.as_slice().iter().rev();
         let classes = scopes.filter_map(|scope| {
-            let found = self
-                .0
-                .iter()
-                .find(|(prefix, _)| prefix.is_prefix_of(*scope));
+            let found = self.0.iter().find(|(prefix, _)| prefix.is_prefix_of(*scope));
             found.map(|(_, class)| *class)
         });
         classes.into_iter().next().unwrap_or(Class::Plain)

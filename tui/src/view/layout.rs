@@ -55,13 +55,7 @@ pub fn areas(area: Rect, focus: Pane, turn: Pane, zoomed: bool) -> Areas {
     } else {
         source_and_one(body, turn)
     };
-    Areas {
-        title,
-        step,
-        panes,
-        tabs: !roomy && !zoomed,
-        keys,
-    }
+    Areas { title, step, panes, tabs: !roomy && !zoomed, keys }
 }
 
 /// The source above, and below it the pane whose turn it is.
@@ -73,23 +67,15 @@ fn source_and_one(body: Rect, turn: Pane) -> Vec<(Pane, Rect)> {
 
 /// All panes: code and steps on the left, bytes and queues on the right.
 fn all(body: Rect) -> Vec<(Pane, Rect)> {
-    let [left, right] = Layout::horizontal([
-        Constraint::Fill(1),
-        Constraint::Length(body.width * 47 / 100),
-    ])
-    .areas(body);
-    let [source, note, steps] = Layout::vertical([
-        Constraint::Ratio(2, 5),
-        Constraint::Ratio(1, 4),
-        Constraint::Fill(1),
-    ])
-    .areas(left);
-    let [bytes, rings, doorbell] = Layout::vertical([
-        Constraint::Fill(1),
-        Constraint::Ratio(1, 4),
-        Constraint::Ratio(1, 5),
-    ])
-    .areas(right);
+    let [left, right] =
+        Layout::horizontal([Constraint::Fill(1), Constraint::Length(body.width * 47 / 100)])
+            .areas(body);
+    let [source, note, steps] =
+        Layout::vertical([Constraint::Ratio(2, 5), Constraint::Ratio(1, 4), Constraint::Fill(1)])
+            .areas(left);
+    let [bytes, rings, doorbell] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Ratio(1, 4), Constraint::Ratio(1, 5)])
+            .areas(right);
     vec![
         (Pane::Source, source),
         (Pane::Note, note),

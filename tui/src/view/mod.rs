@@ -12,7 +12,9 @@ mod overlay;
 mod rings;
 mod source;
 mod steps;
+mod wrap;
 
 pub use frame::{Painter, draw};
 pub use layout::{Areas, MINIMUM};
+pub use overlay::KEYS;
 pub use steps::first_row;

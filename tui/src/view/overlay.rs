@@ -17,10 +17,7 @@ pub const KEYS: [(&str, &str); 20] = [
     ("← h b", "back one step"),
     ("↑ ↓ k j", "up and down in the steps, or scroll the pane"),
     ("PgUp PgDn", "the same by a page"),
-    (
-        "Home g",
-        "to the call of ibv_post_send; again: to the first step",
-    ),
+    ("Home g", "to the call of ibv_post_send; again: to the first step"),
     ("End G", "to the last step"),
     ("e", "to the next event of a kind, from a menu"),
     ("E", "to the next event of the same kind"),
@@ -63,10 +60,7 @@ fn draw_box(frame: &mut Frame<'_>, area: Rect, title: &str, lines: Vec<Line<'_>>
 /// The keys.
 fn draw_help(frame: &mut Frame<'_>, area: Rect, theme: Theme) {
     let line = |(keys, what): &(&'static str, &'static str)| {
-        Line::from(vec![
-            Span::styled(format!(" {keys:<15}"), theme.key()),
-            Span::raw(*what),
-        ])
+        Line::from(vec![Span::styled(format!(" {keys:<15}"), theme.key()), Span::raw(*what)])
     };
     let lines = KEYS.iter().map(line).collect();
     draw_box(frame, area, "keys; any key closes", lines, theme);
@@ -77,11 +71,7 @@ fn draw_kinds(frame: &mut Frame<'_>, area: Rect, chosen: usize, theme: Theme) {
     let kinds = KINDS.iter().enumerate();
     let lines = kinds.map(|(place, kind)| {
         let pointer = if place == chosen { "▶" } else { " " };
-        let style = if place == chosen {
-            theme.current()
-        } else {
-            theme.dim()
-        };
+        let style = if place == chosen { theme.current() } else { theme.dim() };
         Line::from(vec![
             Span::styled(pointer, theme.focused()),
             Span::styled(format!(" {kind:<24}"), style),
@@ -98,27 +88,17 @@ pub fn draw_keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
                 Prompt::Jump => "to step: ",
                 Prompt::Search => "search: ",
             };
-            let tail = tail(
-                text,
-                usize::from(area.width).saturating_sub(label.len() + 3),
-            );
+            let tail = tail(text, usize::from(area.width).saturating_sub(label.len() + 3));
             Line::from(vec![
                 Span::styled(format!(" {label}"), theme.key()),
                 Span::raw(tail),
                 Span::styled(" ", theme.current()),
             ])
         }
-        Overlay::Kinds(_) => keys(
-            &[("↑↓", "choose"), ("Enter", "go"), ("Esc", "close")],
-            theme,
-        ),
-        _ if app.session.is_seeking() => keys(
-            &[
-                ("the program runs", "until the step is reached;"),
-                ("Esc", "stops"),
-            ],
-            theme,
-        ),
+        Overlay::Kinds(_) => keys(&[("↑↓", "choose"), ("Enter", "go"), ("Esc", "close")], theme),
+        _ if app.session.is_seeking() => {
+            keys(&[("the program runs", "until the step is reached;"), ("Esc", "stops")], theme)
+        }
         _ => match &app.message {
             Some(message) => Line::from(Span::styled(format!(" {message}"), theme.strong())),
             None => keys(

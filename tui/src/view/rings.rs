@@ -3,6 +3,7 @@
 use crate::state::app::App;
 use crate::state::queues::{Index, Ring, Slot};
 use crate::view::theme::Theme;
+use crate::view::wrap::wrapped;
 use ratatui::text::{Line, Span};
 
 /// The lines of the pane: rings in use first, then the names of those that are not.
@@ -11,20 +12,16 @@ pub fn lines<'a>(app: &App, width: u16, theme: Theme) -> Vec<Line<'a>> {
     if rings.is_empty() {
         return vec![Line::from("There is no queue yet.")];
     }
-    let (busy, idle): (Vec<_>, Vec<_>) = rings.iter().partition(|ring| !ring.is_idle());
-    let (touched, other): (Vec<&Ring>, Vec<&Ring>) =
-        busy.into_iter().partition(|ring| ring.touched);
-    let mut lines = Vec::new();
-    for ring in touched.into_iter().chain(other) {
-        lines.extend(ring_lines(ring, width, theme));
-    }
+    let (idle, busy): (Vec<&Ring>, Vec<&Ring>) = rings.iter().partition(|ring| ring.is_idle());
+    let mut lines: Vec<_> =
+        busy.into_iter().flat_map(|ring| ring_lines(ring, width, theme)).collect();
     if !idle.is_empty() {
         let names: Vec<_> = idle.iter().map(|ring| ring.name.as_str()).collect();
-        lines.push(Line::from(Span::styled(
-            format!("unused: {}", names.join(", ")),
-            theme.dim(),
-        )));
+        let text = wrapped(&format!("unused: {}", names.join(", ")), width);
+        lines.extend(text.into_iter().map(|line| Line::from(Span::styled(line, theme.dim()))));
     }
+    let legend = "▣ this step, ■ written, · not written";
+    lines.push(Line::from(Span::styled(legend, theme.dim())));
     lines
 }
 
@@ -56,10 +53,7 @@ fn ring_lines<'a>(ring: &Ring, width: u16, theme: Theme) -> Vec<Line<'a>> {
 fn pointers<'a>(ring: &Ring, shown: u64, theme: Theme) -> Vec<Line<'a>> {
     let mut lines = Vec::new();
     for (number, index) in ring.indexes.iter().enumerate() {
-        let place = index
-            .slot
-            .checked_sub(ring.first)
-            .filter(|place| *place < shown);
+        let place = index.slot.checked_sub(ring.first).filter(|place| *place < shown);
         let before = usize::try_from(place.unwrap_or(0)).unwrap_or(0);
         let arrow = if place.is_some() { "^" } else { " " };
         lines.push(Line::from(vec![

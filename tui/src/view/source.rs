@@ -21,35 +21,18 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, painter: &mut Painter)
         return 0;
     };
     let place = source.place(app.scene.line);
-    let first = first_line(
-        place,
-        source.lines.len(),
-        area.height,
-        app.scrolled(Pane::Source),
-    );
+    let first = first_line(place, source.lines.len(), area.height, app.scrolled(Pane::Source));
     let parts = match painter.theme.has_colours() {
         true => painter.highlighter.parts(&source.path, &source.lines),
         false => None,
     };
     let stretch = source.stretch(app.scene.line);
-    let shown = source
-        .lines
-        .iter()
-        .enumerate()
-        .skip(first)
-        .take(usize::from(area.height));
+    let shown = source.lines.iter().enumerate().skip(first).take(usize::from(area.height));
     let lines: Vec<_> = shown
         .map(|(at, (number, text))| {
             let own = parts.and_then(|parts| parts.get(at));
             let inside = stretch.is_some_and(|(start, end)| (start..=end).contains(number));
-            line(
-                *number,
-                text,
-                own,
-                *number == app.scene.line,
-                inside,
-                painter.theme,
-            )
+            line(*number, text, own, *number == app.scene.line, inside, painter.theme)
         })
         .collect();
     frame.render_widget(Paragraph::new(lines), area);

@@ -55,17 +55,10 @@ fn step_row<'a>(app: &App, step: usize, theme: Theme) -> Option<Line<'a>> {
         (false, false) => " ",
     };
     let here = tree.row_of(session.current()) == tree.row_of(step);
-    let level = tree
-        .fact(step)
-        .map_or(0, |fact| fact.level)
-        .min(MOST_LEVELS);
+    let level = tree.fact(step).map_or(0, |fact| fact.level).min(MOST_LEVELS);
     let pointer = if here { "▶" } else { " " };
     let indent = " ".repeat(usize::from(level));
-    let body = if here {
-        theme.current()
-    } else {
-        style(shown.bad, &shown.actor, theme)
-    };
+    let body = if here { theme.current() } else { style(shown.bad, &shown.actor, theme) };
     let mut spans = vec![
         Span::styled(pointer, theme.focused()),
         Span::styled(format!("{:>4} {} ", shown.number, shown.actor), theme.dim()),
@@ -76,10 +69,7 @@ fn step_row<'a>(app: &App, step: usize, theme: Theme) -> Option<Line<'a>> {
         let end = tree.end_of(step);
         let result = result(app, end).map_or_else(String::new, |result| format!(" = {result}"));
         spans.push(Span::raw(result));
-        spans.push(Span::styled(
-            format!(" (+{} steps)", end - step),
-            theme.dim(),
-        ));
+        spans.push(Span::styled(format!(" (+{} steps)", end - step), theme.dim()));
     }
     Some(Line::from(spans))
 }

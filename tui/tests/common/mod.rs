@@ -34,10 +34,7 @@ pub fn trace(steps: Vec<(Actor, u16, Kind)>) -> Trace {
             format: FORMAT.to_owned(),
             schema: SCHEMA,
             tool: "a test".to_owned(),
-            machine: Machine {
-                architecture: "x86_64".to_owned(),
-                system: "linux".to_owned(),
-            },
+            machine: Machine { architecture: "x86_64".to_owned(), system: "linux".to_owned() },
             device: "card".to_owned(),
             scenario: "made-by-hand".to_owned(),
             clock: "logical".to_owned(),

@@ -92,9 +92,7 @@ impl<'a> Addresses<'a> {
                 self.value(&mut left.value);
                 self.value(&mut right.value);
             }
-            Kind::Completion {
-                wr_id, attributes, ..
-            } => {
+            Kind::Completion { wr_id, attributes, .. } => {
                 *wr_id = self.large(*wr_id);
                 self.arguments(attributes);
             }
@@ -192,9 +190,7 @@ impl<'a> Addresses<'a> {
 
     /// The replacement of an address in a region.
     fn in_region(&self, address: u64) -> Option<u64> {
-        let after = self
-            .clusters
-            .partition_point(|cluster| cluster.first <= address);
+        let after = self.clusters.partition_point(|cluster| cluster.first <= address);
         let cluster = self.clusters.get(after.checked_sub(1)?)?;
         (address <= cluster.last).then(|| cluster.moved.wrapping_add(address - cluster.first))
     }
@@ -211,11 +207,7 @@ fn clusters(mut spans: Vec<(u64, u64)>) -> Vec<Cluster> {
             Some(cluster) if first <= cluster.last.saturating_add(1) => {
                 cluster.last = cluster.last.max(last);
             }
-            _ => clusters.push(Cluster {
-                first,
-                last,
-                moved: 0,
-            }),
+            _ => clusters.push(Cluster { first, last, moved: 0 }),
         }
     }
     for cluster in &mut clusters {
@@ -237,13 +229,7 @@ struct Half {
 
 impl Half {
     fn of(step: usize, kind: &Kind) -> Option<Self> {
-        let Kind::RegisterWrite {
-            region,
-            offset,
-            bytes,
-            ..
-        } = kind
-        else {
+        let Kind::RegisterWrite { region, offset, bytes, .. } = kind else {
             return None;
         };
         Some(Self {

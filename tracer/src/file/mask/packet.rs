@@ -20,10 +20,7 @@ pub(super) fn payload(packet: &[u8]) -> Range<usize> {
 /// Length of all headers.
 fn headers(packet: &[u8]) -> Option<usize> {
     let (ip, protocol) = match packet.get(12..14)? {
-        [0x08, 0x00] => (
-            usize::from(packet.get(ETHERNET)? & 15) * 4,
-            *packet.get(ETHERNET + 9)?,
-        ),
+        [0x08, 0x00] => (usize::from(packet.get(ETHERNET)? & 15) * 4, *packet.get(ETHERNET + 9)?),
         [0x86, 0xdd] => (40, *packet.get(ETHERNET + 6)?),
         _ => return None,
     };

@@ -17,10 +17,7 @@ pub(super) struct Payload<'a> {
 
 impl<'a> Payload<'a> {
     pub(super) fn new(field: Option<Classify<'a>>) -> Self {
-        Self {
-            shadow: State::default(),
-            field,
-        }
+        Self { shadow: State::default(), field }
     }
 
     /// Zeros the data in `masked`, a copy of `event`. `state` is the one before the event.
@@ -45,12 +42,7 @@ impl<'a> Payload<'a> {
     /// For each byte of the event 1 if it is data, by where it lies or came from.
     fn marks(&self, state: &State, event: &Event) -> Vec<u8> {
         match &event.kind {
-            Kind::Store {
-                region,
-                layout,
-                bytes,
-                ..
-            } => {
+            Kind::Store { region, layout, bytes, .. } => {
                 let plain = layout.is_empty();
                 let data = match role(state, *region) {
                     Some(Role::Buffer) => true,
@@ -59,19 +51,12 @@ impl<'a> Payload<'a> {
                 };
                 vec![u8::from(data); bytes.len()]
             }
-            Kind::Load {
-                region,
-                offset,
-                layout,
-                bytes,
-            } => self.memory(state, *region, *offset, bytes.len(), layout.is_empty()),
-            Kind::Dma {
-                direction,
-                address,
-                layout,
-                bytes,
-                ..
-            } => self.dma(state, *direction, *address, bytes.len(), layout.is_empty()),
+            Kind::Load { region, offset, layout, bytes } => {
+                self.memory(state, *region, *offset, bytes.len(), layout.is_empty())
+            }
+            Kind::Dma { direction, address, layout, bytes, .. } => {
+                self.dma(state, *direction, *address, bytes.len(), layout.is_empty())
+            }
             Kind::RegisterWrite { bytes, .. } => self.register(state, bytes),
             Kind::RegisterRead { bytes, .. } => vec![0; bytes.len()],
             _ => Vec::new(),
@@ -128,9 +113,7 @@ impl<'a> Payload<'a> {
         if copied.is_empty() {
             return vec![u8::from(bytes.len() > DOORBELL); bytes.len()];
         }
-        let marks = copied
-            .into_iter()
-            .flat_map(|span| self.shadow.bytes(span.region, span.range));
+        let marks = copied.into_iter().flat_map(|span| self.shadow.bytes(span.region, span.range));
         let mut marks: Vec<_> = marks.collect();
         marks.resize(bytes.len(), 0);
         marks
@@ -155,8 +138,6 @@ fn role(state: &State, region: RegionId) -> Option<Role> {
 /// The bytes with zeros where the marks are.
 fn without(bytes: &Bytes, marks: &[u8]) -> Bytes {
     let kept = bytes.iter().zip(marks);
-    let kept: Vec<_> = kept
-        .map(|(byte, mark)| if *mark == 0 { *byte } else { 0 })
-        .collect();
+    let kept: Vec<_> = kept.map(|(byte, mark)| if *mark == 0 { *byte } else { 0 }).collect();
     Bytes::new(&kept)
 }

@@ -50,6 +50,7 @@ impl Session {
     pub fn seek(&mut self, goal: Goal) {
         let from = match (&goal, self.is_at_start()) {
             (Goal::Opening, true) => usize::MAX,
+            (Goal::End, _) => self.len().wrapping_sub(1),
             _ => self.current,
         };
         self.goal = match goal {
@@ -69,18 +70,13 @@ impl Session {
         let (mut place, mut end) = (0, self.len());
         while place < end {
             let middle = place.midpoint(end);
-            if self
-                .number(middle)
-                .is_some_and(|sequence| sequence < number)
-            {
+            if self.number(middle).is_some_and(|sequence| sequence < number) {
                 place = middle + 1;
             } else {
                 end = middle;
             }
         }
-        let found = self
-            .number(place)
-            .is_some_and(|sequence| sequence == number);
+        let found = self.number(place).is_some_and(|sequence| sequence == number);
         if found {
             self.show(place);
         }
@@ -177,17 +173,13 @@ impl Session {
             return false;
         };
         let line = format!("{} {}", event.kind.name(), self.line(&event)).to_lowercase();
-        let place = self
-            .site(&event)
-            .map(|site| format!("{} {}", site.function, site.file));
+        let place = self.site(&event).map(|site| format!("{} {}", site.function, site.file));
         line.contains(text) || place.is_some_and(|place| place.to_lowercase().contains(text))
     }
 
     /// Goes to the last step before this one whose line contains `text`. Whether there is one.
     pub fn search_back(&mut self, text: &str) -> bool {
-        let found = (0..self.current)
-            .rev()
-            .find(|step| self.contains(*step, text));
+        let found = (0..self.current).rev().find(|step| self.contains(*step, text));
         if let Some(step) = found {
             self.show(step);
         }

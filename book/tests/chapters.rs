@@ -1,0 +1,59 @@
+//! The chapters as they stand: they build, and they type no number that belongs to the run.
+
+mod common;
+
+use doorbell_book::preprocess::{Piece, pieces};
+use doorbell_book::{Chapters, build};
+
+/// Words with digits that are names, not numbers.
+const NAMES: [&str; 12] = [
+    "mlx5", "x86-64", "arm64", "RoCEv2", "1.2.1", "4.11.3", "libmlx5", "mlx5_ib", "uverbsN",
+    "C++11", "htobe32", "64-bit",
+];
+
+#[test]
+fn no_chapter_types_a_number() {
+    for (path, text) in Chapters::embedded().0 {
+        let kept: String = pieces(&text)
+            .into_iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text,
+                _ => "",
+            })
+            .collect();
+        for (number, line) in (1..).zip(kept.lines()) {
+            // The number of a list's item counts items; code and link targets are names.
+            let line = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
+            let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join(" ");
+            let prose = prose.replace("](", " ](").replace(['(', ')', ',', ';', ':'], " ");
+            for word in prose.split_whitespace() {
+                let word = word.trim_end_matches(['.', '?', '*']).trim_start_matches('*');
+                let typed = word.chars().any(|c| c.is_ascii_digit())
+                    && !NAMES.iter().any(|name| word.contains(name));
+                assert!(
+                    !typed,
+                    "book/chapters/{path}:{number}: `{word}` is typed; take it from the run"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_book_builds_from_the_real_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = build(&folder.path().join("book"), &mut |_| {}).expect("the book");
+    assert_eq!(report.chapters, 2);
+    let page = std::fs::read_to_string(report.folder.join("rc-write.html")).expect("the chapter");
+    assert!(!page.contains("{{#"), "a directive is left");
+    let trace = doorbell_book::preprocess::Runs::record(&doorbell_book::Scenarios, "rc-write");
+    for event in trace.expect("a run").events {
+        let id = format!("id=\"rc-write-step-{}\"", event.sequence);
+        assert_eq!(page.matches(&id).count(), 1, "step {}", event.sequence);
+    }
+    // Every link within the page has its target.
+    for link in page.split("href=\"#").skip(1) {
+        let target = link.split('"').next().unwrap_or_default();
+        assert!(page.contains(&format!("id=\"{target}\"")), "no target #{target}");
+    }
+}

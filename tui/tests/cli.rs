@@ -1,0 +1,231 @@
+//! The command as a user calls it: what it prints, and its exit code.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// The command with these arguments.
+fn doorbell(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbell"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs it.
+fn run(arguments: &[&str]) -> Output {
+    doorbell(arguments).output().expect("the command starts")
+}
+
+/// Its error output, after checking the exit code and that it is no accident.
+#[track_caller]
+fn fails(arguments: &[&str], code: i32) -> String {
+    let output = run(arguments);
+    let errors = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+    assert!(!errors.contains("panicked"), "{errors}");
+    errors
+}
+
+/// Its output, after checking that it worked.
+#[track_caller]
+fn works(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// A path as an argument.
+fn text(path: &Path) -> &str {
+    path.to_str().expect("the path of a test is text")
+}
+
+/// A trace of the default scenario in a folder of its own.
+fn recorded() -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("trace.jsonl");
+    works(&["record", "rc-write", "-o", text(&path)]);
+    (folder, path)
+}
+
+/// What replaying a file with these bytes says, which must fail.
+#[track_caller]
+fn replay_fails(bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("trace.jsonl");
+    std::fs::write(&path, bytes).expect("the folder is ours");
+    fails(&["replay", text(&path)], 1)
+}
+
+#[test]
+fn without_a_terminal_and_arguments_it_prints_the_default_walk() {
+    let walk = works(&[]);
+    assert!(walk.starts_with("rc-write on card\n"), "{walk}");
+    assert_eq!(walk, works(&["step", "rc-write", "--device", "card", "--text"]));
+    assert!(walk.contains("the program printed:"));
+}
+
+#[test]
+fn the_scenarios_are_listed_and_each_can_be_stepped() {
+    let list = works(&["scenarios"]);
+    for name in ["rc-write", "rc-write-list", "rc-send-inline"] {
+        assert!(list.lines().any(|line| line.split_whitespace().next() == Some(name)), "{list}");
+        assert!(works(&["step", name]).contains("call ibv_post_send("));
+    }
+}
+
+#[test]
+fn an_unknown_scenario_names_those_that_there_are() {
+    for arguments in [&["step", "rc-wrte"][..], &["record", "rc-wrte", "-o", "x"]] {
+        let errors = fails(arguments, 2);
+        assert!(errors.contains("rc-wrte") && errors.contains("doorbell scenarios"), "{errors}");
+    }
+}
+
+#[test]
+fn an_unknown_device_names_those_that_there_are() {
+    for arguments in [&["--device", "mlx5_9"][..], &["step", "rc-write", "--device", "mlx5_9"]] {
+        let errors = fails(arguments, 2);
+        assert!(errors.contains("mlx5_9") && errors.contains("none"), "{errors}");
+    }
+}
+
+#[test]
+fn an_unknown_option_or_command_is_a_usage_error() {
+    for arguments in [
+        &["--bogus"][..],
+        &["step", "rc-write", "--bogus"],
+        &["bogus"],
+        &["record", "rc-write"],
+        &["record", "rc-write", "-o", "x", "--mask", "bogus"],
+        &["replay"],
+        &["book", "--port", "80"],
+        &["book", "--serve", "--port", "99999"],
+    ] {
+        let errors = fails(arguments, 2);
+        assert!(errors.contains("--help"), "{arguments:?}: {errors}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    assert!(works(&["--help"]).contains("step"));
+    assert!(works(&["record", "--help"]).contains("--mask"));
+    assert!(works(&["--version"]).starts_with("doorbell "));
+}
+
+#[test]
+fn without_a_device_the_walk_shows_where_it_was_looked_for() {
+    let walk = works(&["--device", "none"]);
+    assert!(walk.contains("discovery") && walk.contains("mlx5_ib"), "{walk}");
+    assert!(walk.contains("the program failed: "), "{walk}");
+}
+
+#[test]
+fn a_record_replays_as_the_same_walk() {
+    let (_folder, path) = recorded();
+    let replayed = works(&["replay", text(&path)]);
+    assert!(works(&[]).starts_with(&replayed));
+    assert!(works(&["replay", text(&path), "--all"]).len() > replayed.len());
+}
+
+#[test]
+fn two_records_are_the_same_byte_for_byte() {
+    let read = |(_folder, path): (tempfile::TempDir, _)| std::fs::read(path).expect("it is there");
+    assert!(read(recorded()) == read(recorded()));
+}
+
+#[test]
+fn payload_and_addresses_can_be_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("masked.jsonl");
+    let masks = ["--mask", "payload", "--mask", "addresses"];
+    works(&[&["record", "rc-write", "-o", text(&path)][..], &masks].concat());
+    let masked = works(&["replay", text(&path)]);
+    assert!(works(&[]).contains("0x1000018000"));
+    assert!(!masked.contains("0x1000018000"), "the address of the target");
+    assert!(!masked.contains("41 42 43 44 45 46 47 48"), "the program's data");
+}
+
+#[test]
+fn a_file_that_is_not_there_or_a_folder_is_told() {
+    let errors = fails(&["replay", "/nowhere/trace.jsonl"], 1);
+    assert!(errors.contains("there is no file") && errors.contains("doorbell record"), "{errors}");
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(fails(&["replay", text(folder.path())], 1).contains("is a directory"));
+    let into = ["record", "rc-write", "-o", text(folder.path())];
+    assert!(fails(&into, 1).contains("is a directory"));
+}
+
+#[test]
+fn a_file_that_is_no_trace_is_told() {
+    assert!(replay_fails(b"").contains("is empty"));
+    assert!(replay_fails(b"hello\n").contains("is not a trace"));
+    assert!(replay_fails(b"{\"format\":\"other\"}\n").contains("is not a trace"));
+    assert!(replay_fails(&[0, 159, 146, 150]).contains("is not a trace"));
+}
+
+#[test]
+fn a_newer_trace_names_both_versions() {
+    let (_folder, path) = recorded();
+    let written = std::fs::read_to_string(&path).expect("it is there");
+    let newer = written.replacen("\"schema\":1", "\"schema\":7", 1);
+    assert_ne!(written, newer, "the header names its version");
+    let errors = replay_fails(newer.as_bytes());
+    assert!(errors.contains("version 7") && errors.contains("up to 1"), "{errors}");
+}
+
+#[test]
+fn a_truncated_trace_opens_up_to_its_last_whole_line() {
+    let (_folder, path) = recorded();
+    let written = std::fs::read(&path).expect("it is there");
+    std::fs::write(&path, &written[..written.len() - 20]).expect("it is ours");
+    let output = run(&["replay", text(&path), "--all"]);
+    let errors = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    assert!(errors.contains("ends in the middle of line"), "{errors}");
+    let walk = String::from_utf8(output.stdout).expect("text");
+    assert!(works(&["--all"]).starts_with(&walk));
+}
+
+#[test]
+fn a_path_that_cannot_be_written_is_told() {
+    let errors = fails(&["record", "rc-write", "-o", "/nowhere/trace.jsonl"], 1);
+    assert!(errors.contains("cannot create") && errors.contains("/nowhere"), "{errors}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_read_only_file_is_told() {
+    // Root may write to read-only files, but to no file of /proc that takes none.
+    let errors = fails(&["record", "rc-write", "-o", "/proc/version"], 1);
+    assert!(errors.contains("/proc/version"), "{errors}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_when_recording_and_when_printing() {
+    let errors = fails(&["record", "rc-write", "-o", "/dev/full"], 1);
+    assert!(errors.contains("make room"), "{errors}");
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let output = doorbell(&["--all"]).stdout(full).output().expect("the command starts");
+    let errors = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("cannot write the output"), "{errors}");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_quietly() {
+    let mut child = doorbell(&["--all"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut first = [0; 10];
+    let mut output = child.stdout.take().expect("it is a pipe");
+    output.read_exact(&mut first).expect("it prints");
+    drop(output);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
