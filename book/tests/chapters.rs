@@ -8,7 +8,7 @@ use doorbell_book::{Chapters, build};
 /// Words with digits that are names, not numbers.
 const NAMES: [&str; 12] = [
     "mlx5", "x86-64", "arm64", "RoCEv2", "1.2.1", "4.11.3", "libmlx5", "mlx5_ib", "uverbsN",
-    "C++11", "htobe32", "64-bit",
+    "C++11", "htobe32", "IPv4",
 ];
 
 #[test]

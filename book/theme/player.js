@@ -85,8 +85,8 @@
                 this.records.set(step.at[0], step.record);
             }
             if (step.index) {
-                const [number, name, value] = step.index;
-                this.indexes.set(number + " " + name, { number, name, value, place: this.place });
+                const [number, name, value, slot] = step.index;
+                this.indexes.set(number + " " + name, { number, name, value, slot, place: this.place });
             }
             if (step.register) {
                 const hex = step.parts.map((part) => part.bytes).join("");
@@ -332,7 +332,7 @@
                 return element("tr", { title: meaning },
                     element("th", { scope: "row" }, path),
                     element("td", { class: "db-where" }, place),
-                    element("td", { class: "db-value" }, value),
+                    element("td", { class: "db-value" + (value.length > 20 ? " db-long" : "") }, value),
                     element("td", { class: "db-origin" }, origin ? "from " + origin : meaning));
             });
             return element("table", { class: "db-fields" }, element("tbody", {}, ...rows));
@@ -356,18 +356,19 @@
                 }
                 stored.set(start, { place, part });
             }
-            const letters = new Map();
-            const segments = [...stored.values()].filter(({ place }) => [...owners.values()].includes(place));
             const behind = (offset) => (offset - wqe.start + region.info.length) % region.info.length;
-            segments.sort((a, b) => behind(this.data.steps[a.place].at[1]) - behind(this.data.steps[b.place].at[1]));
-            segments.forEach(({ place }, number) => letters.set(place, number));
+            const starts = [...new Set(wqe.stores.map((store) => behind(this.data.steps[store].at[1])))].sort((a, b) => a - b);
+            const number = (place) => starts.indexOf(behind(this.data.steps[place].at[1]));
+            const shown = new Set(owners.values());
+            const segments = [...stored.values()].filter(({ place }) => shown.has(place));
+            segments.sort((a, b) => number(a.place) - number(b.place));
             const bytes = [];
             for (let at = 0; at < wqe.length; at += 1) {
                 const offset = (wqe.start + at) % region.info.length;
                 const owner = owners.get(offset);
                 bytes.push({
                     text: owner === undefined ? "··" : pair(region.bytes[offset]),
-                    segment: letters.get(owner),
+                    segment: owner === undefined ? undefined : number(owner),
                     fresh: owner === this.place,
                 });
             }
@@ -377,7 +378,7 @@
                 element("p", { class: "db-title" }, "WQE in the " + region.info.name + " + 0x" + wqe.start.toString(16)),
                 element("p", { class: "db-more" }, owned + " of " + wqe.length + " bytes stored"),
                 wqeDump(bytes),
-                ...segments.flatMap(({ place, part }, number) => this.segment(place, part, number)));
+                ...segments.flatMap(({ place, part }) => this.segment(place, part, number(place))));
         }
 
         /** The fields of one stored segment of the WQE. */
@@ -430,30 +431,39 @@
             this.rings.replaceChildren(element("p", { class: "db-title" }, "Rings"), ...rings);
         }
 
-        /** A ring: a cell a slot, the written ones marked, the counters in words. */
+        /** A ring: a cell a slot, those filled marked, the counters in words and at their slots. */
         ring(number) {
             const region = this.memory.region(number);
+            const counters = [...this.memory.indexes.values()].filter((index) => index.number === number);
             const stride = region.info.stride || region.info.length;
             const slots = Math.max(1, Math.floor(region.info.length / stride));
             const shown = Math.min(slots, 16);
             const cells = [];
             for (let slot = 0; slot < shown; slot += 1) {
-                const writers = region.writers.slice(slot * stride, (slot + 1) * stride);
-                const written = writers.some((place) => place >= 0);
-                const fresh = writers.includes(this.place);
-                const words = "slot " + slot + (written ? ", written" : ", empty") + (fresh ? ", by this step" : "");
-                cells.push(element("li", { class: (written ? "db-written" : "") + (fresh ? " db-fresh" : ""), title: words },
-                    element("span", { "aria-label": words }, written ? "■" : "□")));
+                cells.push(this.slot(region, slot, stride, counters.filter((index) => index.slot === slot)));
             }
-            const counters = [...this.memory.indexes.values()]
-                .filter((index) => index.number === number)
-                .map((index) => element("span", { class: "db-counter" + (index.place === this.place ? " db-fresh" : ""),
-                    "data-counter": index.name, "data-value": index.value }, index.name + " = " + index.value));
+            const words = counters.map((index) => element("span", {
+                class: "db-counter" + (index.place === this.place ? " db-fresh" : ""),
+                "data-counter": index.name, "data-value": index.value }, index.name + " = " + index.value));
             const more = slots > shown ? [element("li", { class: "db-rest" }, "… " + slots + " slots")] : [];
             return element("div", { class: "db-ring", "data-region": number },
                 element("p", { class: "db-layout" }, region.info.name),
                 element("ol", { class: "db-slots" }, ...cells, ...more),
-                element("p", { class: "db-counters" }, ...counters.flatMap((counter) => [counter, " "])));
+                element("p", { class: "db-counters" }, ...words.flatMap((word) => [word, " "])));
+        }
+
+        /** One slot: filled or not. A completion queue's is filled when the card has written it. */
+        slot(region, slot, stride, counters) {
+            const writers = region.writers.slice(slot * stride, (slot + 1) * stride);
+            const cardWrites = region.info.role === "completion_queue";
+            const counts = (place) => place >= 0 && (!cardWrites || this.data.steps[place].byCard);
+            const filled = writers.some(counts);
+            const fresh = writers.includes(this.place);
+            const here = counters.map((index) => index.name).join(", ");
+            const words = "slot " + slot + (filled ? ", filled" : ", empty") + (fresh ? ", written by this step" : "")
+                + (here ? ", where " + here + " stands" : "");
+            return element("li", { class: (fresh ? "db-fresh " : "") + (here ? "db-here" : ""), title: words },
+                element("span", { role: "img", "aria-label": words }, (filled ? "■" : "□") + (here ? "◂" : "")));
         }
 
         /** The regions of a role that the run has written or read so far, the first first. */

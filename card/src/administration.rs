@@ -47,9 +47,9 @@ impl Card {
             QueryHcaCap => self.handle(given, Booted, Self::query_hca_cap),
             SetHcaCap => self.handle(given, BeforeInit, Self::set_hca_cap),
             InitHca => self.handle(given, BeforeInit, |card, given| card.init_hca(given, bus)),
-            TeardownHca => self.handle(given, Initialized, |card, given| {
-                card.teardown_hca(given, bus)
-            }),
+            TeardownHca => {
+                self.handle(given, Initialized, |card, given| card.teardown_hca(given, bus))
+            }
             QueryAdapter => self.handle(given, Booted, Self::query_adapter),
             AccessReg => self.handle(given, Booted, Self::access_register),
             SetDriverVersion => self.handle(given, Initialized, Self::set_driver_version),
@@ -115,8 +115,6 @@ impl Card {
 /// The output of a command that was refused.
 fn refused(reason: Reason) -> Vec<u8> {
     let mut output = CommandOutputHeader::zeroed();
-    output
-        .set_status(reason.status().code())
-        .set_syndrome(reason.syndrome());
+    output.set_status(reason.status().code()).set_syndrome(reason.syndrome());
     output.as_bytes().to_vec()
 }

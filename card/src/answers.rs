@@ -41,12 +41,7 @@ impl Card {
         }
         let memory = self.granted(qp, span, Right::RemoteRead, bus)?;
         let packets = span.length.div_ceil(qp.mtu() as u64).max(1);
-        qp.read = Some(ReadJob {
-            memory,
-            psn: packet.psn,
-            sent: 0,
-            packets,
-        });
+        qp.read = Some(ReadJob { memory, psn: packet.psn, sent: 0, packets });
         Ok(packets)
     }
 
@@ -58,11 +53,7 @@ impl Card {
         let mtu = qp.mtu() as u64;
         let from = job.sent * mtu;
         let length = mtu.min(job.memory.length - from);
-        let span = Span {
-            address: job.memory.address.wrapping_add(from),
-            length,
-            ..job.memory
-        };
+        let span = Span { address: job.memory.address.wrapping_add(from), length, ..job.memory };
         let psn = job.psn.wrapping_add(job.sent as u32);
         let payload = match self.gather_remote(qp, span, bus) {
             Ok(payload) => payload,
@@ -73,11 +64,7 @@ impl Card {
         let mut packet = Packet::new(opcode, qp.context.remote_qpn(), psn);
         if opcode.has_aeth() {
             let (kind, detail) = (AETH_ACK, AETH_CREDITS_UNLIMITED);
-            packet.acknowledgement = Some(Acknowledgement {
-                kind,
-                detail,
-                msn: qp.msn,
-            });
+            packet.acknowledgement = Some(Acknowledgement { kind, detail, msn: qp.msn });
         }
         packet.payload = payload;
         self.transmit(qp, &packet, bus);
@@ -112,11 +99,7 @@ impl Card {
         bus: &mut Bus<'_>,
     ) {
         let mut packet = Packet::new(BthOpcode::Acknowledge, qp.context.remote_qpn(), psn);
-        packet.acknowledgement = Some(Acknowledgement {
-            kind,
-            detail,
-            msn: qp.msn,
-        });
+        packet.acknowledgement = Some(Acknowledgement { kind, detail, msn: qp.msn });
         self.transmit(qp, &packet, bus);
     }
 
@@ -145,10 +128,7 @@ impl Card {
             bus.tracer,
             note(
                 "request refused",
-                [
-                    ("qpn", Value::Hex(qp.qpn.into())),
-                    ("NAK", Value::from(code.label())),
-                ]
+                [("qpn", Value::Hex(qp.qpn.into())), ("NAK", Value::from(code.label())),]
             )
         );
         self.answer(qp, psn, (AETH_NAK, code.code().into()), bus);

@@ -29,9 +29,7 @@ impl Card {
 
     pub(crate) fn query_issi(&mut self, _: Given<'_, QueryIssiIn>) -> Answer<QueryIssiOut> {
         let mut output = QueryIssiOut::zeroed();
-        output
-            .set_current_issi(self.life.issi)
-            .set_supported_issi_dw0(SUPPORTED_ISSI);
+        output.set_current_issi(self.life.issi).set_supported_issi_dw0(SUPPORTED_ISSI);
         plain(output)
     }
 
@@ -53,11 +51,7 @@ impl Card {
         _: Given<'_, InitHcaIn>,
         bus: &Bus<'_>,
     ) -> Answer<InitHcaOut> {
-        if self
-            .life
-            .wanted(self.config.boot_pages + self.config.init_pages)
-            > 0
-        {
+        if self.life.wanted(self.config.boot_pages + self.config.init_pages) > 0 {
             return Err(Reason::InitPagesMissing);
         }
         self.set_stage(Stage::Initialized, bus);

@@ -30,12 +30,7 @@ impl PageBuffer {
         if pages.iter().any(misplaced) {
             return Err(Reason::PageAddress);
         }
-        Ok(Self {
-            pages,
-            page_shift,
-            offset,
-            length,
-        })
+        Ok(Self { pages, page_shift, offset, length })
     }
 
     /// The bus addresses and lengths of `length` bytes from byte `at` on; stops at the end.

@@ -155,10 +155,7 @@ fn exceeds(chosen: &GeneralCapabilities, most: &GeneralCapabilities) -> bool {
         });
         numbers.collect::<Vec<_>>()
     };
-    numbers(chosen)
-        .iter()
-        .zip(numbers(most))
-        .any(|(chosen, most)| *chosen > most)
+    numbers(chosen).iter().zip(numbers(most)).any(|(chosen, most)| *chosen > most)
 }
 
 fn roce_capabilities() -> RoceCapabilities {

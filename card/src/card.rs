@@ -81,10 +81,7 @@ impl Card {
             self.tracer,
             note(
                 "register read seen",
-                [
-                    ("offset", Value::Hex(offset)),
-                    ("length", Value::from(into.len())),
-                ]
+                [("offset", Value::Hex(offset)), ("length", Value::from(into.len())),]
             )
         );
     }
@@ -96,10 +93,7 @@ impl Card {
             self.tracer,
             note(
                 "register write seen",
-                [
-                    ("offset", Value::Hex(offset)),
-                    ("length", Value::from(bytes.len())),
-                ]
+                [("offset", Value::Hex(offset)), ("length", Value::from(bytes.len())),]
             )
         );
         let page = offset / UAR_PAGE_SIZE;
@@ -171,12 +165,7 @@ impl Card {
 
     fn flush(&mut self, bus: &mut Bus<'_>) -> bool {
         let failed = |qp: &&QueuePair| qp.state == QpState::Error;
-        let failed: Vec<u32> = self
-            .queue_pairs
-            .values()
-            .filter(failed)
-            .map(|qp| qp.qpn)
-            .collect();
+        let failed: Vec<u32> = self.queue_pairs.values().filter(failed).map(|qp| qp.qpn).collect();
         failed.into_iter().any(|qpn| {
             let mut flushed = false;
             self.with_qp(qpn, |card, qp| flushed = card.flush_one(qp, bus));

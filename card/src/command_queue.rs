@@ -63,15 +63,7 @@ impl Card {
         let address = queue + (u64::from(slot) << 6);
         let mut entry = CommandQueueEntry::zeroed();
         let bytes = entry.as_mut_bytes();
-        if read_host!(
-            bus,
-            address,
-            bytes,
-            "command queue entry",
-            "cmd_queue_entry"
-        )
-        .is_err()
-        {
+        if read_host!(bus, address, bytes, "command queue entry", "cmd_queue_entry").is_err() {
             return false;
         }
         if !entry.ownership() {
@@ -129,12 +121,7 @@ impl Card {
         let length = entry.output_length() as usize;
         let output = mailboxes::read_chain(entry.output_mailbox(), length, (token, signed), bus)
             .map_err(|status| status.unwrap_or(Status::OutputLengthError))?;
-        Ok(Request {
-            slot,
-            address,
-            input,
-            output,
-        })
+        Ok(Request { slot, address, input, output })
     }
     // ANCHOR_END: card_command_delivery
 
@@ -202,14 +189,8 @@ fn give_back(address: u64, entry: &mut CommandQueueEntry, signed: bool, bus: &mu
     if signed {
         entry.sign();
         let signature = [entry.signature()];
-        if write_host!(
-            bus,
-            address + SIGNATURE_OFFSET,
-            &signature,
-            "command signature",
-            ""
-        )
-        .is_err()
+        if write_host!(bus, address + SIGNATURE_OFFSET, &signature, "command signature", "")
+            .is_err()
         {
             return false;
         }

@@ -110,10 +110,7 @@ impl Card {
                 bus.tracer,
                 note(
                     "doorbell ignored: no such completion queue on this page",
-                    [
-                        ("cqn", Value::Hex(cqn.into())),
-                        ("uar page", Value::Hex(page.into())),
-                    ]
+                    [("cqn", Value::Hex(cqn.into())), ("uar page", Value::Hex(page.into())),]
                 )
             );
             return;
@@ -145,28 +142,17 @@ fn write_entry(queue: &CompletionQueue, entry: &Entry, bus: &mut Bus<'_>) -> boo
     let owner = (queue.producer >> queue.context.log_cq_size() & 1) as u8;
     let (body, last) = entry.bytes.split_at(Cqe::SIZE - 1);
     let last = [last[0] & !1 | owner];
-    write_host!(
-        bus,
-        address,
-        body,
-        "CQE without its owner bit",
-        entry.layout
-    )
-    .and_then(|()| write_host!(bus, address + body.len() as u64, &last, "CQE owner bit", ""))
-    .is_ok()
+    write_host!(bus, address, body, "CQE without its owner bit", entry.layout)
+        .and_then(|()| write_host!(bus, address + body.len() as u64, &last, "CQE owner bit", ""))
+        .is_ok()
 }
 
 /// Reads how far software got; only done when the queue would overflow otherwise.
 fn read_consumer(queue: &mut CompletionQueue, bus: &mut Bus<'_>) {
     let mut record = CqDoorbellRecord::zeroed();
     let address = queue.context.dbr_addr();
-    let read = read_host!(
-        bus,
-        address,
-        record.as_mut_bytes(),
-        "CQ consumer index",
-        "cq_doorbell_record"
-    );
+    let read =
+        read_host!(bus, address, record.as_mut_bytes(), "CQ consumer index", "cq_doorbell_record");
     if read.is_ok() {
         queue.consumer = record.consumer_index();
     }

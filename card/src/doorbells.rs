@@ -20,11 +20,7 @@ pub(crate) enum Doorbell {
     /// A completion queue is armed.
     CompletionQueue { page: u32, value: CqArmDoorbell },
     /// An event queue's consumer index moves.
-    EventQueue {
-        page: u32,
-        value: EqDoorbell,
-        arm: bool,
-    },
+    EventQueue { page: u32, value: EqDoorbell, arm: bool },
 }
 
 impl Card {
@@ -44,11 +40,9 @@ impl Card {
                     Err(_) => return,
                 }
             }
-            UarRegister::SendDoorbell {
-                register,
-                buffer,
-                offset,
-            } => return self.write_send_doorbell(page, (register, buffer), offset, bytes),
+            UarRegister::SendDoorbell { register, buffer, offset } => {
+                return self.write_send_doorbell(page, (register, buffer), offset, bytes);
+            }
             UarRegister::Reserved => return,
         };
         self.doorbells.push_back(doorbell);
@@ -59,15 +53,10 @@ impl Card {
     fn write_send_doorbell(&mut self, page: u32, place: (u64, u64), offset: u64, bytes: &[u8]) {
         if offset == 0 {
             let bytes = bytes.to_vec();
-            return self
-                .doorbells
-                .push_back(Doorbell::Send { page, place, bytes });
+            return self.doorbells.push_back(Doorbell::Send { page, place, bytes });
         }
-        if let Some(Doorbell::Send {
-            page: last_page,
-            place: last_place,
-            bytes: begun,
-        }) = self.doorbells.back_mut()
+        if let Some(Doorbell::Send { page: last_page, place: last_place, bytes: begun }) =
+            self.doorbells.back_mut()
             && (*last_page, *last_place) == (page, place)
             && begun.len() as u64 == offset
         {

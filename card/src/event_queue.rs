@@ -46,10 +46,7 @@ impl Card {
 
     fn subscribed(&self, event: EventType) -> impl Iterator<Item = u8> + '_ {
         let wants = move |queue: &(&u8, &EventQueue)| queue.1.wants(event);
-        self.event_queues
-            .iter()
-            .filter(wants)
-            .map(|(number, _)| *number)
+        self.event_queues.iter().filter(wants).map(|(number, _)| *number)
     }
 
     /// Tells of an event to every queue that asked for its type.
@@ -105,10 +102,7 @@ impl Card {
                 bus.tracer,
                 note(
                     "event lost: the event queue is full",
-                    [
-                        ("eqn", Value::from(u32::from(eqn))),
-                        ("event", Value::from(event.label())),
-                    ]
+                    [("eqn", Value::from(u32::from(eqn))), ("event", Value::from(event.label())),]
                 )
             );
             queue.context.set_status(STATUS_OVERFLOW);
@@ -151,10 +145,7 @@ impl Card {
                 bus.tracer,
                 note(
                     "doorbell ignored: no such event queue on this page",
-                    [
-                        ("eqn", Value::from(u32::from(eqn))),
-                        ("uar page", Value::Hex(page.into())),
-                    ]
+                    [("eqn", Value::from(u32::from(eqn))), ("uar page", Value::Hex(page.into())),]
                 )
             );
             return;
@@ -177,10 +168,7 @@ fn interrupt(vector: u16, eqn: u8, bus: &mut Bus<'_>) {
         bus.tracer,
         note(
             "MSI-X interrupt",
-            [
-                ("vector", Value::from(vector)),
-                ("eqn", Value::from(u32::from(eqn))),
-            ]
+            [("vector", Value::from(vector)), ("eqn", Value::from(u32::from(eqn))),]
         )
     );
 }

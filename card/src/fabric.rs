@@ -111,10 +111,7 @@ impl Card {
             return drop_packet("packet dropped: malformed", 0, bus);
         };
         let qpn = packet.destination_qpn;
-        if !self
-            .roce
-            .has(addressing.destination_mac, addressing.destination_ip)
-        {
+        if !self.roce.has(addressing.destination_mac, addressing.destination_ip) {
             return drop_packet("packet dropped: nobody has this address", qpn, bus);
         }
         let found = self.queue_pairs.get(&qpn);
@@ -166,9 +163,6 @@ fn is_response(opcode: BthOpcode) -> bool {
 
 // ANCHOR: card_drop
 fn drop_packet(why: &'static str, qpn: u32, bus: &Bus<'_>) {
-    probe!(
-        bus.tracer,
-        note(why, [("destination qpn", Value::Hex(qpn.into()))])
-    );
+    probe!(bus.tracer, note(why, [("destination qpn", Value::Hex(qpn.into()))]));
 }
 // ANCHOR_END: card_drop

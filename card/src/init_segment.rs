@@ -31,10 +31,7 @@ impl Registers {
             .set_cmd_interface_rev(COMMAND_INTERFACE_REVISION)
             .set_log_cmdq_size(LOG_SLOTS)
             .set_log_cmdq_stride(LOG_STRIDE);
-        Self {
-            segment,
-            command_queue: None,
-        }
+        Self { segment, command_queue: None }
     }
 
     /// Reads registers. Two of them change by being looked at: the health counter counts on, so
@@ -99,7 +96,6 @@ impl Card {
     /// one that exists now, not one that a command in these slots creates.
     fn ring_commands(&mut self, slots: u32) {
         let report_to = self.command_event_queue();
-        self.commands
-            .push_back(CommandDoorbell { slots, report_to });
+        self.commands.push_back(CommandDoorbell { slots, report_to });
     }
 }

@@ -20,9 +20,7 @@ pub(crate) fn read_chain(
     (token, signed): (u8, bool),
     bus: &mut Bus<'_>,
 ) -> Result<Chain, Option<CommandDeliveryStatus>> {
-    let count = length
-        .saturating_sub(INLINE_SIZE)
-        .div_ceil(CommandMailbox::DATA_SIZE);
+    let count = length.saturating_sub(INLINE_SIZE).div_ceil(CommandMailbox::DATA_SIZE);
     let mut blocks = Vec::new();
     let mut next = first;
     for number in 0..count as u32 {
@@ -71,13 +69,7 @@ impl Chain {
             if signed {
                 block.sign();
                 let bytes = block.as_bytes();
-                write_host!(
-                    bus,
-                    *address,
-                    bytes,
-                    "command output, mailbox",
-                    "cmd_if_box"
-                )?;
+                write_host!(bus, *address, bytes, "command output, mailbox", "cmd_if_box")?;
             } else {
                 write_host!(bus, *address, part, "command output, mailbox", "cmd_if_box")?;
             }

@@ -27,9 +27,7 @@ pub(crate) fn lowest_free(
     taken: impl Fn(u32) -> bool,
 ) -> Result<u32, Reason> {
     let mut numbers = first..first + count;
-    numbers
-        .find(|number| !taken(*number))
-        .ok_or(Reason::TooMany)
+    numbers.find(|number| !taken(*number)).ok_or(Reason::TooMany)
 }
 
 impl Card {
@@ -64,20 +62,10 @@ impl Card {
 
     pub(crate) fn dealloc_uar(&mut self, given: Given<'_, DeallocUarIn>) -> Answer<DeallocUarOut> {
         let uar = given.input.uar();
-        let events = self
-            .event_queues
-            .values()
-            .map(|queue| queue.context.uar_page());
-        let completions = self
-            .completion_queues
-            .values()
-            .map(|queue| queue.context.uar_page());
+        let events = self.event_queues.values().map(|queue| queue.context.uar_page());
+        let completions = self.completion_queues.values().map(|queue| queue.context.uar_page());
         let pairs = self.queue_pairs.values().map(|qp| qp.context.uar_page());
-        if events
-            .chain(completions)
-            .chain(pairs)
-            .any(|used| used == uar)
-        {
+        if events.chain(completions).chain(pairs).any(|used| used == uar) {
             return Err(Reason::InUse);
         }
         match self.uars.remove(&uar) {
@@ -94,10 +82,8 @@ impl Card {
         self.check_key(given.input, &context)?;
         let shift = u32::from(context.log_page_size());
         let inside = context.start_addr() & ((1 << shift) - 1);
-        let pages = inside
-            .checked_add(context.length())
-            .ok_or(Reason::MkeyRange)?
-            .div_ceil(1 << shift);
+        let pages =
+            inside.checked_add(context.length()).ok_or(Reason::MkeyRange)?.div_ceil(1 << shift);
         // Entries come in pairs: 16 bytes hold two.
         let listed = u64::from(given.input.translations_octword_actual_size()) * 2;
         if listed < pages {
@@ -108,17 +94,13 @@ impl Card {
         }
         let entries: Vec<u64> = addresses(given.tail).take(pages as usize).collect();
         let flags = TRANSLATION_READ | TRANSLATION_WRITE;
-        if entries
-            .iter()
-            .any(|entry| entry & ((1 << shift) - 1) & !flags != 0)
-        {
+        if entries.iter().any(|entry| entry & ((1 << shift) - 1) & !flags != 0) {
             return Err(Reason::PageAddress);
         }
         let taken = |index| self.memory_keys.contains_key(&index);
         let index = lowest_free(FIRST_MKEY, 1 << LOG_MAX_MKEY, taken)?;
         context.set_free(false);
-        self.memory_keys
-            .insert(index, MemoryKey { context, entries });
+        self.memory_keys.insert(index, MemoryKey { context, entries });
         let mut output = CreateMkeyOut::zeroed();
         output.set_mkey_index(index);
         plain(output)
@@ -234,13 +216,7 @@ impl Card {
         let taken = |number| self.completion_queues.contains_key(&number);
         let number = lowest_free(FIRST_CQ, 1 << LOG_MAX_CQ, taken)?;
         context.set_status(0);
-        let queue = CompletionQueue {
-            context,
-            buffer,
-            producer: 0,
-            consumer: 0,
-            arm: Arm::Fired,
-        };
+        let queue = CompletionQueue { context, buffer, producer: 0, consumer: 0, arm: Arm::Fired };
         self.completion_queues.insert(number, queue);
         let mut output = CreateCqOut::zeroed();
         output.set_cqn(number);

@@ -46,9 +46,7 @@ impl Card {
         let (first, count) = range(given.input.gid_index(), ROCE_ADDRESSES)?;
         let count = count.min(given.room.saturating_sub(QueryHcaVportGidOut::SIZE) / 16);
         let entries = (first..first + count).filter_map(|index| self.roce.get(index));
-        let list = entries
-            .flat_map(|entry| entry.source_l3_address())
-            .collect();
+        let list = entries.flat_map(|entry| entry.source_l3_address()).collect();
         let mut output = QueryHcaVportGidOut::zeroed();
         output.set_gids_num(count as u16);
         Ok((output, list))
@@ -60,10 +58,7 @@ impl Card {
     ) -> Answer<QueryHcaVportPkeyOut> {
         only_port(given.input.port_num(), given.input.other_vport())?;
         range(given.input.pkey_index(), 1)?;
-        Ok((
-            QueryHcaVportPkeyOut::zeroed(),
-            DEFAULT_PKEY.to_be_bytes().to_vec(),
-        ))
+        Ok((QueryHcaVportPkeyOut::zeroed(), DEFAULT_PKEY.to_be_bytes().to_vec()))
     }
 
     pub(crate) fn set_roce_address(
@@ -129,10 +124,7 @@ impl PortRegisters {
         let mut node_description = [0; 64];
         let name = b"doorbell software card";
         node_description[..name.len()].copy_from_slice(name);
-        Self {
-            host_endianness: [0; 16],
-            node_description,
-        }
+        Self { host_endianness: [0; 16], node_description }
     }
 }
 

@@ -99,10 +99,7 @@ impl Card {
     }
 
     pub(crate) fn query_qp(&mut self, given: Given<'_, QueryQpIn>) -> Answer<QueryQpOut> {
-        let qp = self
-            .queue_pairs
-            .get(&given.input.qpn())
-            .ok_or(Reason::NoSuchQp)?;
+        let qp = self.queue_pairs.get(&given.input.qpn()).ok_or(Reason::NoSuchQp)?;
         let mut output = QueryQpOut::zeroed();
         let context = output.qpc_mut();
         *context = qp.context;
@@ -127,26 +124,18 @@ impl Card {
     ) -> Answer<Rst2initQpOut> {
         let wanted = given.input.qpc();
         let path = wanted.primary_address_path();
-        self.transition(
-            given.input.qpn(),
-            (QpState::Reset, QpState::Init),
-            bus,
-            |_, qp| {
-                if path.vhca_port_num() != 1 {
-                    return Err(Reason::PortNumber);
-                }
-                if path.pkey_index() != 0 {
-                    return Err(Reason::TableIndex);
-                }
-                let own = qp.context.primary_address_path_mut();
-                own.set_vhca_port_num(1).set_pkey_index(0);
-                qp.context
-                    .set_pm_state(wanted.pm_state())
-                    .set_rre(wanted.rre())
-                    .set_rwe(wanted.rwe());
-                Ok(())
-            },
-        )?;
+        self.transition(given.input.qpn(), (QpState::Reset, QpState::Init), bus, |_, qp| {
+            if path.vhca_port_num() != 1 {
+                return Err(Reason::PortNumber);
+            }
+            if path.pkey_index() != 0 {
+                return Err(Reason::TableIndex);
+            }
+            let own = qp.context.primary_address_path_mut();
+            own.set_vhca_port_num(1).set_pkey_index(0);
+            qp.context.set_pm_state(wanted.pm_state()).set_rre(wanted.rre()).set_rwe(wanted.rwe());
+            Ok(())
+        })?;
         plain(Rst2initQpOut::zeroed())
     }
     // ANCHOR_END: card_rst2init
@@ -211,9 +200,7 @@ impl Card {
                 return Err(Reason::ReadDepth);
             }
             let timeout = wanted.primary_address_path().ack_timeout();
-            qp.context
-                .primary_address_path_mut()
-                .set_ack_timeout(timeout);
+            qp.context.primary_address_path_mut().set_ack_timeout(timeout);
             qp.context
                 .set_retry_count(wanted.retry_count())
                 .set_rnr_retry(wanted.rnr_retry())

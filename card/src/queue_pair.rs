@@ -58,13 +58,7 @@ pub(crate) struct Ring {
 
 impl Ring {
     pub(crate) fn new(offset: u64, stride: u64, entries: u32) -> Self {
-        Self {
-            offset,
-            stride,
-            entries,
-            producer: 0,
-            consumer: 0,
-        }
+        Self { offset, stride, entries, producer: 0, consumer: 0 }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -89,10 +83,7 @@ impl Ring {
 
 impl QueuePair {
     pub(crate) fn asker(&self) -> Asker {
-        Asker {
-            qpn: self.qpn,
-            pd: self.context.pd(),
-        }
+        Asker { qpn: self.qpn, pd: self.context.pd() }
     }
 
     /// The most payload bytes of a packet.
@@ -148,10 +139,7 @@ impl Card {
     pub(crate) fn set_state(&mut self, qp: &mut QueuePair, state: QpState, bus: &Bus<'_>) {
         let before = std::mem::replace(&mut qp.state, state);
         qp.context.set_state(state.code());
-        probe!(
-            bus.tracer,
-            state("QP", qp.qpn, before.label(), state.label())
-        );
+        probe!(bus.tracer, state("QP", qp.qpn, before.label(), state.label()));
     }
 
     /// Brings a queue pair into the error state: what is under way is flushed at once, what is
@@ -167,23 +155,11 @@ impl Card {
         let syndrome = CqeSyndrome::WorkRequestFlushed;
         if let Some(message) = qp.message.take() {
             let (index, opcode) = (message.request.index, Some(message.request.raw_opcode));
-            let failure = Failure {
-                syndrome,
-                index,
-                opcode,
-            };
+            let failure = Failure { syndrome, index, opcode };
             self.complete_with_error(qp, failure, bus);
         }
-        if let Some(index) = qp
-            .inbound
-            .take()
-            .and_then(|inbound| inbound.receive_index())
-        {
-            let failure = Failure {
-                syndrome,
-                index,
-                opcode: None,
-            };
+        if let Some(index) = qp.inbound.take().and_then(|inbound| inbound.receive_index()) {
+            let failure = Failure { syndrome, index, opcode: None };
             self.complete_with_error(qp, failure, bus);
         }
     }
@@ -223,11 +199,8 @@ impl Card {
                 qp.context.cqn_rcv()
             }
         };
-        let entry = Entry {
-            bytes: zerocopy::transmute!(cqe),
-            layout: ErrorCqe::LAYOUT.name,
-            wakes: true,
-        };
+        let entry =
+            Entry { bytes: zerocopy::transmute!(cqe), layout: ErrorCqe::LAYOUT.name, wakes: true };
         self.complete(cqn, entry, bus);
     }
     // ANCHOR_END: card_error_cqe

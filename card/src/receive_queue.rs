@@ -55,10 +55,8 @@ impl Card {
         mut payload: &[u8],
         bus: &mut Bus<'_>,
     ) -> Result<(), Refusal> {
-        let protection = Refusal::Receive(
-            NakCode::RemoteOperationalError,
-            CqeSyndrome::LocalProtectionError,
-        );
+        let protection =
+            Refusal::Receive(NakCode::RemoteOperationalError, CqeSyndrome::LocalProtectionError);
         let mut skip = from;
         for part in &receive.scatter {
             if skip >= part.length {
@@ -88,10 +86,7 @@ impl Card {
         }
         match payload.is_empty() {
             true => Ok(()),
-            false => Err(Refusal::Receive(
-                NakCode::InvalidRequest,
-                CqeSyndrome::LocalLengthError,
-            )),
+            false => Err(Refusal::Receive(NakCode::InvalidRequest, CqeSyndrome::LocalLengthError)),
         }
     }
 
@@ -135,21 +130,9 @@ impl Card {
         syndrome: CqeSyndrome,
         bus: &mut Bus<'_>,
     ) {
-        if let Some(index) = qp
-            .inbound
-            .take()
-            .and_then(|inbound| inbound.receive_index())
-        {
+        if let Some(index) = qp.inbound.take().and_then(|inbound| inbound.receive_index()) {
             let opcode = None;
-            self.complete_with_error(
-                qp,
-                Failure {
-                    syndrome,
-                    index,
-                    opcode,
-                },
-                bus,
-            );
+            self.complete_with_error(qp, Failure { syndrome, index, opcode }, bus);
         }
     }
     // ANCHOR_END: card_receive

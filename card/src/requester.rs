@@ -66,11 +66,7 @@ impl Message {
 
     /// Goes back to packet `place`, to send from there again.
     pub(crate) fn rewind(&mut self, place: u64) {
-        self.sent = if self.is_read() {
-            0
-        } else {
-            place.min(self.sent)
-        };
+        self.sent = if self.is_read() { 0 } else { place.min(self.sent) };
         self.received = 0;
         self.waiting = false;
     }
@@ -210,11 +206,7 @@ fn read_request(qp: &QueuePair, message: &Message) -> Packet {
 fn remote_memory(request: &WorkRequest) -> Option<RemoteMemory> {
     let (address, rkey) = request.remote?;
     let length = request.length as u32;
-    Some(RemoteMemory {
-        address,
-        rkey,
-        length,
-    })
+    Some(RemoteMemory { address, rkey, length })
 }
 
 /// The packet opcode of a send or write, by its place in the message.

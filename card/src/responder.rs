@@ -133,10 +133,7 @@ impl Card {
         let done = self.scatter(qp, &receive, written, &packet.payload, bus);
         let length = written + packet.payload.len() as u64;
         if done.is_err() || !ends_message(packet.opcode) {
-            qp.inbound = Some(Inbound::Send {
-                receive,
-                written: length,
-            });
+            qp.inbound = Some(Inbound::Send { receive, written: length });
             return done;
         }
         self.complete_receive(qp, receive.index, length, packet, bus);
@@ -180,10 +177,7 @@ impl Card {
             }
             return Err(refusal);
         }
-        let unfinished = Inbound::Write {
-            memory,
-            written: length,
-        };
+        let unfinished = Inbound::Write { memory, written: length };
         qp.inbound = (!last).then_some(unfinished);
         if let Some(receive) = receive {
             self.complete_receive(qp, receive.index, length, packet, bus);
@@ -251,11 +245,7 @@ pub(crate) fn translated(
 
 pub(crate) fn remote_span(packet: &Packet) -> Option<Span> {
     let memory = packet.memory?;
-    Some(Span {
-        key: memory.rkey,
-        address: memory.address,
-        length: memory.length.into(),
-    })
+    Some(Span { key: memory.rkey, address: memory.address, length: memory.length.into() })
 }
 
 fn is_send(opcode: BthOpcode) -> bool {

@@ -159,8 +159,7 @@ impl Card {
         let request = &message.request;
         if request.opcode != SendOpcode::Nop {
             let next = message.first_psn.wrapping_add(message.packets as u32);
-            qp.context
-                .set_last_acked_psn(next.wrapping_sub(1) & PSN_MASK);
+            qp.context.set_last_acked_psn(next.wrapping_sub(1) & PSN_MASK);
             qp.next_send_psn = next & PSN_MASK;
         }
         if !request.signaled {
@@ -175,11 +174,8 @@ impl Card {
         if message.is_read() {
             cqe.byte_cnt = U32::new(request.length as u32);
         }
-        let entry = Entry {
-            bytes: zerocopy::transmute!(cqe),
-            layout: Cqe::LAYOUT.name,
-            wakes: false,
-        };
+        let entry =
+            Entry { bytes: zerocopy::transmute!(cqe), layout: Cqe::LAYOUT.name, wakes: false };
         if !self.complete(qp.context.cqn_snd(), entry, bus) {
             self.enter_error(qp, bus);
         }

@@ -48,10 +48,7 @@ impl Card {
                 bus.tracer,
                 note(
                     "doorbell ignored: no such send queue on this page",
-                    [
-                        ("qpn", Value::Hex(qpn.into())),
-                        ("uar page", Value::Hex(page.into())),
-                    ]
+                    [("qpn", Value::Hex(qpn.into())), ("uar page", Value::Hex(page.into())),]
                 )
             );
             return;
@@ -62,10 +59,7 @@ impl Card {
                     bus.tracer,
                     note(
                         "doorbell ignored: the queue pair is not ready to send",
-                        [
-                            ("qpn", Value::Hex(qpn.into())),
-                            ("state", Value::from(qp.state.label())),
-                        ]
+                        [("qpn", Value::Hex(qpn.into())), ("state", Value::from(qp.state.label())),]
                     )
                 );
                 return;
@@ -112,15 +106,7 @@ impl Card {
             Err(Refused::Wqe { syndrome, opcode }) => {
                 qp.send.consumer = index.wrapping_add(1);
                 let opcode = Some(opcode);
-                self.complete_with_error(
-                    qp,
-                    Failure {
-                        syndrome,
-                        index,
-                        opcode,
-                    },
-                    bus,
-                );
+                self.complete_with_error(qp, Failure { syndrome, index, opcode }, bus);
                 self.enter_error(qp, bus);
             }
             Err(Refused::Dma) => self.catastrophe(qp, "the send queue cannot be read", bus),
@@ -140,30 +126,14 @@ impl Card {
             let (blocks, opcode) = size_of_next(qp, bus);
             qp.send.consumer = index.wrapping_add(blocks);
             let opcode = Some(opcode);
-            self.complete_with_error(
-                qp,
-                Failure {
-                    syndrome,
-                    index,
-                    opcode,
-                },
-                bus,
-            );
+            self.complete_with_error(qp, Failure { syndrome, index, opcode }, bus);
             return true;
         }
         if qp.receive.pending() > 0 {
             let index = qp.receive.consumer;
             qp.receive.consumer = index.wrapping_add(1);
             let opcode = None;
-            self.complete_with_error(
-                qp,
-                Failure {
-                    syndrome,
-                    index,
-                    opcode,
-                },
-                bus,
-            );
+            self.complete_with_error(qp, Failure { syndrome, index, opcode }, bus);
             return true;
         }
         false
@@ -175,13 +145,7 @@ impl Card {
 fn read_send_counter(qp: &mut QueuePair, bus: &mut Bus<'_>) -> Result<(), DmaFault> {
     let mut record = QpDoorbellRecord::zeroed();
     let address = qp.context.dbr_addr();
-    read_host!(
-        bus,
-        address,
-        record.as_mut_bytes(),
-        "doorbell record",
-        "qp_doorbell_record"
-    )?;
+    read_host!(bus, address, record.as_mut_bytes(), "doorbell record", "qp_doorbell_record")?;
     qp.send.producer = record.send_counter() as u16;
     Ok(())
 }
@@ -221,10 +185,7 @@ fn fetch(qp: &mut QueuePair, bus: &mut Bus<'_>) -> Result<Vec<u8>, Refused> {
             bus.tracer,
             note(
                 "WQE taken from the BlueFlame register: no DMA needed",
-                [
-                    ("qpn", Value::Hex(qp.qpn.into())),
-                    ("wqe index", Value::from(index)),
-                ]
+                [("qpn", Value::Hex(qp.qpn.into())), ("wqe index", Value::from(index)),]
             )
         );
         return Ok(bytes);

@@ -139,9 +139,7 @@ fn read_parts(mut rest: &[u8]) -> Result<Vec<Part>, CqeSyndrome> {
         let end = InlineHeader::SIZE.checked_add(length).ok_or(refused)?;
         let data = rest.get(InlineHeader::SIZE..end).ok_or(refused)?;
         parts.push(Part::Inline(data.to_vec()));
-        rest = rest
-            .get(end.next_multiple_of(SEGMENT_UNIT)..)
-            .unwrap_or(&[]);
+        rest = rest.get(end.next_multiple_of(SEGMENT_UNIT)..).unwrap_or(&[]);
     }
     Ok(parts)
 }
@@ -153,9 +151,5 @@ pub(crate) fn data_span(segment: &DataSegment) -> Span {
         0 => 1 << 31,
         count => u64::from(count),
     };
-    Span {
-        key: segment.lkey.get(),
-        address: segment.address.get(),
-        length,
-    }
+    Span { key: segment.lkey.get(), address: segment.address.get(), length }
 }

@@ -13,24 +13,13 @@ use support::*;
 fn the_init_segment_tells_who_is_there() {
     let mut it = Machine::new();
     assert_eq!(it.read32(offset::FIRMWARE_REVISION), 43 << 16 | 20);
-    assert_eq!(
-        it.read32(offset::COMMAND_INTERFACE_REVISION),
-        5 << 16 | 1014
-    );
+    assert_eq!(it.read32(offset::COMMAND_INTERFACE_REVISION), 5 << 16 | 1014);
     let low = it.read32(offset::COMMAND_QUEUE_ADDRESS_LOW);
     assert_eq!(low, it.queue as u32 | 0x56, "32 slots of 64 bytes");
-    assert_eq!(
-        it.read32(offset::INITIALIZING) >> 31,
-        1,
-        "the firmware starts"
-    );
+    assert_eq!(it.read32(offset::INITIALIZING) >> 31, 1, "the firmware starts");
     assert_eq!(it.read32(offset::INITIALIZING) >> 31, 0, "and is ready");
     let health = it.read32(offset::HEALTH_COUNTER);
-    assert_ne!(
-        it.read32(offset::HEALTH_COUNTER),
-        health,
-        "the firmware lives"
-    );
+    assert_ne!(it.read32(offset::HEALTH_COUNTER), health, "the firmware lives");
     assert_eq!(it.read32(0x123_4560), 0, "nothing is there");
 }
 
@@ -55,22 +44,12 @@ fn bring_up_and_tear_down() {
     it.command(&QuerySpecialContextsIn::new(), &[]);
     it.command(&TeardownHcaIn::new(), &[]);
     let mut take = ManagePagesIn::new();
-    take.set_op_mod(PagesAction::Take.code())
-        .set_input_num_entries(100);
+    take.set_op_mod(PagesAction::Take.code()).set_input_num_entries(100);
     let back = it.ask(&take, &[], 100 * 8);
     assert_eq!(back.output.output_num_entries(), 8, "all pages come back");
-    let pages: Vec<u64> = back
-        .tail
-        .as_chunks::<8>()
-        .0
-        .iter()
-        .map(|page| u64::from_be_bytes(*page))
-        .collect();
-    assert!(
-        pages[..8]
-            .iter()
-            .all(|page| *page >= BASE && page % PAGE == 0)
-    );
+    let pages: Vec<u64> =
+        back.tail.as_chunks::<8>().0.iter().map(|page| u64::from_be_bytes(*page)).collect();
+    assert!(pages[..8].iter().all(|page| *page >= BASE && page % PAGE == 0));
     assert!(pages[8..].iter().all(|page| *page == 0));
     it.command(&DisableHcaIn::new(), &[]);
     it.command(&EnableHcaIn::new(), &[]);
@@ -98,10 +77,7 @@ fn commands_out_of_order_are_refused() {
     assert_eq!(it.refused(&InitHcaIn::new(), &[]).0, BadSystemState);
     assert_eq!(it.refused(&SetHcaCapIn::new(), &[]).0, BadSystemState);
     assert_eq!(it.refused(&DisableHcaIn::new(), &[]).0, BadSystemState);
-    assert_eq!(
-        it.refused(SetIssiIn::new().set_current_issi(1), &[]).0,
-        BadSystemState
-    );
+    assert_eq!(it.refused(SetIssiIn::new().set_current_issi(1), &[]).0, BadSystemState);
     it.command(&TeardownHcaIn::new(), &[]);
     assert_eq!(it.refused(&TeardownHcaIn::new(), &[]).0, BadSystemState);
 }
@@ -111,43 +87,28 @@ fn pages_are_accounted_for() {
     let mut it = Machine::new();
     it.command(&EnableHcaIn::new(), &[]);
     let mut give = ManagePagesIn::new();
-    give.set_op_mod(PagesAction::Give.code())
-        .set_input_num_entries(2);
+    give.set_op_mod(PagesAction::Give.code()).set_input_num_entries(2);
     let list = |pages: [u64; 2]| pages.map(u64::to_be_bytes).concat();
     assert_eq!(it.refused(&give, &[]).0, BadInputLength);
     assert_eq!(it.refused(&give, &list([0x1000, 0x2001])).0, BadParameter);
     assert_eq!(it.refused(&give, &list([0x1000, 0x1000])).0, BadParameter);
     let mut query = QueryPagesIn::new();
     query.set_op_mod(PagesStage::Boot.code());
-    assert_eq!(
-        it.command(&query, &[]).num_pages(),
-        2,
-        "none of them was taken"
-    );
+    assert_eq!(it.command(&query, &[]).num_pages(), 2, "none of them was taken");
     it.command(&give, &list([0x1000, 0x2000]));
     assert_eq!(it.command(&query, &[]).num_pages(), 0);
     assert_eq!(it.refused(query.set_op_mod(9), &[]).0, BadParameter);
     assert_eq!(it.refused(query.set_function_id(1), &[]).0, BadParameter);
-    it.command(
-        ManagePagesIn::new().set_op_mod(PagesAction::CannotGive.code()),
-        &[],
-    );
-    assert_eq!(
-        it.refused(ManagePagesIn::new().set_op_mod(7), &[]).0,
-        BadParameter
-    );
+    it.command(ManagePagesIn::new().set_op_mod(PagesAction::CannotGive.code()), &[]);
+    assert_eq!(it.refused(ManagePagesIn::new().set_op_mod(7), &[]).0, BadParameter);
 
     // A running card keeps what it needs.
     let mut it = Machine::up();
     let mut take = ManagePagesIn::new();
-    take.set_op_mod(PagesAction::Take.code())
-        .set_input_num_entries(8);
+    take.set_op_mod(PagesAction::Take.code()).set_input_num_entries(8);
     assert_eq!(it.ask(&take, &[], 64).output.output_num_entries(), 0);
     let page = it.page();
-    it.command(
-        ManagePagesIn::new().set_op_mod(1).set_input_num_entries(1),
-        &page.to_be_bytes(),
-    );
+    it.command(ManagePagesIn::new().set_op_mod(1).set_input_num_entries(1), &page.to_be_bytes());
     assert_eq!(it.ask(&take, &[], 64).output.output_num_entries(), 1);
 }
 
@@ -164,60 +125,31 @@ fn capabilities_are_asked_for_and_chosen() {
     let general = *ask(&mut it, CapabilityGroup::General, false).capability();
     assert!(general.rc() && general.roce() && general.bf());
     assert!(!general.ud() && !general.uc() && !general.atomic());
-    assert_eq!(
-        (
-            general.log_bf_reg_size(),
-            general.num_ports(),
-            general.cqe_version()
-        ),
-        (9, 1, 1)
-    );
+    assert_eq!((general.log_bf_reg_size(), general.num_ports(), general.cqe_version()), (9, 1, 1));
     let roce = ask(&mut it, CapabilityGroup::Roce, true);
     let (roce, _) = RoceCapabilities::ref_from_prefix(roce.capability().as_bytes()).unwrap();
-    assert_eq!(
-        (
-            roce.roce_version(),
-            roce.l3_type(),
-            roce.r_roce_dest_udp_port()
-        ),
-        (4, 2, 4791)
-    );
+    assert_eq!((roce.roce_version(), roce.l3_type(), roce.r_roce_dest_udp_port()), (4, 2, 4791));
     assert_eq!(
         ask(&mut it, CapabilityGroup::Atomic, true).capability(),
         &GeneralCapabilities::zeroed()
     );
-    assert_eq!(
-        it.refused(QueryHcaCapIn::new().set_op_mod(30 << 1), &[]).0,
-        BadParameter
-    );
+    assert_eq!(it.refused(QueryHcaCapIn::new().set_op_mod(30 << 1), &[]).0, BadParameter);
 
     let mut set = SetHcaCapIn::new();
     *set.capability_mut() = *ask(&mut it, CapabilityGroup::General, true).capability();
     it.command(&set, &[]);
-    set.capability_mut()
-        .set_log_max_qp(general.log_max_qp() + 1);
+    set.capability_mut().set_log_max_qp(general.log_max_qp() + 1);
     assert_eq!(it.refused(&set, &[]).0, BadParameter);
-    assert_eq!(
-        it.refused(SetHcaCapIn::new().set_op_mod(8), &[]).0,
-        BadParameter
-    );
+    assert_eq!(it.refused(SetHcaCapIn::new().set_op_mod(8), &[]).0, BadParameter);
 }
 
 #[test]
 fn teardown_takes_all_objects_away() {
     let mut it = Setup::new();
-    assert_eq!(
-        it.machine
-            .refused(TeardownHcaIn::new().set_profile(2), &[])
-            .0,
-        BadParameter
-    );
+    assert_eq!(it.machine.refused(TeardownHcaIn::new().set_profile(2), &[]).0, BadParameter);
     it.machine.command(&TeardownHcaIn::new(), &[]);
     it.machine.command(&InitHcaIn::new(), &[]);
     let qpn = it.pairs[0].qpn;
-    assert_eq!(
-        it.machine.refused(QueryQpIn::new().set_qpn(qpn), &[]).0,
-        BadResource
-    );
+    assert_eq!(it.machine.refused(QueryQpIn::new().set_qpn(qpn), &[]).0, BadResource);
     it.machine.command(&AllocPdIn::new(), &[]);
 }

@@ -48,12 +48,7 @@ fn signatures_are_checked_and_made_when_a_driver_asks_for_them() {
 #[test]
 fn a_command_that_cannot_be_taken_has_a_delivery_status() {
     use CommandDeliveryStatus as Status;
-    let long = QueryPagesIn::new()
-        .as_bytes()
-        .iter()
-        .copied()
-        .chain([0; 600])
-        .collect::<Vec<u8>>();
+    let long = QueryPagesIn::new().as_bytes().iter().copied().chain([0; 600]).collect::<Vec<u8>>();
     let mut it = Machine::up();
     let mut check = |change: &dyn Fn(&mut Machine, &mut CommandQueueEntry), expected: Status| {
         let mut entry = it.prepare(&long, 600);
@@ -69,22 +64,10 @@ fn a_command_that_cannot_be_taken_has_a_delivery_status() {
         },
         Status::DescriptorError,
     );
-    check(
-        &|_, entry| entry.as_mut_bytes()[2] = 1,
-        Status::ReservedFieldNotClear,
-    );
-    check(
-        &|_, entry| entry.as_mut_bytes()[62] = 1,
-        Status::ReservedFieldNotClear,
-    );
-    check(
-        &|_, entry| entry.as_mut_bytes()[15] = 1,
-        Status::InputPointerAlignment,
-    );
-    check(
-        &|_, entry| entry.as_mut_bytes()[54] |= 1,
-        Status::OutputPointerAlignment,
-    );
+    check(&|_, entry| entry.as_mut_bytes()[2] = 1, Status::ReservedFieldNotClear);
+    check(&|_, entry| entry.as_mut_bytes()[62] = 1, Status::ReservedFieldNotClear);
+    check(&|_, entry| entry.as_mut_bytes()[15] = 1, Status::InputPointerAlignment);
+    check(&|_, entry| entry.as_mut_bytes()[54] |= 1, Status::OutputPointerAlignment);
     for length in [0, 7, u32::MAX] {
         check(
             &|_, entry| {
@@ -168,10 +151,7 @@ fn a_slot_that_belongs_to_software_is_left_alone() {
 fn lengths_opcodes_and_user_contexts_are_checked() {
     let mut it = Machine::up();
     let status = |output: &[u8]| CommandStatus::from_code(output[0]).unwrap();
-    assert_eq!(
-        status(&it.raw(&[0x0f, 0xff, 0, 0, 0, 0, 0, 0], 16)),
-        BadOperation
-    );
+    assert_eq!(status(&it.raw(&[0x0f, 0xff, 0, 0, 0, 0, 0, 0], 16)), BadOperation);
     assert_eq!(status(&it.raw(&[0; 16], 16)), BadOperation);
     for shape in command_shapes() {
         let opcode = shape.opcode.code().to_be_bytes();

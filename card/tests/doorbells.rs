@@ -15,29 +15,18 @@ fn blueflame_saves_the_fetch() {
     let mut it = Setup::new();
     let key = it.key;
     it.put(VIRTUAL, &pattern(64));
-    let write = rdma(
-        SendOpcode::RdmaWrite,
-        (VIRTUAL + 0x8000, key),
-        (VIRTUAL, 64, key),
-    );
+    let write = rdma(SendOpcode::RdmaWrite, (VIRTUAL + 0x8000, key), (VIRTUAL, 64, key));
     it.place(0, &write);
     let ring = it.pairs[0].buffer + RQ_BYTES;
     let burst = it.machine.memory.get(ring, 64).to_vec();
     // What lies in the ring is overwritten: the card must use what came through the register.
     it.machine.memory.put(ring, &[0xee; 64]);
     it.machine.memory.accesses.clear();
-    it.machine
-        .card
-        .write((u64::from(it.uar) << 12) + 0x800, &burst);
+    it.machine.card.write((u64::from(it.uar) << 12) + 0x800, &burst);
     it.machine.settle();
     assert_eq!(it.get(VIRTUAL + 0x8000, 64), pattern(64));
     assert_eq!(it.outcomes(0), [Done(REQ, 0)]);
-    let fetched = it
-        .machine
-        .memory
-        .accesses
-        .iter()
-        .any(|access| access.0 == ring);
+    let fetched = it.machine.memory.accesses.iter().any(|access| access.0 == ring);
     assert!(!fetched, "no DMA read of the WQE");
 }
 
@@ -66,24 +55,16 @@ fn an_incomplete_or_old_burst_is_only_a_doorbell() {
     it.place(0, &send_inline(&pattern(100)));
     let ring = it.pairs[0].buffer + RQ_BYTES;
     let burst = it.machine.memory.get(ring, 64).to_vec();
-    it.machine
-        .card
-        .write((u64::from(it.uar) << 12) + 0x800, &burst);
+    it.machine.card.write((u64::from(it.uar) << 12) + 0x800, &burst);
     it.machine.settle();
-    assert_eq!(
-        it.get(VIRTUAL + 0x5000, 100),
-        pattern(100),
-        "fetched from the ring"
-    );
+    assert_eq!(it.get(VIRTUAL + 0x5000, 100), pattern(100), "fetched from the ring");
     // The burst of a WQE that is not the next one.
     it.place(0, &send_inline(b"first"));
     let last = it.place(0, &send_inline(b"second"));
     it.receive(1, &[(VIRTUAL + 0x7000, 200)]);
     let mut burst = it.machine.memory.get(ring + 192, 64).to_vec();
     burst[..8].copy_from_slice(&last);
-    it.machine
-        .card
-        .write((u64::from(it.uar) << 12) + 0x800, &burst);
+    it.machine.card.write((u64::from(it.uar) << 12) + 0x800, &burst);
     it.machine.settle();
     assert_eq!(it.get(VIRTUAL + 0x6000, 5), b"first");
     assert_eq!(it.get(VIRTUAL + 0x7000, 6), b"second");
@@ -116,16 +97,9 @@ fn a_doorbell_from_another_page_or_for_nobody_is_ignored() {
     use doorbell_prm::commands::AllocUarIn;
     let other = it.machine.command(&AllocUarIn::new(), &[]).uar();
     let head = it.place(0, &wqe(SendOpcode::Nop, CONTROL_CQ_UPDATE, 0, &[]));
-    it.machine
-        .card
-        .write((u64::from(other) << 12) + 0x800, &head);
-    it.machine.card.write(
-        (u64::from(it.uar) << 12) + 0x800,
-        &[0, 0, 0, 0, 0xff, 0xff, 0, 1],
-    );
-    it.machine
-        .card
-        .write((u64::from(it.uar + 7) << 12) + 0x800, &head);
+    it.machine.card.write((u64::from(other) << 12) + 0x800, &head);
+    it.machine.card.write((u64::from(it.uar) << 12) + 0x800, &[0, 0, 0, 0, 0xff, 0xff, 0, 1]);
+    it.machine.card.write((u64::from(it.uar + 7) << 12) + 0x800, &head);
     it.machine.settle();
     assert_eq!(it.poll(0), None);
     it.doorbell(head);
@@ -140,9 +114,7 @@ fn an_armed_completion_queue_raises_one_event_and_an_armed_event_queue_one_inter
     it.post(0, &[nop()]);
     assert_eq!(it.event(), None, "the completion queue is not armed");
     it.arm_cq(0, false);
-    let event = it
-        .event()
-        .expect("arming finds the completion that was not seen");
+    let event = it.event().expect("arming finds the completion that was not seen");
     assert_eq!(event.event_type, EventType::Completion.code());
     let data = CompletionEventData::read_from_bytes(&event.event_data).unwrap();
     assert_eq!(data.cq_number(), it.cqs[0].number);
@@ -152,11 +124,7 @@ fn an_armed_completion_queue_raises_one_event_and_an_armed_event_queue_one_inter
     it.post(0, &[nop(), nop()]);
     assert!(it.event().is_some());
     assert_eq!(it.event(), None, "one event for both");
-    assert_eq!(
-        it.machine.memory.interrupts,
-        [3],
-        "the event queue was not armed again"
-    );
+    assert_eq!(it.machine.memory.interrupts, [3], "the event queue was not armed again");
     it.arm_eq();
     assert_eq!(it.machine.memory.interrupts, [3]);
 }

@@ -49,11 +49,8 @@ fn segment(key: u32) -> impl Strategy<Value = Vec<u8>> {
     let key = prop_oneof![4 => Just(key), 1 => any::<u32>()];
     let length = prop_oneof![0u32..5000, any::<u32>(), 0x8000_0000_u32..0x8000_0040];
     (near, key, length, any::<bool>()).prop_map(|(address, key, length, remote)| {
-        let (address, key, length) = (
-            address.to_be_bytes(),
-            key.to_be_bytes(),
-            length.to_be_bytes(),
-        );
+        let (address, key, length) =
+            (address.to_be_bytes(), key.to_be_bytes(), length.to_be_bytes());
         match remote {
             true => [&address[..], &key, &[0; 4]].concat(),
             false => [&length[..], &key, &address].concat(),

@@ -13,22 +13,14 @@ use support::data::{Outcome::*, *};
 
 /// A write whose control segment is changed after it was built.
 fn changed(it: &Setup, change: impl Fn(&mut ControlSegment)) -> Vec<u8> {
-    let mut bytes = rdma(
-        SendOpcode::RdmaWrite,
-        (VIRTUAL + 0x8000, it.key),
-        (VIRTUAL, 64, it.key),
-    );
+    let mut bytes = rdma(SendOpcode::RdmaWrite, (VIRTUAL + 0x8000, it.key), (VIRTUAL, 64, it.key));
     change(ControlSegment::mut_from_prefix(&mut bytes).unwrap().0);
     bytes
 }
 
 #[test]
 fn an_unknown_opcode() {
-    for opcode in [
-        0x3f,
-        SendOpcode::AtomicFetchAdd.code(),
-        SendOpcode::Umr.code(),
-    ] {
+    for opcode in [0x3f, SendOpcode::AtomicFetchAdd.code(), SendOpcode::Umr.code()] {
         let mut it = Setup::new();
         let bad = changed(&it, |control| control.set_opcode(opcode.into()));
         fails_with(&mut it, bad, LocalQpOperationError);
@@ -80,9 +72,7 @@ fn a_control_segment_of_another_wqe_or_queue_pair() {
     let mut it = Setup::new();
     let head = it.place(0, &wqe(SendOpcode::Nop, 0, 0, &[]));
     let control = ControlSegment::new(0, 0, 0, it.pairs[1].qpn, 1, 0, 0);
-    it.machine
-        .memory
-        .put(it.pairs[0].buffer + RQ_BYTES, control.as_bytes());
+    it.machine.memory.put(it.pairs[0].buffer + RQ_BYTES, control.as_bytes());
     it.doorbell(head);
     assert_eq!(it.outcomes(0), [Failed(LocalQpOperationError, 0)]);
 }
@@ -144,11 +134,7 @@ fn a_key_without_the_right_or_of_another_domain_or_queue_pair() {
     let not_writable = register(&mut it.machine, pd, &pages, |key| {
         key.set_lw(false);
     });
-    let bad = rdma(
-        SendOpcode::RdmaRead,
-        (VIRTUAL, it.key),
-        (VIRTUAL, 64, not_writable),
-    );
+    let bad = rdma(SendOpcode::RdmaRead, (VIRTUAL, it.key), (VIRTUAL, 64, not_writable));
     fails_with(&mut it, bad, LocalProtectionError);
 }
 
@@ -173,11 +159,7 @@ fn inline_data_that_leaves_its_wqe_or_lies_in_a_read() {
     let remote = RemoteAddressSegment::new(VIRTUAL, it.key);
     let header = InlineHeader::new(4);
     let segments: [&[u8]; 3] = [remote.as_bytes(), header.as_bytes(), &[0; 12]];
-    fails_with(
-        &mut it,
-        wqe(SendOpcode::RdmaRead, 0, 0, &segments),
-        LocalQpOperationError,
-    );
+    fails_with(&mut it, wqe(SendOpcode::RdmaRead, 0, 0, &segments), LocalQpOperationError);
 }
 
 #[test]
@@ -189,10 +171,7 @@ fn a_byte_count_of_0_stands_for_2_gib() {
 
 #[test]
 fn a_message_longer_than_the_connection_allows() {
-    let mut it = Setup::connected(Connection {
-        log_msg_max: 6,
-        ..Connection::default()
-    });
+    let mut it = Setup::connected(Connection { log_msg_max: 6, ..Connection::default() });
     let bad = write_from(&it, VIRTUAL, 65, it.key);
     fails_with(&mut it, bad, LocalLengthError);
 }
@@ -200,8 +179,7 @@ fn a_message_longer_than_the_connection_allows() {
 #[test]
 fn work_posted_to_a_failed_queue_pair_is_flushed() {
     let mut it = Setup::new();
-    it.machine
-        .command(ToErrQpIn::new().set_qpn(it.pairs[0].qpn), &[]);
+    it.machine.command(ToErrQpIn::new().set_qpn(it.pairs[0].qpn), &[]);
     it.post(0, &[send_inline(&[1; 70]), send_inline(b"short")]);
     let flushed = |index| Failed(WorkRequestFlushed, index);
     assert_eq!(it.outcomes(0), [flushed(0), flushed(2)]);
@@ -253,18 +231,11 @@ fn queues_in_memory_that_is_not_mapped() {
     let mut it = Setup::new();
     let record = it.machine.page();
     let input = it.qp_input(0, record);
-    let qpn = it
-        .machine
-        .command(&input, &0x7000_0000_u64.to_be_bytes())
-        .qpn();
+    let qpn = it.machine.command(&input, &0x7000_0000_u64.to_be_bytes()).qpn();
     it.pairs[0].qpn = qpn;
     it.connect(0, 1, Connection::default());
     it.machine.memory.put(record + 4, &1_u32.to_be_bytes());
-    it.doorbell(
-        ControlSegment::new(0, 0, 0, qpn, 1, 0, 0).as_bytes()[..8]
-            .try_into()
-            .unwrap(),
-    );
+    it.doorbell(ControlSegment::new(0, 0, 0, qpn, 1, 0, 0).as_bytes()[..8].try_into().unwrap());
     assert_eq!(it.state(0), QpState::Error);
 
     // The doorbell record.
@@ -274,10 +245,6 @@ fn queues_in_memory_that_is_not_mapped() {
     it.pairs[0].qpn = it.machine.command(&input, &buffer.to_be_bytes()).qpn();
     it.connect(0, 1, Connection::default());
     let qpn = it.pairs[0].qpn;
-    it.doorbell(
-        ControlSegment::new(0, 0, 0, qpn, 1, 0, 0).as_bytes()[..8]
-            .try_into()
-            .unwrap(),
-    );
+    it.doorbell(ControlSegment::new(0, 0, 0, qpn, 1, 0, 0).as_bytes()[..8].try_into().unwrap());
     assert_eq!(it.state(0), QpState::Error);
 }

@@ -14,17 +14,11 @@ fn resources_are_given_out_and_taken_back() {
     let other = it.command(&AllocPdIn::new(), &[]).pd();
     assert_ne!(pd, other);
     it.command(DeallocPdIn::new().set_pd(pd), &[]);
-    assert_eq!(
-        it.refused(DeallocPdIn::new().set_pd(pd), &[]).0,
-        BadResource
-    );
+    assert_eq!(it.refused(DeallocPdIn::new().set_pd(pd), &[]).0, BadResource);
     let uar = it.command(&AllocUarIn::new(), &[]).uar();
     assert_eq!(uar, doorbell_card::FIRST_UAR);
     it.command(DeallocUarIn::new().set_uar(uar), &[]);
-    assert_eq!(
-        it.refused(DeallocUarIn::new().set_uar(uar), &[]).0,
-        BadResource
-    );
+    assert_eq!(it.refused(DeallocUarIn::new().set_uar(uar), &[]).0, BadResource);
     for _ in 0..it.card.config().uars {
         it.command(&AllocUarIn::new(), &[]);
     }
@@ -36,61 +30,29 @@ fn what_is_in_use_is_not_destroyed() {
     let mut it = Setup::new();
     let (pd, uar, eq, cq) = (it.pd, it.uar, it.eq.number, it.cqs[0].number);
     let machine = &mut it.machine;
+    assert_eq!(machine.refused(DeallocPdIn::new().set_pd(pd), &[]).0, BadResourceState);
+    assert_eq!(machine.refused(DeallocUarIn::new().set_uar(uar), &[]).0, BadResourceState);
     assert_eq!(
-        machine.refused(DeallocPdIn::new().set_pd(pd), &[]).0,
+        machine.refused(DestroyEqIn::new().set_eq_number(eq as u8), &[]).0,
         BadResourceState
     );
-    assert_eq!(
-        machine.refused(DeallocUarIn::new().set_uar(uar), &[]).0,
-        BadResourceState
-    );
-    assert_eq!(
-        machine
-            .refused(DestroyEqIn::new().set_eq_number(eq as u8), &[])
-            .0,
-        BadResourceState
-    );
-    assert_eq!(
-        machine.refused(DestroyCqIn::new().set_cqn(cq), &[]).0,
-        BadResourceState
-    );
+    assert_eq!(machine.refused(DestroyCqIn::new().set_cqn(cq), &[]).0, BadResourceState);
     for pair in it.pairs.clone() {
-        it.machine
-            .command(DestroyQpIn::new().set_qpn(pair.qpn), &[]);
-        assert_eq!(
-            it.machine
-                .refused(DestroyQpIn::new().set_qpn(pair.qpn), &[])
-                .0,
-            BadResource
-        );
+        it.machine.command(DestroyQpIn::new().set_qpn(pair.qpn), &[]);
+        assert_eq!(it.machine.refused(DestroyQpIn::new().set_qpn(pair.qpn), &[]).0, BadResource);
     }
     for queue in it.cqs.clone() {
-        it.machine
-            .command(DestroyCqIn::new().set_cqn(queue.number), &[]);
+        it.machine.command(DestroyCqIn::new().set_cqn(queue.number), &[]);
         assert_eq!(
-            it.machine
-                .refused(DestroyCqIn::new().set_cqn(queue.number), &[])
-                .0,
+            it.machine.refused(DestroyCqIn::new().set_cqn(queue.number), &[]).0,
             BadResource
         );
     }
-    it.machine
-        .command(DestroyEqIn::new().set_eq_number(eq as u8), &[]);
-    assert_eq!(
-        it.machine
-            .refused(DestroyEqIn::new().set_eq_number(eq as u8), &[])
-            .0,
-        BadResource
-    );
+    it.machine.command(DestroyEqIn::new().set_eq_number(eq as u8), &[]);
+    assert_eq!(it.machine.refused(DestroyEqIn::new().set_eq_number(eq as u8), &[]).0, BadResource);
     let index = it.key >> 8;
-    it.machine
-        .command(DestroyMkeyIn::new().set_mkey_index(index), &[]);
-    assert_eq!(
-        it.machine
-            .refused(DestroyMkeyIn::new().set_mkey_index(index), &[])
-            .0,
-        BadResource
-    );
+    it.machine.command(DestroyMkeyIn::new().set_mkey_index(index), &[]);
+    assert_eq!(it.machine.refused(DestroyMkeyIn::new().set_mkey_index(index), &[]).0, BadResource);
     it.machine.command(DeallocPdIn::new().set_pd(pd), &[]);
     it.machine.command(DeallocUarIn::new().set_uar(uar), &[]);
 }
@@ -197,10 +159,7 @@ fn queues_are_checked() {
     };
     let machine = &mut it.machine;
     assert_eq!(machine.refused(&eq, &[]).0, BadInputLength);
-    assert_eq!(
-        machine.refused(&eq, &[0, 0, 0, 0, 0, 0, 0, 1]).0,
-        BadParameter
-    );
+    assert_eq!(machine.refused(&eq, &[0, 0, 0, 0, 0, 0, 0, 1]).0, BadParameter);
     let input = changed(&|context| {
         context.set_log_eq_size(17);
     });
@@ -215,9 +174,7 @@ fn queues_are_checked() {
     assert_eq!(machine.refused(&input, &page).0, BadResource);
 
     let mut cq = CreateCqIn::new();
-    cq.cq_context_mut()
-        .set_uar_page(uar)
-        .set_c_eqn_or_apu_element(eqn);
+    cq.cq_context_mut().set_uar_page(uar).set_c_eqn_or_apu_element(eqn);
     machine.command(&cq, &page);
     let changed = |change: &dyn Fn(&mut CqContext)| {
         let mut input = cq;

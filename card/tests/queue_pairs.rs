@@ -74,11 +74,8 @@ fn transitions_go_one_way_and_want_their_parameters() {
     let pair = it.create_pair(0);
     let (qpn, remote) = (pair.qpn, it.pairs[1].qpn);
     let connection = Connection::default();
-    let (init, rtr, rts) = (
-        it.to_init(qpn),
-        it.to_rtr(qpn, remote, connection),
-        it.to_rts(qpn, connection),
-    );
+    let (init, rtr, rts) =
+        (it.to_init(qpn), it.to_rtr(qpn, remote, connection), it.to_rts(qpn, connection));
     let machine = &mut it.machine;
     let state = |machine: &mut Machine| {
         let context = *machine.command(QueryQpIn::new().set_qpn(qpn), &[]).qpc();
@@ -88,18 +85,12 @@ fn transitions_go_one_way_and_want_their_parameters() {
     assert_eq!(machine.refused(&rtr, &[]).0, BadQpState);
     assert_eq!(machine.refused(&rts, &[]).0, BadQpState);
     let mut bad = init;
-    bad.qpc_mut()
-        .primary_address_path_mut()
-        .set_vhca_port_num(2);
+    bad.qpc_mut().primary_address_path_mut().set_vhca_port_num(2);
     assert_eq!(machine.refused(&bad, &[]).0, BadParameter);
     let mut bad = init;
     bad.qpc_mut().primary_address_path_mut().set_pkey_index(1);
     assert_eq!(machine.refused(&bad, &[]).0, BadIndex);
-    assert_eq!(
-        state(machine),
-        QpState::Reset,
-        "a refused transition changes nothing"
-    );
+    assert_eq!(state(machine), QpState::Reset, "a refused transition changes nothing");
     machine.command(&init, &[]);
     assert_eq!(state(machine), QpState::Init);
     // From INIT only to RTR.
@@ -132,10 +123,7 @@ fn transitions_go_one_way_and_want_their_parameters() {
         context.primary_address_path_mut().set_src_addr_index(200);
     });
     check(&|context| {
-        context
-            .primary_address_path_mut()
-            .set_rmac_47_32(0)
-            .set_rmac_31_0(0);
+        context.primary_address_path_mut().set_rmac_47_32(0).set_rmac_31_0(0);
     });
     machine.command(&rtr, &[]);
     assert_eq!(state(machine), QpState::ReadyToReceive);
@@ -168,10 +156,7 @@ fn transitions_go_one_way_and_want_their_parameters() {
 fn a_queried_queue_pair_tells_its_counters() {
     let mut it = Setup::new();
     it.post(0, &[send_inline(b""), send_inline(b"")]);
-    let context = *it
-        .machine
-        .command(QueryQpIn::new().set_qpn(it.pairs[0].qpn), &[])
-        .qpc();
+    let context = *it.machine.command(QueryQpIn::new().set_qpn(it.pairs[0].qpn), &[]).qpc();
     assert_eq!(context.sw_sq_wqebb_counter(), 2);
     assert_eq!(context.remote_qpn(), it.pairs[1].qpn);
     assert_eq!(context.pd(), it.pd);
@@ -186,9 +171,6 @@ fn optional_parameters_are_applied_when_they_are_named() {
     rtr.qpc_mut().set_rwe(false).set_rre(false);
     rtr.set_opt_param_mask(1 << 3);
     it.machine.command(&rtr, &[]);
-    let context = *it
-        .machine
-        .command(QueryQpIn::new().set_qpn(pair.qpn), &[])
-        .qpc();
+    let context = *it.machine.command(QueryQpIn::new().set_qpn(pair.qpn), &[]).qpc();
     assert!(context.rre() && !context.rwe());
 }

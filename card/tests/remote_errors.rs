@@ -29,11 +29,7 @@ fn refused_by_the_other_side(
 fn an_rkey_that_does_not_serve() {
     use EventType::WorkQueueAccessError;
     let mut cases = Vec::new();
-    for (address, key_change) in [
-        (VIRTUAL, 1),
-        (VIRTUAL - 1, 0),
-        (VIRTUAL + 16 * 4096 - 10, 0),
-    ] {
+    for (address, key_change) in [(VIRTUAL, 1), (VIRTUAL - 1, 0), (VIRTUAL + 16 * 4096 - 10, 0)] {
         cases.push((SendOpcode::RdmaWrite, address, key_change));
         cases.push((SendOpcode::RdmaRead, address, key_change));
     }
@@ -63,8 +59,7 @@ fn a_queue_pair_that_allows_no_remote_access() {
     for opcode in [SendOpcode::RdmaWrite, SendOpcode::RdmaRead] {
         let mut it = Setup::new();
         let connection = Connection::default();
-        it.machine
-            .command(ToRstQpIn::new().set_qpn(it.pairs[1].qpn), &[]);
+        it.machine.command(ToRstQpIn::new().set_qpn(it.pairs[1].qpn), &[]);
         let (mut init, remote) = (it.to_init(it.pairs[1].qpn), it.pairs[0].qpn);
         init.qpc_mut().set_rre(false).set_rwe(false);
         it.machine.command(&init, &[]);
@@ -81,11 +76,8 @@ fn nothing_is_written_by_a_write_that_is_refused() {
     let mut it = Setup::new();
     it.put(VIRTUAL, &[7; 300]);
     // The second packet would lie outside.
-    let bad = rdma(
-        SendOpcode::RdmaWrite,
-        (VIRTUAL + 16 * 4096 - 256, it.key),
-        (VIRTUAL, 300, it.key),
-    );
+    let bad =
+        rdma(SendOpcode::RdmaWrite, (VIRTUAL + 16 * 4096 - 256, it.key), (VIRTUAL, 300, it.key));
     it.post(0, &[bad]);
     assert_eq!(it.outcomes(0), [Failed(RemoteAccessError, 0)]);
     assert_eq!(it.get(VIRTUAL + 16 * 4096 - 256, 256), [0; 256]);
@@ -101,21 +93,10 @@ fn no_receive_posted() {
 
 #[test]
 fn a_receive_posted_late_is_in_time_for_a_patient_sender() {
-    let mut it = Setup::connected(Connection {
-        rnr_retry: 7,
-        ..Connection::default()
-    });
+    let mut it = Setup::connected(Connection { rnr_retry: 7, ..Connection::default() });
     it.put(VIRTUAL, &[9; 600]);
     let data = DataSegment::new(600, it.key, VIRTUAL);
-    it.post(
-        0,
-        &[wqe(
-            SendOpcode::Send,
-            CONTROL_CQ_UPDATE,
-            0,
-            &[data.as_bytes()],
-        )],
-    );
+    it.post(0, &[wqe(SendOpcode::Send, CONTROL_CQ_UPDATE, 0, &[data.as_bytes()])]);
     it.machine.settle();
     assert_eq!(it.outcomes(0), []);
     it.receive(1, &[(VIRTUAL + 0x5000, 600)]);
@@ -139,8 +120,7 @@ fn a_write_with_immediate_data_that_finds_no_receive_changes_nothing() {
 #[test]
 fn a_silent_peer() {
     let mut it = Setup::new();
-    it.machine
-        .command(ToRstQpIn::new().set_qpn(it.pairs[1].qpn), &[]);
+    it.machine.command(ToRstQpIn::new().set_qpn(it.pairs[1].qpn), &[]);
     let bad = write_from(&it, VIRTUAL, 64, it.key);
     fails_with(&mut it, bad, TransportRetryExceeded);
 }
@@ -160,10 +140,7 @@ fn a_receive_that_is_too_short() {
 fn a_receive_with_a_key_that_does_not_serve() {
     let mut it = Setup::new();
     let segment = DataSegment::new(100, 0x1234, VIRTUAL);
-    it.raw_receive(
-        1,
-        &[segment.as_bytes(), DataSegment::end_of_list().as_bytes()].concat(),
-    );
+    it.raw_receive(1, &[segment.as_bytes(), DataSegment::end_of_list().as_bytes()].concat());
     fails_with(&mut it, send_inline(&[1; 21]), RemoteOperationError);
     assert_eq!(it.outcomes(1), [Failed(LocalProtectionError, 0)]);
 }
@@ -177,10 +154,6 @@ fn registered_memory_that_is_not_mapped() {
     fails_with(&mut it, bad, LocalQpOperationError);
     let mut it = Setup::new();
     let nowhere = register(&mut it.machine, pd, &[0x7000_0000], |_| ());
-    let bad = rdma(
-        SendOpcode::RdmaWrite,
-        (VIRTUAL, nowhere),
-        (VIRTUAL, 64, it.key),
-    );
+    let bad = rdma(SendOpcode::RdmaWrite, (VIRTUAL, nowhere), (VIRTUAL, 64, it.key));
     fails_with(&mut it, bad, RemoteOperationError);
 }

@@ -25,20 +25,10 @@ fn traced_setup() -> (Setup, Tracer) {
 /// An event in one word or two.
 fn word(record: &Record) -> String {
     match &record.kind {
-        Kind::Dma {
-            direction: Direction::Read,
-            why,
-            ..
-        } => format!("read: {why}"),
-        Kind::Dma {
-            direction: Direction::Write,
-            why,
-            ..
-        } => format!("write: {why}"),
+        Kind::Dma { direction: Direction::Read, why, .. } => format!("read: {why}"),
+        Kind::Dma { direction: Direction::Write, why, .. } => format!("write: {why}"),
         Kind::Packet(packet) => format!("packet: {}", packet.name),
-        Kind::State {
-            object, from, to, ..
-        } => format!("{object}: {from} -> {to}"),
+        Kind::State { object, from, to, .. } => format!("{object}: {from} -> {to}"),
         Kind::Note { text, .. } => format!("note: {text}"),
         Kind::Command(command) => format!("command: {}", command.name),
         other => other.name().to_string(),
@@ -49,14 +39,7 @@ fn word(record: &Record) -> String {
 fn a_write_by_doorbell_is_told_in_its_order() {
     let (mut it, tracer) = traced_setup();
     let key = it.key;
-    it.post(
-        0,
-        &[rdma(
-            SendOpcode::RdmaWrite,
-            (VIRTUAL + 0x8000, key),
-            (VIRTUAL, 64, key),
-        )],
-    );
+    it.post(0, &[rdma(SendOpcode::RdmaWrite, (VIRTUAL + 0x8000, key), (VIRTUAL, 64, key))]);
     let records = tracer.take();
     assert!(records.iter().all(|record| record.actor == Actor::Card));
     let words: Vec<String> = records.iter().map(word).collect();
@@ -78,28 +61,12 @@ fn a_write_by_doorbell_is_told_in_its_order() {
 fn a_write_by_blueflame_has_no_fetch() {
     let (mut it, tracer) = traced_setup();
     let key = it.key;
-    it.place(
-        0,
-        &rdma(
-            SendOpcode::RdmaWrite,
-            (VIRTUAL + 0x8000, key),
-            (VIRTUAL, 64, key),
-        ),
-    );
-    let burst = it
-        .machine
-        .memory
-        .get(it.pairs[0].buffer + RQ_BYTES, 64)
-        .to_vec();
-    it.machine
-        .card
-        .write((u64::from(it.uar) << 12) + 0x800, &burst);
+    it.place(0, &rdma(SendOpcode::RdmaWrite, (VIRTUAL + 0x8000, key), (VIRTUAL, 64, key)));
+    let burst = it.machine.memory.get(it.pairs[0].buffer + RQ_BYTES, 64).to_vec();
+    it.machine.card.write((u64::from(it.uar) << 12) + 0x800, &burst);
     it.machine.settle();
     let words: Vec<String> = tracer.take().iter().map(word).collect();
-    assert_eq!(
-        words[2],
-        "note: WQE taken from the BlueFlame register: no DMA needed"
-    );
+    assert_eq!(words[2], "note: WQE taken from the BlueFlame register: no DMA needed");
     assert!(!words.contains(&"read: WQE fetch".to_string()));
 }
 
@@ -132,18 +99,10 @@ fn commands_carry_their_bytes_and_status() {
             _ => None,
         })
         .collect();
-    let [command] = commands[..] else {
-        panic!("one command")
-    };
-    assert_eq!(
-        (command.name.as_ref(), command.opcode, command.slot),
-        ("CREATE_CQ", 0x400, 0)
-    );
+    let [command] = commands[..] else { panic!("one command") };
+    assert_eq!((command.name.as_ref(), command.opcode, command.slot), ("CREATE_CQ", 0x400, 0));
     assert_eq!(command.input_layout, "create_cq_in");
-    assert_eq!(
-        &command.input[..],
-        doorbell_prm::commands::CreateCqIn::new().as_bytes()
-    );
+    assert_eq!(&command.input[..], doorbell_prm::commands::CreateCqIn::new().as_bytes());
     assert_eq!(command.status, CommandStatus::BadResource.code());
     assert!(doorbell_card::refusal_text(command.syndrome).is_some());
     let words: Vec<String> = records.iter().map(word).collect();
@@ -175,10 +134,7 @@ fn two_runs_tell_the_same_story() {
         it.receive(1, &[(VIRTUAL + 0x5000, 600)]);
         it.post(0, &[send_inline(&pattern(70))]);
         let records = tracer.take();
-        records
-            .iter()
-            .map(|record| format!("{record:?}"))
-            .collect::<Vec<_>>()
+        records.iter().map(|record| format!("{record:?}")).collect::<Vec<_>>()
     };
     assert_eq!(run(), run());
 }
@@ -204,11 +160,7 @@ fn every_site_lies_within_an_anchor() {
         0,
         &[
             send_inline(&pattern(70)),
-            rdma(
-                SendOpcode::RdmaRead,
-                (VIRTUAL, key),
-                (VIRTUAL + 0x4000, 600, key),
-            ),
+            rdma(SendOpcode::RdmaRead, (VIRTUAL, key), (VIRTUAL + 0x4000, 600, key)),
             rdma(SendOpcode::RdmaWrite, (0, key), (VIRTUAL, 600, key)),
             send_inline(b"flushed"),
         ],
@@ -252,16 +204,8 @@ fn tshark_understands_the_packets() {
         0,
         &[
             send_inline(&pattern(33)),
-            rdma(
-                SendOpcode::RdmaWrite,
-                (VIRTUAL + 0x8000, key),
-                (VIRTUAL, 700, key),
-            ),
-            rdma(
-                SendOpcode::RdmaRead,
-                (VIRTUAL, key),
-                (VIRTUAL + 0x4000, 600, key),
-            ),
+            rdma(SendOpcode::RdmaWrite, (VIRTUAL + 0x8000, key), (VIRTUAL, 700, key)),
+            rdma(SendOpcode::RdmaRead, (VIRTUAL, key), (VIRTUAL + 0x4000, 600, key)),
         ],
     );
     let packets: Vec<Vec<u8>> = tracer
@@ -275,16 +219,10 @@ fn tshark_understands_the_packets() {
     assert_eq!(packets.len(), 2 + 4 + 4);
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("packets.pcap");
     std::fs::write(&file, pcap(&packets)).expect("the target directory can be written");
-    let fields = [
-        "infiniband.bth.opcode",
-        "infiniband.bth.psn",
-        "_ws.malformed",
-        "_ws.expert.severity",
-    ];
+    let fields =
+        ["infiniband.bth.opcode", "infiniband.bth.psn", "_ws.malformed", "_ws.expert.severity"];
     let mut command = std::process::Command::new("tshark");
-    command
-        .args(["-o", "ip.check_checksum:TRUE", "-T", "fields", "-r"])
-        .arg(&file);
+    command.args(["-o", "ip.check_checksum:TRUE", "-T", "fields", "-r"]).arg(&file);
     for field in fields {
         command.args(["-e", field]);
     }
@@ -299,16 +237,10 @@ fn tshark_understands_the_packets() {
         }
     };
     let text = String::from_utf8(output).expect("ASCII");
-    let lines: Vec<Vec<&str>> = text
-        .lines()
-        .map(|line| line.split('\t').collect())
-        .collect();
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
     let seen: Vec<(&str, &str)> = lines.iter().map(|line| (line[0], line[2])).collect();
     let opcodes = [4, 17, 6, 7, 8, 17, 12, 13, 14, 15].map(|opcode: u8| opcode.to_string());
     let expected: Vec<(&str, &str)> = opcodes.iter().map(|opcode| (opcode.as_str(), "")).collect();
     assert_eq!(seen, expected, "opcodes, and no packet malformed");
-    assert!(
-        lines.iter().all(|line| line[3].is_empty()),
-        "no complaints: {text}"
-    );
+    assert!(lines.iter().all(|line| line[3].is_empty()), "no complaints: {text}");
 }

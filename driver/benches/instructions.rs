@@ -4,11 +4,17 @@
 //! case and prints a table. What is counted is one call through the ops table, from its first
 //! instruction to its return, with the queue's lock taken and BlueFlame available; the bus is
 //! cached memory, so that no card and no system call is in the way. Counts repeat exactly for the
-//! same binary. `-- --json` prints them for a script.
+//! same binary.
+//!
+//! - `-- --json` prints the counts for a script.
+//! - `-- --limits` fails if a case needs more instructions than its limit in `bench_card`.
+//! - `-- --check-off` builds this program once more, with every probe left out, and fails unless
+//!   each case needs exactly as many instructions there as here: probes that are off cost nothing.
 
 mod bench_card;
 
 use bench_card::{Bench, CASES};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// Calls of each case.
@@ -22,13 +28,18 @@ fn main() -> ExitCode {
         Bench::new().run(case, CALLS);
         return ExitCode::SUCCESS;
     }
-    let json = arguments.iter().any(|argument| argument == "--json");
-    if arguments.iter().any(|argument| argument == "--test") {
+    let asked = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if asked("--test") {
         // `cargo test --benches` asks only whether it runs.
         CASES.iter().for_each(|case| Bench::new().run(case.name, 10));
         return ExitCode::SUCCESS;
     }
-    match measure(json) {
+    let result = if asked("--check-off") {
+        check_off()
+    } else {
+        measure(asked("--json"), asked("--limits"))
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("error: {why}");
@@ -38,29 +49,94 @@ fn main() -> ExitCode {
 }
 
 /// Counts every case and prints it beside the measured figure of Debian's libmlx5 44.0.
-fn measure(json: bool) -> Result<(), String> {
+fn measure(json: bool, limits: bool) -> Result<(), String> {
     if !json {
         println!("{:<28} {:>12} {:>10} {:>8}", "case", "instructions", "libmlx5", "ratio");
     }
+    let mut over = Vec::new();
     for case in CASES {
-        let counted = count(case.name)? as f64 / (CALLS * case.requests) as f64;
+        let counted = count(&own()?, case.name)? as f64 / (CALLS * case.requests) as f64;
         if json {
             println!("{{\"case\":\"{}\",\"instructions\":{counted}}}", case.name);
         } else {
             let ratio = counted / case.libmlx5;
             println!("{:<28} {counted:>12.1} {:>10} {ratio:>8.2}", case.name, case.libmlx5);
         }
+        if counted > case.limit {
+            over.push(format!("{}: {counted:.1}, the limit is {}", case.name, case.limit));
+        }
+    }
+    if limits && !over.is_empty() {
+        return Err(format!(
+            "more instructions than recorded: {}; make it leaner, or raise the limit in benches/bench_card/mod.rs and say why",
+            over.join("; ")
+        ));
     }
     Ok(())
 }
 
+/// Compares this build, probes compiled in but off, with one that has none.
+fn check_off() -> Result<(), String> {
+    let (own, without) = (own()?, build_without_probes()?);
+    let mut different = Vec::new();
+    for case in CASES {
+        let counts = [count(&own, case.name)?, count(&without, case.name)?];
+        println!("{:<28} {:>12} off {:>12} without", case.name, counts[0], counts[1]);
+        if counts[0] != counts[1] {
+            different.push(case.name);
+        }
+    }
+    if different.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("probes that are off cost instructions in: {}", different.join("; ")))
+    }
+}
+
+/// This program.
+fn own() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))
+}
+
+/// Builds this program without probes, beside the other build, and says where it is.
+fn build_without_probes() -> Result<PathBuf, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let own = own()?;
+    let target = own.ancestors().nth(3).ok_or("this program is not in a target directory")?;
+    let output = Command::new(cargo)
+        .args([
+            "bench",
+            "--quiet",
+            "--no-run",
+            "--package",
+            "doorbell-driver",
+            "--bench",
+            "instructions",
+        ])
+        .args(["--features", "without-probes", "--message-format", "json", "--target-dir"])
+        .arg(target.join("without-probes"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .map_err(|error| format!("cannot start cargo: {error}; run this as a bench of cargo"))?;
+    let messages = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!(
+            "the build without probes failed: run cargo bench --no-run --features without-probes and see\n{said}"
+        ));
+    }
+    let name =
+        |line: &str| line.split("\"executable\":\"").nth(1)?.split('"').next().map(PathBuf::from);
+    let found = messages.lines().find_map(name);
+    found.ok_or_else(|| "cargo named no program that it had built".to_owned())
+}
+
 /// Instructions of all calls of one case.
-fn count(case: &str) -> Result<u64, String> {
-    let own = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+fn count(program: &Path, case: &str) -> Result<u64, String> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no", "--toggle-collect=*measured_call*"])
         .arg("--callgrind-out-file=/dev/null")
-        .arg(own)
+        .arg(program)
         .args(["--case", case])
         .output()
         .map_err(|error| format!("cannot start valgrind: {error}; install the package valgrind"))?;

@@ -92,7 +92,8 @@ fn completions_keep_their_order_over_many_turns_of_the_ring() {
     let (source, target) = (pair.memory(&pattern(8, 1)), pair.memory(&[0; 8]));
     let elements = [source.element(0, 8)];
     for first in (0..400).step_by(4) {
-        let list: Vec<_> = (first..first + 4).map(|wr_id| write(wr_id, &elements, &target)).collect();
+        let list: Vec<_> =
+            (first..first + 4).map(|wr_id| write(wr_id, &elements, &target)).collect();
         post_send(&pair.a, &list).expect("posted");
         let done = pair.drain(&pair.a_cq);
         let ids: Vec<u64> = done.iter().map(|one| one.wr_id).collect();

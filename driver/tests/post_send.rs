@@ -45,7 +45,8 @@ fn immediate_data_arrives_with_a_send_and_with_a_write() {
         (Opcode::RdmaWriteWithImmediate, Completed::ReceiveRdmaWithImmediate),
     ] {
         post_recv(&pair.b, &[ReceiveRequest { wr_id: 77, sg_list: &receives }]).expect("posted");
-        let request = SendRequest { opcode, immediate: 0xdead_beef, ..write(1, &elements, &target) };
+        let request =
+            SendRequest { opcode, immediate: 0xdead_beef, ..write(1, &elements, &target) };
         post_send(&pair.a, &[request]).expect("posted");
         let done = pair.drain(&pair.b_cq);
         assert_eq!(done.len(), 1, "{opcode:?}");
@@ -78,7 +79,11 @@ fn the_first_request_refused_rings_no_doorbell() {
     assert_eq!(post_send(&pair.a, &[request]).unwrap_err().index, 0);
     let events = tracer.take();
     assert!(!events.is_empty());
-    assert!(!events.iter().any(|record| matches!(record.kind, Kind::RegisterWrite { .. } | Kind::Store { .. })));
+    assert!(
+        !events
+            .iter()
+            .any(|record| matches!(record.kind, Kind::RegisterWrite { .. } | Kind::Store { .. }))
+    );
 }
 
 #[test]
@@ -163,10 +168,8 @@ fn empty_elements_are_left_out_of_the_wqe() {
 #[test]
 fn wqes_wrap_at_every_place() {
     let sizes = QueuePairCapabilities { max_send_sge: 12, max_inline_data: 200, ..SIZES };
-    let settings = [
-        BlueFlameSettings::default(),
-        BlueFlameSettings { forbidden: true, preferred: false },
-    ];
+    let settings =
+        [BlueFlameSettings::default(), BlueFlameSettings { forbidden: true, preferred: false }];
     for blueflame in settings {
         let pair = Pair::on(context(blueflame, &Tracer::off()), sizes);
         let source = pair.memory(&[0; 256]);
@@ -193,7 +196,8 @@ fn wqes_wrap_at_every_place() {
 
 /// Cuts the first `length` bytes into at most `count` elements of unequal size.
 fn cut(source: &MemoryRegion, length: usize, count: usize) -> Vec<ScatterGatherElement> {
-    let bounds: Vec<usize> = (0..=count).map(|index| length * index * index / (count * count)).collect();
+    let bounds: Vec<usize> =
+        (0..=count).map(|index| length * index * index / (count * count)).collect();
     let piece = |pair: &[usize]| source.element(pair[0], (pair[1] - pair[0]) as u32);
     bounds.windows(2).map(piece).collect()
 }
@@ -209,7 +213,9 @@ fn blueflame_is_taken_for_one_request_and_the_register_for_a_list() {
         tracer.take();
         post_send(&pair.a, &vec![request; count]).expect("posted");
         let written = tracer.take().into_iter().filter_map(|record| match record.kind {
-            Kind::RegisterWrite { register, offset, bytes, .. } => Some((register, offset, bytes.len())),
+            Kind::RegisterWrite { register, offset, bytes, .. } => {
+                Some((register, offset, bytes.len()))
+            }
             _ => None,
         });
         let written: Vec<_> = written.collect();

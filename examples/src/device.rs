@@ -32,7 +32,9 @@ impl fmt::Display for Device {
 
 /// A device that cannot be named.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no device {0:?}; use \"card\" (the software card) or \"none\" (a machine without one). Real cards cannot be opened by this version")]
+#[error(
+    "there is no device {0:?}; use \"card\" (the software card) or \"none\" (a machine without one). Real cards cannot be opened by this version"
+)]
 pub struct UnknownDevice(pub String);
 
 impl FromStr for Device {

@@ -17,7 +17,9 @@ const POLLS: u32 = 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExampleError {
     /// The device list is empty.
-    #[error("no device was found; looked at: {places}. Load mlx5_ib on a machine with a card, or use --device card")]
+    #[error(
+        "no device was found; looked at: {places}. Load mlx5_ib on a machine with a card, or use --device card"
+    )]
     NoDevice {
         /// The places looked at.
         places: String,
@@ -32,7 +34,9 @@ pub enum ExampleError {
     #[error(transparent)]
     Poll(#[from] PollError),
     /// No completion came.
-    #[error("no completion came within {0} polls; was the work request signalled, and is the other side there?")]
+    #[error(
+        "no completion came within {0} polls; was the work request signalled, and is the other side there?"
+    )]
     NoCompletion(u32),
     /// A completion with an error.
     #[error("work request {wr_id} ended with {}, vendor syndrome {vendor_err:#x}", status.name())]
@@ -135,7 +139,12 @@ impl Pair {
 
     // ANCHOR: program_memory
     /// Takes memory, fills it, and lets the card in.
-    pub fn memory(&self, name: &str, bytes: &[u8], access: Access) -> Result<MemoryRegion, ExampleError> {
+    pub fn memory(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        access: Access,
+    ) -> Result<MemoryRegion, ExampleError> {
         let buffer = self.context.alloc_buffer(bytes.len(), name)?;
         buffer.write(0, bytes);
         Ok(self.pd.reg_mr(buffer, access)?)
@@ -180,8 +189,16 @@ pub fn expect_arrived(
     let arrived = target.buffer().read(0, expected.len());
     let same = arrived.as_deref() == Some(expected);
     let count = arrived.map_or(0, |bytes| matching(&bytes, expected));
-    probe!(*tracer, check("the bytes have arrived in the other queue pair's buffer",
-        ("bytes that match", count), Relation::Equal, ("bytes sent", expected.len()), same));
+    probe!(
+        *tracer,
+        check(
+            "the bytes have arrived in the other queue pair's buffer",
+            ("bytes that match", count),
+            Relation::Equal,
+            ("bytes sent", expected.len()),
+            same
+        )
+    );
     if same { Ok(()) } else { Err(ExampleError::NotArrived("the buffer holds other bytes")) }
 }
 // ANCHOR_END: program_compare

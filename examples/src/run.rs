@@ -25,14 +25,15 @@ pub fn record(scenario: &Scenario, device: &Device) -> Recording {
     for record in tracer.take() {
         builder.push(record);
     }
-    Recording {
-        trace: builder.finish(),
-        outcome,
-    }
+    Recording { trace: builder.finish(), outcome }
 }
 
 /// Runs a scenario with a recorder.
-fn run(scenario: &Scenario, device: Device, recorder: impl Recorder + 'static) -> (Tracer, Outcome) {
+fn run(
+    scenario: &Scenario,
+    device: Device,
+    recorder: impl Recorder + 'static,
+) -> (Tracer, Outcome) {
     let tracer = Tracer::new(recorder, Clock::Logical);
     let world = World::new(device, &tracer);
     let outcome = (scenario.run)(&world).map_err(|error| error.to_string());
@@ -58,12 +59,7 @@ pub fn start(scenario: &'static Scenario, device: &Device) -> LiveRun {
     let (recorder, stepper) = live();
     let device = *device;
     let program = thread::spawn(move || run(scenario, device, recorder).1);
-    LiveRun {
-        stepper,
-        scenario,
-        device,
-        program,
-    }
+    LiveRun { stepper, scenario, device, program }
 }
 
 impl LiveRun {
@@ -75,7 +71,9 @@ impl LiveRun {
     /// Lets the program run to its end, unwatched, and says what became of it.
     pub fn finish(self) -> Outcome {
         drop(self.stepper);
-        let gone = || Err("the scenario's thread panicked; run it with `doorbell record` and report the trace".to_owned());
+        let gone = || {
+            Err("the scenario's thread panicked; run it with `doorbell record` and report the trace".to_owned())
+        };
         self.program.join().unwrap_or_else(|_| gone())
     }
 }

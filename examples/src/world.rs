@@ -25,10 +25,7 @@ impl World {
                 Arc::new(CardDoor::new(bus, BlueFlameSettings::default()))
             }
         };
-        Self {
-            doors: vec![door],
-            tracer: tracer.clone(),
-        }
+        Self { doors: vec![door], tracer: tracer.clone() }
     }
 
     // ANCHOR: program_open

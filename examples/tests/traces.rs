@@ -14,7 +14,8 @@ fn trace(name: &str) -> Trace {
 /// The bytes of a trace file.
 fn written(trace: &Trace) -> Vec<u8> {
     let mut bytes = Vec::new();
-    file::write(&trace.header, trace, &mut bytes, &file::Options::default()).expect("memory takes it");
+    file::write(&trace.header, trace, &mut bytes, &file::Options::default())
+        .expect("memory takes it");
     bytes
 }
 
@@ -40,9 +41,10 @@ fn the_card_reads_what_the_stores_add_up_to() {
         for event in &trace.events {
             if let Kind::Dma { direction: Direction::Read, address, bytes, why, .. } = &event.kind {
                 let state = timeline.last();
-                let (region, offset) = state
-                    .resolve(*address, bytes.len() as u64)
-                    .unwrap_or_else(|| panic!("step {}: {why} reads unmapped memory", event.sequence));
+                let (region, offset) =
+                    state.resolve(*address, bytes.len() as u64).unwrap_or_else(|| {
+                        panic!("step {}: {why} reads unmapped memory", event.sequence)
+                    });
                 let folded = state.bytes(region, offset..offset + bytes.len() as u64);
                 assert_eq!(folded, bytes[..], "{} step {}: {why}", scenario.name, event.sequence);
                 reads += 1;
@@ -127,52 +129,67 @@ fn assert_order(name: &str, wanted: &[&str]) {
 
 #[test]
 fn a_single_write_goes_through_blueflame() {
-    assert_order("rc-write", &[
-        "call ibv_post_send",
-        "dispatch post_send",
-        "call mlx5_post_send",
-        "sq.lock Acquired",
-        "store wqe_remote_address_segment",
-        "store wqe_data_segment",
-        "store wqe_control_segment",
-        "barrier to_device",
-        "store ",
-        "barrier write_combining_start",
-        "BlueFlame 64",
-        "barrier flush_writes",
-        "sq.lock Released",
-        "return mlx5_post_send",
-        "return ibv_post_send",
-        "card dma doorbell record",
-        "card dma gather of the message",
-        "card packet RC_RDMA_WRITE_ONLY",
-        "card dma RDMA write into memory",
-        "card packet RC_ACKNOWLEDGE",
-        "card dma CQE without its owner bit",
-        "card dma CQE owner bit",
-        "call ibv_poll_cq",
-        "barrier from_device",
-        "completion IBV_WC_SUCCESS",
-    ]);
+    assert_order(
+        "rc-write",
+        &[
+            "call ibv_post_send",
+            "dispatch post_send",
+            "call mlx5_post_send",
+            "sq.lock Acquired",
+            "store wqe_remote_address_segment",
+            "store wqe_data_segment",
+            "store wqe_control_segment",
+            "barrier to_device",
+            "store ",
+            "barrier write_combining_start",
+            "BlueFlame 64",
+            "barrier flush_writes",
+            "sq.lock Released",
+            "return mlx5_post_send",
+            "return ibv_post_send",
+            "card dma doorbell record",
+            "card dma gather of the message",
+            "card packet RC_RDMA_WRITE_ONLY",
+            "card dma RDMA write into memory",
+            "card packet RC_ACKNOWLEDGE",
+            "card dma CQE without its owner bit",
+            "card dma CQE owner bit",
+            "call ibv_poll_cq",
+            "barrier from_device",
+            "completion IBV_WC_SUCCESS",
+        ],
+    );
 }
 
 #[test]
 fn a_list_rings_once_with_eight_bytes() {
-    let segments = ["store wqe_remote_address_segment", "store wqe_data_segment", "store wqe_control_segment"];
+    let segments =
+        ["store wqe_remote_address_segment", "store wqe_data_segment", "store wqe_control_segment"];
     let mut wanted = vec!["call ibv_post_send"];
     for _ in 0..4 {
         wanted.extend(segments);
     }
-    wanted.extend(["barrier to_device", "store ", "doorbell 8", "return ibv_post_send", "completion IBV_WC_SUCCESS"]);
+    wanted.extend([
+        "barrier to_device",
+        "store ",
+        "doorbell 8",
+        "return ibv_post_send",
+        "completion IBV_WC_SUCCESS",
+    ]);
     assert_order("rc-write-list", &wanted);
     let trace = trace("rc-write-list");
     let during = |event: &&Event| event.actor != Actor::Card && event.depth > 0;
-    let begin = trace.events.iter().position(|event| essence(event).as_deref() == Some("call ibv_post_send"));
-    let post = trace.events[begin.expect("it posts")..].iter().take_while(|event| {
-        essence(event).as_deref() != Some("return ibv_post_send")
-    });
+    let begin = trace
+        .events
+        .iter()
+        .position(|event| essence(event).as_deref() == Some("call ibv_post_send"));
+    let post = trace.events[begin.expect("it posts")..]
+        .iter()
+        .take_while(|event| essence(event).as_deref() != Some("return ibv_post_send"));
     let post: Vec<&Event> = post.filter(during).collect();
-    let count = |wanted: &str| post.iter().filter(|event| essence(event).as_deref() == Some(wanted)).count();
+    let count = |wanted: &str| {
+        post.iter().filter(|event| essence(event).as_deref() == Some(wanted)).count()
+    };
     assert_eq!(count("store "), 1, "one doorbell record");
     assert_eq!(count("doorbell 8"), 1, "one register write");
     assert_eq!(count("BlueFlame 64"), 0);
@@ -180,24 +197,28 @@ fn a_list_rings_once_with_eight_bytes() {
 
 #[test]
 fn inline_data_needs_no_gather() {
-    assert_order("rc-send-inline", &[
-        "call ibv_post_recv",
-        "store wqe_data_segment",
-        "return ibv_post_recv",
-        "call ibv_post_send",
-        "store ",
-        "store wqe_inline_header",
-        "store wqe_control_segment",
-        "BlueFlame 64",
-        "return ibv_post_send",
-        "card packet RC_SEND_ONLY",
-        "completion IBV_WC_SUCCESS",
-        "completion IBV_WC_SUCCESS",
-    ]);
+    assert_order(
+        "rc-send-inline",
+        &[
+            "call ibv_post_recv",
+            "store wqe_data_segment",
+            "return ibv_post_recv",
+            "call ibv_post_send",
+            "store ",
+            "store wqe_inline_header",
+            "store wqe_control_segment",
+            "BlueFlame 64",
+            "return ibv_post_send",
+            "card packet RC_SEND_ONLY",
+            "completion IBV_WC_SUCCESS",
+            "completion IBV_WC_SUCCESS",
+        ],
+    );
     let trace = trace("rc-send-inline");
-    let gathers = trace.events.iter().filter(|event| {
-        essence(event).as_deref() == Some("card dma gather of the message")
-    });
+    let gathers = trace
+        .events
+        .iter()
+        .filter(|event| essence(event).as_deref() == Some("card dma gather of the message"));
     assert_eq!(gathers.count(), 0);
 }
 

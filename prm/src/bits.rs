@@ -51,11 +51,7 @@ const fn span(len: usize, bit: u32, width: u32) -> Option<(usize, usize)> {
     }
     let first = bit as usize / 8;
     let last = (bit as usize + width as usize - 1) / 8;
-    if last < len {
-        Some((first, last))
-    } else {
-        None
-    }
+    if last < len { Some((first, last)) } else { None }
 }
 
 /// How many bits of the last byte lie behind the field.
@@ -65,11 +61,7 @@ const fn trailing(bit: u32, width: u32) -> u32 {
 
 /// A number with its low `width` bits set.
 pub const fn mask(width: u32) -> u64 {
-    if width >= 64 {
-        u64::MAX
-    } else {
-        (1 << width) - 1
-    }
+    if width >= 64 { u64::MAX } else { (1 << width) - 1 }
 }
 
 /// Whether `width` bits from bit `bit` on lie within `bits` bits.

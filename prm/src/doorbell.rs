@@ -70,9 +70,6 @@ impl QpDoorbellRecord {
     /// A record with both counters.
     #[inline(always)]
     pub const fn new(receive_counter: u16, send_counter: u16) -> Self {
-        Self {
-            receive: U32::new(receive_counter as u32),
-            send: U32::new(send_counter as u32),
-        }
+        Self { receive: U32::new(receive_counter as u32), send: U32::new(send_counter as u32) }
     }
 }

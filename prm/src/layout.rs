@@ -132,9 +132,7 @@ impl LayoutInfo {
         }
         for inner in self.nested {
             let path = format!("{path}{}.", inner.name);
-            inner
-                .layout
-                .decode_into(bytes, &path, base + inner.bit, out);
+            inner.layout.decode_into(bytes, &path, base + inner.bit, out);
         }
     }
 
@@ -174,9 +172,7 @@ impl Field {
         }
         let first = bit as usize / 8;
         let end = first + self.width as usize / 8;
-        bytes
-            .get(first..end)
-            .map(|found| Value::Bytes(found.to_vec()))
+        bytes.get(first..end).map(|found| Value::Bytes(found.to_vec()))
     }
 }
 
@@ -186,29 +182,17 @@ pub(crate) const fn assert_sound(fields: &[Field], nested: &[Nested], size: usiz
     let mut i = 0;
     while i < fields.len() {
         let (bit, width) = (fields[i].bit, fields[i].width);
-        assert!(
-            width > 0 && (bit + width) as usize <= size * 8,
-            "a field lies outside"
-        );
-        assert!(
-            width <= 64 || (bit % 8 == 0 && width % 8 == 0),
-            "an array is not whole bytes"
-        );
+        assert!(width > 0 && (bit + width) as usize <= size * 8, "a field lies outside");
+        assert!(width <= 64 || (bit % 8 == 0 && width % 8 == 0), "an array is not whole bytes");
         let mut j = i + 1;
         while j < fields.len() {
-            assert!(
-                apart(bit, width, fields[j].bit, fields[j].width),
-                "two fields overlap"
-            );
+            assert!(apart(bit, width, fields[j].bit, fields[j].width), "two fields overlap");
             j += 1;
         }
         let mut j = 0;
         while j < nested.len() {
             let inner = nested[j].layout.size as u32 * 8;
-            assert!(
-                apart(bit, width, nested[j].bit, inner),
-                "a field overlaps an inner structure"
-            );
+            assert!(apart(bit, width, nested[j].bit, inner), "a field overlaps an inner structure");
             j += 1;
         }
         i += 1;
@@ -223,10 +207,7 @@ pub(crate) const fn assert_sound(fields: &[Field], nested: &[Nested], size: usiz
         let mut j = i + 1;
         while j < nested.len() {
             let other = nested[j].layout.size as u32 * 8;
-            assert!(
-                apart(bit, width, nested[j].bit, other),
-                "two inner structures overlap"
-            );
+            assert!(apart(bit, width, nested[j].bit, other), "two inner structures overlap");
             j += 1;
         }
         i += 1;

@@ -37,10 +37,7 @@ impl BthOpcode {
     /// Whether a RETH follows: the first or only packet of a write, or a read request.
     pub const fn has_reth(self) -> bool {
         use BthOpcode::*;
-        matches!(
-            self,
-            WriteFirst | WriteOnly | WriteOnlyImmediate | ReadRequest
-        )
+        matches!(self, WriteFirst | WriteOnly | WriteOnlyImmediate | ReadRequest)
     }
 
     /// Whether immediate data follows.

@@ -125,11 +125,7 @@ impl DataSegment {
     /// A data segment.
     #[inline(always)]
     pub const fn new(byte_count: u32, lkey: u32, address: u64) -> Self {
-        Self {
-            byte_count: U32::new(byte_count),
-            lkey: U32::new(lkey),
-            address: U64::new(address),
-        }
+        Self { byte_count: U32::new(byte_count), lkey: U32::new(lkey), address: U64::new(address) }
     }
 
     /// The segment that ends a list which is shorter than its receive WQE.
@@ -157,9 +153,7 @@ impl InlineHeader {
     /// The header of `byte_count` inline bytes.
     #[inline(always)]
     pub const fn new(byte_count: u32) -> Self {
-        Self {
-            inline_byte_count: U32::new(INLINE_SEGMENT | byte_count),
-        }
+        Self { inline_byte_count: U32::new(INLINE_SEGMENT | byte_count) }
     }
 }
 
@@ -214,11 +208,7 @@ pub fn send_segments(wqe: &[u8]) -> Vec<Segment> {
         let bytes = (first & !INLINE_SEGMENT) as usize;
         let len = (InlineHeader::SIZE + bytes).next_multiple_of(SEGMENT_UNIT);
         let len = len.min(end - at);
-        segments.push(Segment {
-            offset: at,
-            len,
-            layout: InlineHeader::LAYOUT,
-        });
+        segments.push(Segment { offset: at, len, layout: InlineHeader::LAYOUT });
         at += len;
     }
     segments
@@ -239,10 +229,6 @@ fn fixed_segments(opcode: Option<SendOpcode>) -> &'static [&'static LayoutInfo] 
 
 fn push(segments: &mut Vec<Segment>, offset: usize, layout: &'static LayoutInfo) -> usize {
     let len = layout.size;
-    segments.push(Segment {
-        offset,
-        len,
-        layout,
-    });
+    segments.push(Segment { offset, len, layout });
     offset + len
 }

@@ -36,21 +36,13 @@ const PAIRS: &[Pair] = &[
         c: "mlx5_wqe_raddr_seg",
         size: RemoteAddressSegment::SIZE,
         members: RemoteAddressSegment::MEMBERS,
-        names: &[
-            ("raddr", "remote_address"),
-            ("rkey", "rkey"),
-            ("reserved", "reserved0"),
-        ],
+        names: &[("raddr", "remote_address"), ("rkey", "rkey"), ("reserved", "reserved0")],
     },
     Pair {
         c: "mlx5_wqe_data_seg",
         size: DataSegment::SIZE,
         members: DataSegment::MEMBERS,
-        names: &[
-            ("byte_count", "byte_count"),
-            ("lkey", "lkey"),
-            ("addr", "address"),
-        ],
+        names: &[("byte_count", "byte_count"), ("lkey", "lkey"), ("addr", "address")],
     },
     Pair {
         c: "mlx5_wqe_inl_data_seg",
@@ -114,10 +106,7 @@ fn constants() -> Vec<(String, u64)> {
         ("MLX5_WQE_CTRL_CQ_UPDATE".into(), CONTROL_CQ_UPDATE.into()),
         ("MLX5_WQE_CTRL_SOLICITED".into(), CONTROL_SOLICITED.into()),
         ("MLX5_WQE_CTRL_FENCE".into(), CONTROL_FENCE.into()),
-        (
-            "MLX5_WQE_CTRL_INITIATOR_SMALL_FENCE".into(),
-            CONTROL_INITIATOR_SMALL_FENCE.into(),
-        ),
+        ("MLX5_WQE_CTRL_INITIATOR_SMALL_FENCE".into(), CONTROL_INITIATOR_SMALL_FENCE.into()),
         ("MLX5_INVALID_LKEY".into(), INVALID_LKEY.into()),
         ("MLX5_INLINE_SEG".into(), INLINE_SEGMENT.into()),
         ("MLX5_SEND_WQE_BB".into(), SEND_BLOCK as u64),
@@ -128,11 +117,7 @@ fn constants() -> Vec<(String, u64)> {
         ("MLX5_CQE_SYNDROME_", CqeSyndrome::TABLE),
     ];
     for (prefix, table) in tables {
-        all.extend(
-            table
-                .iter()
-                .map(|(number, name)| (format!("{prefix}{name}"), *number)),
-        );
+        all.extend(table.iter().map(|(number, name)| (format!("{prefix}{name}"), *number)));
     }
     all
 }
@@ -173,11 +158,7 @@ fn skip(why: &str) {
 fn header_is_there(directory: &std::path::Path) -> Result<(), String> {
     let source = directory.join("probe.c");
     std::fs::write(&source, "#include <infiniband/mlx5dv.h>\n").map_err(|e| e.to_string())?;
-    match Command::new("cc")
-        .arg("-fsyntax-only")
-        .arg(&source)
-        .output()
-    {
+    match Command::new("cc").arg("-fsyntax-only").arg(&source).output() {
         Err(error) => Err(format!("no C compiler ({error})")),
         Ok(output) if !output.status.success() => Err("no <infiniband/mlx5dv.h>".into()),
         Ok(_) => Ok(()),
@@ -192,21 +173,11 @@ fn layouts_and_constants_are_those_of_mlx5dv_h() {
     }
     let (source, binary) = (directory.join("layouts.c"), directory.join("layouts"));
     std::fs::write(&source, program()).expect("the target directory can be written");
-    let compiled = Command::new("cc")
-        .arg("-o")
-        .arg(&binary)
-        .arg(&source)
-        .output();
+    let compiled = Command::new("cc").arg("-o").arg(&binary).arg(&source).output();
     let compiled = compiled.expect("cc ran a moment ago");
     let complaint = String::from_utf8_lossy(&compiled.stderr);
-    assert!(
-        compiled.status.success(),
-        "the C program does not compile:\n{complaint}"
-    );
-    let printed = Command::new(&binary)
-        .output()
-        .expect("the program runs")
-        .stdout;
+    assert!(compiled.status.success(), "the C program does not compile:\n{complaint}");
+    let printed = Command::new(&binary).output().expect("the program runs").stdout;
     let printed = String::from_utf8(printed).expect("the program prints ASCII");
     let there: BTreeMap<&str, u64> = printed
         .lines()
@@ -226,11 +197,7 @@ fn compare_structures(there: &BTreeMap<&str, u64>) {
         for (member, here) in pair.names {
             let found = pair.members.iter().find(|known| known.0 == *here);
             let (_, offset, size) = found.unwrap_or_else(|| panic!("{c} has no {here}"));
-            assert_eq!(
-                there[format!("{c}.{member}").as_str()],
-                *offset as u64,
-                "{c}.{member}"
-            );
+            assert_eq!(there[format!("{c}.{member}").as_str()], *offset as u64, "{c}.{member}");
             let name = format!("sizeof {c}.{member}");
             assert_eq!(there[name.as_str()], *size as u64, "{name}");
         }

@@ -84,35 +84,17 @@ proptest! {
 fn a_structure_cut_short_decodes_as_far_as_it_goes() {
     let control = ControlSegment::new(0, 7, 0x08, 0x12, 3, wqe::CONTROL_CQ_UPDATE, 0);
     let table = layout("wqe_control_segment").unwrap();
-    let names = |bytes: &[u8]| {
-        table
-            .decode(bytes)
-            .iter()
-            .map(|d| d.field.name)
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        names(&control.as_bytes()[..7]),
-        ["opmod", "wqe_index", "opcode", "qpn"]
-    );
-    assert_eq!(
-        names(&control.as_bytes()[..8]),
-        ["opmod", "wqe_index", "opcode", "qpn", "ds"]
-    );
+    let names = |bytes: &[u8]| table.decode(bytes).iter().map(|d| d.field.name).collect::<Vec<_>>();
+    assert_eq!(names(&control.as_bytes()[..7]), ["opmod", "wqe_index", "opcode", "qpn"]);
+    assert_eq!(names(&control.as_bytes()[..8]), ["opmod", "wqe_index", "opcode", "qpn", "ds"]);
     assert!(names(&[]).is_empty());
 }
 
 #[test]
 fn setters_cut_and_leave_their_neighbours() {
     let mut context = QpContext::zeroed();
-    context
-        .set_pd(0xff_ffff)
-        .set_mtu(0xff)
-        .set_uar_page(0x1ff_ffff);
-    assert_eq!(
-        (context.pd(), context.mtu(), context.uar_page()),
-        (0xff_ffff, 7, 0xff_ffff)
-    );
+    context.set_pd(0xff_ffff).set_mtu(0xff).set_uar_page(0x1ff_ffff);
+    assert_eq!((context.pd(), context.mtu(), context.uar_page()), (0xff_ffff, 7, 0xff_ffff));
     assert_eq!((context.log_msg_max(), context.counter_set_id()), (0, 0));
 
     let mut control = ControlSegment::zeroed();
@@ -137,10 +119,7 @@ fn inner_structures_are_reached_in_place_and_by_path() {
     assert_eq!(find("qpc.primary_address_path.grh").value, Value::Number(1));
     let gid = find("qpc.primary_address_path.rgid_rip");
     assert_eq!(gid.value, Value::Bytes(b"0123456789abcdef".to_vec()));
-    assert_eq!(
-        table.field("qpc.primary_address_path.rgid_rip"),
-        Some(gid.field)
-    );
+    assert_eq!(table.field("qpc.primary_address_path.rgid_rip"), Some(gid.field));
     assert_eq!(table.field_at(gid.bit as usize / 8), Some(gid.field));
     assert_eq!(table.field("qpc.no_such_field"), None);
     assert_eq!(table.field_at(4096), None);
@@ -152,10 +131,7 @@ fn a_write_and_an_inline_send_are_taken_apart() {
     let control = |opcode, ds| ControlSegment::new(0, 0, opcode, 1, ds, 0, 0);
     let names = |bytes: &[u8]| {
         let segments = wqe::send_segments(bytes);
-        segments
-            .iter()
-            .map(|s| (s.layout.name, s.offset, s.len))
-            .collect::<Vec<_>>()
+        segments.iter().map(|s| (s.layout.name, s.offset, s.len)).collect::<Vec<_>>()
     };
     let mut write = control(0x08, 3).as_bytes().to_vec();
     write.extend(RemoteAddressSegment::new(0x1000, 1).as_bytes());
@@ -171,22 +147,12 @@ fn a_write_and_an_inline_send_are_taken_apart() {
     let mut send = control(0x0a, 4).as_bytes().to_vec();
     send.extend(InlineHeader::new(32).as_bytes());
     send.extend([7; 44]);
-    assert_eq!(
-        names(&send),
-        [
-            ("wqe_control_segment", 0, 16),
-            ("wqe_inline_header", 16, 48)
-        ]
-    );
+    assert_eq!(names(&send), [("wqe_control_segment", 0, 16), ("wqe_inline_header", 16, 48)]);
 }
 
 #[test]
 fn the_uar_page_has_its_registers_where_they_belong() {
-    let send = |register, buffer, offset| UarRegister::SendDoorbell {
-        register,
-        buffer,
-        offset,
-    };
+    let send = |register, buffer, offset| UarRegister::SendDoorbell { register, buffer, offset };
     assert_eq!(UarRegister::at(0x20), UarRegister::CqDoorbell);
     assert_eq!(UarRegister::at(0x40), UarRegister::EqDoorbellArm);
     assert_eq!(UarRegister::at(0x48), UarRegister::EqDoorbellConsumerIndex);
@@ -200,9 +166,7 @@ fn the_uar_page_has_its_registers_where_they_belong() {
 fn a_signed_slot_and_mailbox_are_right_until_a_byte_changes() {
     use doorbell_prm::commands::{CommandMailbox, CommandQueueEntry};
     let mut slot = CommandQueueEntry::zeroed();
-    slot.set_token(7)
-        .set_input_mailbox(0x1_2345_6600)
-        .set_output_length(16);
+    slot.set_token(7).set_input_mailbox(0x1_2345_6600).set_output_length(16);
     slot.sign();
     assert!(slot.signature_is_right());
     assert_eq!(slot.input_mailbox(), 0x1_2345_6600);
@@ -210,10 +174,7 @@ fn a_signed_slot_and_mailbox_are_right_until_a_byte_changes() {
     assert!(!slot.signature_is_right());
 
     let mut mailbox = CommandMailbox::zeroed();
-    mailbox
-        .set_next(0x1_2345_6400)
-        .set_block_number(3)
-        .set_token(7);
+    mailbox.set_next(0x1_2345_6400).set_block_number(3).set_token(7);
     mailbox.sign();
     assert!(mailbox.signatures_are_right());
     assert_eq!(mailbox.next(), 0x1_2345_6400);

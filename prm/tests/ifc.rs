@@ -32,11 +32,7 @@ fn facts() -> BTreeMap<&'static str, Fact> {
         let mut words = line.split_whitespace();
         let name = words.next().expect("a name");
         let mut number = || words.next().expect("a number").parse().expect("decimal");
-        let fact = Fact {
-            bit: number(),
-            width: number(),
-            count: number(),
-        };
+        let fact = Fact { bit: number(), width: number(), count: number() };
         assert!(facts.insert(name, fact).is_none(), "{name} is there twice");
     }
     facts
@@ -59,12 +55,7 @@ fn sizes_are_those_of_the_header() {
     for layout in from_ifc() {
         let fact = facts.get(layout.name);
         let fact = fact.unwrap_or_else(|| panic!("no facts about {}", layout.name));
-        assert_eq!(
-            layout.size as u32 * 8,
-            fact.width,
-            "size of {}",
-            layout.name
-        );
+        assert_eq!(layout.size as u32 * 8, fact.width, "size of {}", layout.name);
     }
 }
 
@@ -105,10 +96,7 @@ fn no_field_of_the_header_is_missing() {
         let layout = known[structure];
         let fields = layout.fields.iter().map(|field| field.name);
         let mut names = fields.chain(layout.nested.iter().map(|inner| inner.name));
-        assert!(
-            names.any(|name| name_there(structure, name) == field),
-            "{path} has no row"
-        );
+        assert!(names.any(|name| name_there(structure, name) == field), "{path} has no row");
     }
 }
 

@@ -229,3 +229,16 @@ fn a_reader_that_goes_away_ends_it_quietly() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn a_book_that_cannot_be_served_or_written_is_told() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = other.local_addr().expect("it is bound").port().to_string();
+    let errors = fails(&["book", "--serve", "--port", &port], 1);
+    assert!(errors.contains(&port), "{errors}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "in the way").expect("the folder is ours");
+    let errors = fails(&["book", "-o", text(&file)], 1);
+    assert!(errors.contains("file"), "{errors}");
+}

@@ -127,6 +127,21 @@ fn control_c_gives_the_terminal_back() {
     tmux.assert_given_back("0");
 }
 
+/// The child of a process, as `/proc` tells.
+#[cfg(target_os = "linux")]
+fn child_of(parent: u32) -> Option<u32> {
+    let processes = std::fs::read_dir("/proc").ok()?;
+    processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok()).find(
+        |process| {
+            // Behind the name in parentheses: the state, and the parent.
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            let behind = stat.rsplit(')').next().unwrap_or_default();
+            behind.split_whitespace().nth(1) == Some(&parent.to_string())
+        },
+    )
+}
+
+#[cfg(target_os = "linux")]
 #[test]
 fn signals_give_the_terminal_back() {
     for signal in ["TERM", "HUP", "INT"] {
@@ -135,8 +150,11 @@ fn signals_give_the_terminal_back() {
         };
         tmux.wait_for("call ibv_post_send(");
         let shell = tmux.run(&["display-message", "-p", "#{pane_pid}"]);
-        let kill = Command::new("pkill").args(["--signal", signal, "-P", shell.trim()]).status();
-        assert!(kill.is_ok_and(|status| status.success()), "the program is the shell's child");
+        let shell: u32 = shell.trim().parse().expect("the number of a process");
+        let program = child_of(shell).expect("the program is the shell's child");
+        let kill = format!("kill -s {signal} {program}");
+        let status = Command::new("sh").args(["-c", &kill]).status();
+        assert!(status.is_ok_and(|status| status.success()), "{kill}");
         tmux.assert_given_back("0");
     }
 }

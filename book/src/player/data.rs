@@ -4,7 +4,7 @@ use super::{fields, hex, markdown};
 use crate::anchors::is_anchor_line;
 use crate::walk::{Part, Step, Walk, label};
 use crate::{highlight, notes};
-use doorbell_tracer::{Actor, Event, Kind, Role};
+use doorbell_tracer::{Actor, Event, Kind, RegionId, Role};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -53,11 +53,17 @@ fn one_step(walk: &Walk, step: &Step, event: &Event, in_view: bool) -> Value {
         .filter(|write| walk.role(write.region).is_some_and(in_panels))
         .map(|write| json!([write.region, write.offset, hex(&write.bytes)]))
         .collect();
+    if event.actor == Actor::Card && !writes.is_empty() {
+        data.insert("byCard".to_owned(), json!(true));
+    }
     if !writes.is_empty() {
         data.insert("writes".to_owned(), json!(writes));
     }
     if let Kind::Index { region, name, value } = &event.kind {
-        data.insert("index".to_owned(), json!([region, name, value]));
+        data.insert(
+            "index".to_owned(),
+            json!([region, name, value, slot(walk, *region, name, *value)]),
+        );
     }
     if let Kind::RegisterWrite { register, .. } = &event.kind {
         data.insert("register".to_owned(), json!(register));
@@ -88,6 +94,17 @@ fn one_step(walk: &Walk, step: &Step, event: &Event, in_view: bool) -> Value {
         data.insert("anchor".to_owned(), json!(step.anchor));
     }
     Value::Object(data)
+}
+
+/// Counters that count the slots of a ring; `sq.head`, for one, counts work requests.
+const SLOT_COUNTERS: [&str; 3] = ["sq.cur_post", "rq.head", "cq.consumer_index"];
+
+/// The slot of its ring that a counter stands at, if it counts slots.
+fn slot(walk: &Walk, region: RegionId, name: &str, value: u64) -> Option<u64> {
+    let ring = walk.regions.get(&region)?;
+    let slots = ring.length.checked_div(u64::from(ring.stride))?;
+    let slot = value.checked_rem(slots)?;
+    SLOT_COUNTERS.contains(&name).then_some(slot)
 }
 
 /// Who did it, for a reader.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `{{#trace SCENARIO from="SELECTOR" to="SELECTOR"}}` | a player, and every step in print; `from=next` goes on where the last one ended, `until=` leaves its step out |
 //! | `{{#step SCENARIO SELECTOR label="TEXT"}}` | a link to the step |
-//! | `{{#value SCENARIO ...}}` | a number taken from the run, see [`value`] |
+//! | `{{#value SCENARIO ...}}` | a number taken from the run; `value.rs` lists which |
 //! | `{{#source PATH:ANCHOR}}` | the anchored stretch of a source file, highlighted |
 //! | `{{#upstream ANCHOR}}` | where the originals do the same |
 //!

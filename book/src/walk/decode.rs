@@ -137,11 +137,18 @@ fn shown(decoded: DecodedField, site: Option<&SiteInfo>) -> ShownField {
     }
 }
 
+/// Arrays longer than this are not spelled out as a value: the bytes are shown anyway.
+const LONG: usize = 16;
+
 /// A value as an engineer reads it: small numbers plain, others in hex, with the name if any.
 fn value(decoded: &DecodedField) -> String {
     let number = match &decoded.value {
         Value::Number(number @ 0..10) => number.to_string(),
         Value::Number(number) => format!("{number:#x}"),
+        Value::Bytes(bytes) if bytes.len() > LONG && bytes.iter().all(|byte| *byte == 0) => {
+            format!("{} bytes of 0", bytes.len())
+        }
+        Value::Bytes(bytes) if bytes.len() > LONG => format!("{} bytes, see below", bytes.len()),
         Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
     };
     match decoded.value_name {

@@ -24,8 +24,8 @@ pub const HOME: &str = "\u{e011}";
 pub const END: &str = "\u{e010}";
 
 impl Browser {
-    /// Starts the browser. Where chromedriver is missing: `None` after a printed word on a user's
-    /// machine, a panic where `CI` is `true`.
+    /// Starts the browser. Where it is missing: `None` after a printed word on a user's machine, a
+    /// panic where `CI` is `true`.
     pub fn start() -> Option<Self> {
         let spawned = Command::new("chromedriver")
             .arg("--port=0")
@@ -34,26 +34,19 @@ impl Browser {
             .spawn();
         let mut driver = match spawned {
             Ok(driver) => driver,
-            Err(error) => {
-                let required = std::env::var("CI").is_ok_and(|value| value == "true");
-                assert!(
-                    !required,
-                    "chromedriver does not start ({error}); install chromium-driver"
-                );
-                println!(
-                    "skipped: chromedriver does not start ({error}); install chromium and chromium-driver"
-                );
-                return None;
-            }
+            Err(error) => return missing(&error.to_string()),
         };
         let port = port(&mut driver);
         let profile = tempfile::tempdir().expect("a folder for the profile");
         let mut browser = Self { driver, port, session: String::new(), _profile: profile };
-        browser.open_session();
-        Some(browser)
+        match browser.open_session() {
+            Ok(()) => Some(browser),
+            Err(reason) => missing(&reason),
+        }
     }
 
-    fn open_session(&mut self) {
+    /// Opens the browser's window.
+    fn open_session(&mut self) -> Result<(), String> {
         let data = format!("--user-data-dir={}", self._profile.path().display());
         let options = json!({"args": [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -61,9 +54,10 @@ impl Browser {
             "--disable-dev-shm-usage", "--window-size=1280,1000", data,
         ]});
         let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}});
-        let answer = self.request("POST", "/session", &wanted);
-        let id = answer["sessionId"].as_str().expect("a session");
+        let answer = self.ask("POST", "/session", &wanted).map_err(|error| error.to_string())?;
+        let id = answer["value"]["sessionId"].as_str().ok_or_else(|| answer.to_string())?;
         self.session = format!("/session/{id}");
+        Ok(())
     }
 
     /// Sends one command; a WebDriver error fails the test.
@@ -79,7 +73,7 @@ impl Browser {
     fn ask(&self, method: &str, path: &str, body: &Value) -> io::Result<Value> {
         let body = body.to_string();
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(15)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let length = body.len();
         write!(
             stream,
@@ -132,6 +126,16 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+}
+
+/// There is no browser: a panic where one is required, or else a word that is printed even if the
+/// test's own output is kept back.
+fn missing(reason: &str) -> Option<Browser> {
+    let required = std::env::var("CI").is_ok_and(|value| value == "true");
+    let advice = "install Debian's chromium and chromium-driver, or what your system calls them";
+    assert!(!required, "no headless browser ({reason}); {advice}");
+    let _ = writeln!(io::stderr(), "skipped: no headless browser ({reason}); {advice}");
+    None
 }
 
 /// The port that chromedriver says it listens on.

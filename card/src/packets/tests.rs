@@ -17,11 +17,8 @@ fn addressing() -> Addressing {
 fn write_of(payload: &[u8]) -> Packet {
     let mut packet = Packet::new(BthOpcode::WriteOnlyImmediate, 0x41, 0x123456);
     packet.acknowledge_request = true;
-    packet.memory = Some(RemoteMemory {
-        address: 0x1000,
-        rkey: 0x10007,
-        length: payload.len() as u32,
-    });
+    packet.memory =
+        Some(RemoteMemory { address: 0x1000, rkey: 0x10007, length: payload.len() as u32 });
     packet.immediate = Some(*b"imm!");
     packet.payload = payload.to_vec();
     packet
@@ -36,15 +33,9 @@ fn a_packet_comes_back_as_it_was() {
         assert_eq!(parse(&bytes), Some((addressing(), packet)));
     }
     let mut ack = Packet::new(BthOpcode::Acknowledge, 0x42, 5);
-    ack.acknowledgement = Some(Acknowledgement {
-        kind: AETH_ACK,
-        detail: AETH_CREDITS_UNLIMITED,
-        msn: 9,
-    });
-    assert_eq!(
-        parse(&build(&ack, &addressing())),
-        Some((addressing(), ack))
-    );
+    ack.acknowledgement =
+        Some(Acknowledgement { kind: AETH_ACK, detail: AETH_CREDITS_UNLIMITED, msn: 9 });
+    assert_eq!(parse(&build(&ack, &addressing())), Some((addressing(), ack)));
 }
 
 #[test]

@@ -61,13 +61,7 @@ pub struct Connection {
 
 impl Default for Connection {
     fn default() -> Self {
-        Self {
-            mtu: 1,
-            retry_count: 3,
-            rnr_retry: 2,
-            first_psn: 0xff_fffe,
-            log_msg_max: 30,
-        }
+        Self { mtu: 1, retry_count: 3, rnr_retry: 2, first_psn: 0xff_fffe, log_msg_max: 30 }
     }
 }
 
@@ -85,23 +79,12 @@ impl Setup {
         let pd = machine.command(&AllocPdIn::new(), &[]).pd();
         let everything = !(1 << EventType::Command.code());
         let eq = create_eq(&mut machine, uar, everything);
-        let cqs = vec![
-            create_cq(&mut machine, uar, eq.number),
-            create_cq(&mut machine, uar, eq.number),
-        ];
+        let cqs =
+            vec![create_cq(&mut machine, uar, eq.number), create_cq(&mut machine, uar, eq.number)];
         let mut pages: Vec<u64> = (0..16).map(|_| machine.page()).collect();
         pages.reverse();
         let key = register(&mut machine, pd, &pages, |_| ());
-        let mut setup = Self {
-            machine,
-            uar,
-            pd,
-            eq,
-            cqs,
-            pairs: Vec::new(),
-            key,
-            pages,
-        };
+        let mut setup = Self { machine, uar, pd, eq, cqs, pairs: Vec::new(), key, pages };
         setup.pairs = vec![setup.create_pair(0), setup.create_pair(1)];
         setup.connect(0, 1, connection);
         setup.connect(1, 0, connection);
@@ -113,14 +96,7 @@ impl Setup {
         let (buffer, record) = (self.machine.page(), self.machine.page());
         let input = self.qp_input(cq, record);
         let qpn = self.machine.command(&input, &buffer.to_be_bytes()).qpn();
-        Pair {
-            qpn,
-            buffer,
-            record,
-            cq,
-            posted: 0,
-            received: 0,
-        }
+        Pair { qpn, buffer, record, cq, posted: 0, received: 0 }
     }
 
     pub fn qp_input(&self, cq: usize, record: u64) -> CreateQpIn {
@@ -211,36 +187,19 @@ pub fn next_event(machine: &Machine, queue: &mut Queue) -> Option<Eqe> {
 pub fn create_eq(machine: &mut Machine, uar: u32, events: u64) -> Queue {
     let buffer = machine.page();
     for entry in 0..64 {
-        machine
-            .memory
-            .put(buffer + entry * 64 + 63, &[EQE_INITIAL_OWNER]);
+        machine.memory.put(buffer + entry * 64 + 63, &[EQE_INITIAL_OWNER]);
     }
     let mut input = CreateEqIn::new();
     input.set_event_bitmask([events, 0, 0, 0]);
-    input
-        .eq_context_entry_mut()
-        .set_log_eq_size(6)
-        .set_uar_page(uar)
-        .set_intr(3);
-    let number = machine
-        .command(&input, &buffer.to_be_bytes())
-        .eq_number()
-        .into();
-    Queue {
-        number,
-        buffer,
-        log_size: 6,
-        consumer: 0,
-        record: 0,
-    }
+    input.eq_context_entry_mut().set_log_eq_size(6).set_uar_page(uar).set_intr(3);
+    let number = machine.command(&input, &buffer.to_be_bytes()).eq_number().into();
+    Queue { number, buffer, log_size: 6, consumer: 0, record: 0 }
 }
 
 pub fn create_cq(machine: &mut Machine, uar: u32, eqn: u32) -> Queue {
     let (buffer, record) = (machine.page(), machine.page());
     for entry in 0..1 << LOG_CQ {
-        machine
-            .memory
-            .put(buffer + entry * 64 + 63, &[CQE_INITIAL_OP_OWN]);
+        machine.memory.put(buffer + entry * 64 + 63, &[CQE_INITIAL_OP_OWN]);
     }
     let mut input = CreateCqIn::new();
     input
@@ -250,13 +209,7 @@ pub fn create_cq(machine: &mut Machine, uar: u32, eqn: u32) -> Queue {
         .set_c_eqn_or_apu_element(eqn)
         .set_dbr_addr(record);
     let number = machine.command(&input, &buffer.to_be_bytes()).cqn();
-    Queue {
-        number,
-        buffer,
-        log_size: LOG_CQ,
-        consumer: 0,
-        record,
-    }
+    Queue { number, buffer, log_size: LOG_CQ, consumer: 0, record }
 }
 
 /// The input that registers pages at [`VIRTUAL`] with all rights, and its list of translations.

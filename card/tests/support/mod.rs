@@ -25,11 +25,7 @@ pub struct Memory {
 
 impl Memory {
     pub fn new(pages: usize) -> Self {
-        Self {
-            bytes: vec![0; pages * PAGE as usize],
-            interrupts: Vec::new(),
-            accesses: Vec::new(),
-        }
+        Self { bytes: vec![0; pages * PAGE as usize], interrupts: Vec::new(), accesses: Vec::new() }
     }
 
     fn place(&self, address: u64, length: usize) -> Result<std::ops::Range<usize>, DmaFault> {
@@ -43,15 +39,11 @@ impl Memory {
     }
 
     pub fn get(&self, address: u64, length: usize) -> &[u8] {
-        &self.bytes[self
-            .place(address, length)
-            .expect("the test knows its memory")]
+        &self.bytes[self.place(address, length).expect("the test knows its memory")]
     }
 
     pub fn put(&mut self, address: u64, bytes: &[u8]) {
-        let place = self
-            .place(address, bytes.len())
-            .expect("the test knows its memory");
+        let place = self.place(address, bytes.len()).expect("the test knows its memory");
         self.bytes[place].copy_from_slice(bytes);
     }
 }
@@ -215,10 +207,7 @@ impl Machine {
         bytes.extend(tail);
         let output = self.raw(&bytes, size_of::<I::Output>() + room);
         let (output, tail) = I::Output::read_from_prefix(&output).unwrap();
-        Answer {
-            output,
-            tail: tail.to_vec(),
-        }
+        Answer { output, tail: tail.to_vec() }
     }
 
     /// A command that must succeed.
@@ -238,16 +227,8 @@ impl Machine {
     ) -> (CommandStatus, &'static str) {
         let (status, syndrome) = self.ask(input, tail, 0).output.outcome();
         let status = CommandStatus::from_code(status).expect("a known status");
-        assert_ne!(
-            status,
-            CommandStatus::Ok,
-            "{} was not refused",
-            I::OPCODE.label()
-        );
-        (
-            status,
-            doorbell_card::refusal_text(syndrome).expect("one of the card's syndromes"),
-        )
+        assert_ne!(status, CommandStatus::Ok, "{} was not refused", I::OPCODE.label());
+        (status, doorbell_card::refusal_text(syndrome).expect("one of the card's syndromes"))
     }
 
     /// Gives as many pages as the card wants.
@@ -255,12 +236,9 @@ impl Machine {
         let mut query = QueryPagesIn::new();
         query.set_op_mod(stage.code());
         let wanted = self.command(&query, &[]).num_pages();
-        let pages: Vec<u8> = (0..wanted)
-            .flat_map(|_| self.page().to_be_bytes())
-            .collect();
+        let pages: Vec<u8> = (0..wanted).flat_map(|_| self.page().to_be_bytes()).collect();
         let mut give = ManagePagesIn::new();
-        give.set_op_mod(PagesAction::Give.code())
-            .set_input_num_entries(wanted);
+        give.set_op_mod(PagesAction::Give.code()).set_input_num_entries(wanted);
         self.command(&give, &pages);
         wanted
     }

@@ -17,9 +17,7 @@ impl Setup {
     /// Reads registered memory.
     pub fn get(&self, address: u64, length: usize) -> Vec<u8> {
         let bytes = address..address + length as u64;
-        bytes
-            .map(|at| self.machine.memory.get(self.bus(at), 1)[0])
-            .collect()
+        bytes.map(|at| self.machine.memory.get(self.bus(at), 1)[0]).collect()
     }
 
     /// Writes registered memory.
@@ -69,12 +67,9 @@ impl Setup {
     /// Posts a receive with these pieces: address and length.
     pub fn receive(&mut self, pair: usize, pieces: &[(u64, u32)]) {
         let key = self.key;
-        let segments = pieces
-            .iter()
-            .map(|(address, length)| DataSegment::new(*length, key, *address));
-        let mut wqe: Vec<u8> = segments
-            .flat_map(|segment| segment.as_bytes().to_vec())
-            .collect();
+        let segments =
+            pieces.iter().map(|(address, length)| DataSegment::new(*length, key, *address));
+        let mut wqe: Vec<u8> = segments.flat_map(|segment| segment.as_bytes().to_vec()).collect();
         if wqe.len() < 64 {
             wqe.extend(DataSegment::end_of_list().as_bytes());
         }
@@ -95,10 +90,7 @@ impl Setup {
         let number = self.pairs[pair].cq;
         let queue = &mut self.cqs[number];
         let index = queue.consumer % (1 << queue.log_size);
-        let bytes = self
-            .machine
-            .memory
-            .get(queue.buffer + u64::from(index) * 64, 64);
+        let bytes = self.machine.memory.get(queue.buffer + u64::from(index) * 64, 64);
         let cqe = Cqe::read_from_bytes(bytes).unwrap();
         let turn = queue.consumer >> queue.log_size & 1;
         if u32::from(cqe.owner()) != turn || cqe.opcode() == 15 {
@@ -124,9 +116,7 @@ impl Setup {
         let mut doorbell = EqDoorbell::zeroed();
         doorbell.set_eqn(self.eq.number);
         doorbell.set_consumer_index(self.eq.consumer);
-        self.machine
-            .card
-            .write((u64::from(self.uar) << 12) + 0x40, doorbell.as_bytes());
+        self.machine.card.write((u64::from(self.uar) << 12) + 0x40, doorbell.as_bytes());
         self.machine.settle();
     }
 
@@ -136,9 +126,7 @@ impl Setup {
         doorbell.set_cqn(queue.number);
         doorbell.set_consumer_index(queue.consumer);
         doorbell.set_solicited_only(solicited_only.into());
-        self.machine
-            .card
-            .write((u64::from(self.uar) << 12) + 0x20, doorbell.as_bytes());
+        self.machine.card.write((u64::from(self.uar) << 12) + 0x20, doorbell.as_bytes());
         self.machine.settle();
     }
 
@@ -180,23 +168,13 @@ pub fn wqe(opcode: SendOpcode, flags: u8, immediate: u32, segments: &[&[u8]]) ->
 pub fn rdma(opcode: SendOpcode, remote: (u64, u32), local: (u64, u32, u32)) -> Vec<u8> {
     let remote = RemoteAddressSegment::new(remote.0, remote.1);
     let data = DataSegment::new(local.1, local.2, local.0);
-    wqe(
-        opcode,
-        CONTROL_CQ_UPDATE,
-        0,
-        &[remote.as_bytes(), data.as_bytes()],
-    )
+    wqe(opcode, CONTROL_CQ_UPDATE, 0, &[remote.as_bytes(), data.as_bytes()])
 }
 
 /// SEND of inline bytes, signalled.
 pub fn send_inline(bytes: &[u8]) -> Vec<u8> {
     let header = InlineHeader::new(bytes.len() as u32);
-    wqe(
-        SendOpcode::Send,
-        CONTROL_CQ_UPDATE,
-        0,
-        &[header.as_bytes(), bytes],
-    )
+    wqe(SendOpcode::Send, CONTROL_CQ_UPDATE, 0, &[header.as_bytes(), bytes])
 }
 
 /// Posts a bad WQE, then a good one and a receive; the first fails with `syndrome` and the others
@@ -219,11 +197,7 @@ pub fn fails_with(it: &mut Setup, bad: Vec<u8>, syndrome: CqeSyndrome) {
 }
 
 pub fn write_from(it: &Setup, address: u64, length: u32, lkey: u32) -> Vec<u8> {
-    rdma(
-        SendOpcode::RdmaWrite,
-        (VIRTUAL + 0x8000, it.key),
-        (address, length, lkey),
-    )
+    rdma(SendOpcode::RdmaWrite, (VIRTUAL + 0x8000, it.key), (address, length, lkey))
 }
 
 /// Bytes that are not all alike.

@@ -20,16 +20,18 @@ pub struct Case {
     pub requests: u64,
     /// Instructions of libmlx5 for one of them.
     pub libmlx5: f64,
+    /// The most that ours may need: what it needed when this was last improved.
+    pub limit: f64,
 }
 
 /// All cases.
 pub const CASES: &[Case] = &[
-    Case { name: "rc-write, single", requests: 1, libmlx5: 310.0 },
-    Case { name: "rc-write, list of 32", requests: 32, libmlx5: 165.0 },
-    Case { name: "rc-send, 32 bytes inline", requests: 1, libmlx5: 329.0 },
-    Case { name: "poll_cq, one", requests: 1, libmlx5: 193.0 },
-    Case { name: "poll_cq, 16", requests: 16, libmlx5: 109.0 },
-    Case { name: "poll_cq, empty", requests: 1, libmlx5: 99.0 },
+    Case { name: "rc-write, single", requests: 1, libmlx5: 310.0, limit: 196.0 },
+    Case { name: "rc-write, list of 32", requests: 32, libmlx5: 165.0, limit: 96.0 },
+    Case { name: "rc-send, 32 bytes inline", requests: 1, libmlx5: 329.0, limit: 288.0 },
+    Case { name: "poll_cq, one", requests: 1, libmlx5: 193.0, limit: 113.0 },
+    Case { name: "poll_cq, 16", requests: 16, libmlx5: 109.0, limit: 62.0 },
+    Case { name: "poll_cq, empty", requests: 1, libmlx5: 99.0, limit: 61.0 },
 ];
 
 /// Registers that are a page of memory.
@@ -181,12 +183,8 @@ impl Bench {
             max_recv_sge: 1,
             max_inline_data: 32,
         };
-        let request = QueuePairRequest {
-            send_cq: &cq,
-            recv_cq: &cq,
-            capabilities,
-            signal_all: false,
-        };
+        let request =
+            QueuePairRequest { send_cq: &cq, recv_cq: &cq, capabilities, signal_all: false };
         let qp = pd.create_qp(&request).expect("it always says yes");
         let buffer = context.alloc_buffer(4096, "data").expect("there is room");
         let address = buffer.address();
@@ -277,7 +275,7 @@ impl Bench {
         let mut entry = [0; 64];
         entry[56..60].copy_from_slice(&(8 << 24 | self.qp.number()).to_be_bytes());
         entry[60..62].copy_from_slice(&(block as u16).to_be_bytes());
-        entry[63] = (self.completed / ENTRIES & 1) as u8;
+        entry[63] = ((self.completed / ENTRIES) & 1) as u8;
         let place = u64::from(self.completed % ENTRIES);
         assert!(self.memory.write(self.ring + place * 64, &entry));
         self.completed += 1;

@@ -5,7 +5,7 @@
 //! ("posted") until the card takes them. A read pushes everything before it. The card is passive:
 //! it takes what has arrived, and works, when the CPU has nothing to do but wait.
 
-use super::{Memory, Registers, UarPage};
+use super::{DoorbellRegister, Memory, Registers, UarPage};
 use doorbell_card::{Card, CardConfig, DmaFault, Host};
 use doorbell_tracer::{Actor, Tracer};
 use std::collections::VecDeque;
@@ -68,17 +68,8 @@ impl CardBus {
         let window = Window { memory: Arc::clone(&memory) };
         let pci_ids = (config.vendor_id, config.device_id);
         let card = Card::new(config, tracer.acting_as(Actor::Card));
-        let slot = Slot {
-            card,
-            combining: Vec::new(),
-            posted: VecDeque::new(),
-            window,
-        };
-        Arc::new(Self {
-            memory,
-            pci_ids,
-            slot: Arc::new(Mutex::new(slot)),
-        })
+        let slot = Slot { card, combining: Vec::new(), posted: VecDeque::new(), window };
+        Arc::new(Self { memory, pci_ids, slot: Arc::new(Mutex::new(slot)) })
     }
 
     /// The memory shared with the card.
@@ -123,17 +114,13 @@ impl Registers for CardBus {
     }
 
     fn write(&self, offset: usize, value: u32) {
-        lock(&self.slot).posted.push_back(Write {
-            offset: offset as u64,
-            bytes: value.to_be_bytes().to_vec(),
-        });
+        lock(&self.slot)
+            .posted
+            .push_back(Write { offset: offset as u64, bytes: value.to_be_bytes().to_vec() });
     }
 
     fn map_uar(&self, index: u32) -> CardPage {
-        CardPage {
-            slot: Arc::clone(&self.slot),
-            base: u64::from(index) << 12,
-        }
+        CardPage { slot: Arc::clone(&self.slot), base: u64::from(index) << 12 }
     }
 
     fn relax(&self) {
@@ -150,24 +137,48 @@ pub struct CardPage {
     base: u64,
 }
 
-impl CardPage {
+impl UarPage for CardPage {
+    type Register = CardRegister;
+
+    fn register(self: &Arc<Self>, offset: usize, buffer_size: usize) -> CardRegister {
+        CardRegister { slot: Arc::clone(&self.slot), page: self.base, offset, buffer_size }
+    }
+}
+
+/// A doorbell register of the software card.
+pub struct CardRegister {
+    slot: Arc<Mutex<Slot>>,
+    page: u64,
+    offset: usize,
+    buffer_size: usize,
+}
+
+impl CardRegister {
     /// A store stays in a write-combining buffer.
     fn combine(&self, offset: usize, bytes: Vec<u8>) {
-        let offset = self.base + offset as u64;
+        let offset = self.page + (self.offset + offset) as u64;
         lock(&self.slot).combining.push(Write { offset, bytes });
     }
 }
 
-impl UarPage for CardPage {
-    fn write_8(&self, offset: usize, bytes: [u8; 8]) {
-        self.combine(offset, bytes.to_vec());
+impl DoorbellRegister for CardRegister {
+    fn write_8(&self, bytes: [u8; 8]) {
+        self.combine(0, bytes.to_vec());
     }
 
-    fn write_64(&self, offset: usize, word: impl Fn(usize) -> [u8; 8]) {
-        self.combine(offset, (0..8).flat_map(word).collect());
+    fn write_64(&self, offset: usize, unit: impl Fn(usize) -> [u8; 16]) {
+        self.combine(offset, (0..4).flat_map(unit).collect());
     }
 
     fn flushed(&self) {
         lock(&self.slot).flush();
+    }
+
+    fn toggle(&mut self) {
+        self.offset ^= self.buffer_size;
+    }
+
+    fn offset(&self) -> usize {
+        self.offset
     }
 }

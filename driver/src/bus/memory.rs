@@ -35,7 +35,9 @@ unsafe impl Sync for Memory {}
 
 /// There is not enough shared memory left.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("out of DMA memory: {wanted} bytes wanted, the largest free stretch has {largest}; use smaller queues or buffers")]
+#[error(
+    "out of DMA memory: {wanted} bytes wanted, the largest free stretch has {largest}; use smaller queues or buffers"
+)]
 pub struct OutOfMemory {
     /// Bytes asked for, rounded up to pages.
     pub wanted: usize,
@@ -50,15 +52,8 @@ impl Memory {
         let layout = Self::layout(length);
         // SAFETY: the layout has a non-zero size.
         let pointer = unsafe { alloc_zeroed(layout) };
-        let Some(base) = NonNull::new(pointer) else {
-            handle_alloc_error(layout)
-        };
-        Arc::new(Self {
-            base,
-            length,
-            address,
-            free: Mutex::new(BTreeMap::from([(0, length)])),
-        })
+        let Some(base) = NonNull::new(pointer) else { handle_alloc_error(layout) };
+        Arc::new(Self { base, length, address, free: Mutex::new(BTreeMap::from([(0, length)])) })
     }
 
     /// The layout of an allocation of `length` bytes.

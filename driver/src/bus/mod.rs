@@ -4,27 +4,51 @@
 //! [`Registers`], the rest of BAR 0. Which card stands behind them is decided here and nowhere
 //! above: `card.rs` is the software card in this process.
 
+use doorbell_prm::registers::uar::BLUEFLAME_REGISTER_SIZE;
+use std::sync::Arc;
+
 mod card;
 mod memory;
 mod uar;
 
-pub use card::{CardBus, CardPage};
+pub use card::{CardBus, CardPage, CardRegister};
 pub use memory::{DmaRegion, Memory, OutOfMemory, PAGE_SIZE, Purpose};
-pub use uar::MappedPage;
+pub use uar::{MappedPage, MappedRegister};
 
 /// One page of doorbell registers, mapped write-combining: the UAR of PRM "UAR Page Format".
 ///
 /// Stores to it leave the CPU when the write-combining buffer is flushed, and not before.
 pub trait UarPage: Send + Sync + 'static {
-    /// Writes 8 bytes at `offset`, as one store.
-    fn write_8(&self, offset: usize, bytes: [u8; 8]);
+    /// The type of one register of it.
+    type Register: DoorbellRegister;
 
-    /// Writes 64 bytes at `offset`, as eight stores in ascending order, so that they can leave as
-    /// one burst. `word` gives the bytes of each store.
-    fn write_64(&self, offset: usize, word: impl Fn(usize) -> [u8; 8]);
+    /// The register at `offset`, a multiple of its size, whose two buffers have `buffer_size` bytes
+    /// each: the PRM's size, or 0 if it takes no BlueFlame. The page stays mapped as long as it lives.
+    fn register(self: &Arc<Self>, offset: usize, buffer_size: usize) -> Self::Register;
+}
+
+/// One doorbell register, standing at one of its two buffers.
+pub trait DoorbellRegister: Send + 'static {
+    /// Writes 8 bytes at the beginning of the buffer, as one store.
+    fn write_8(&self, bytes: [u8; 8]);
+
+    /// Writes 64 bytes at `offset` of the buffer, a multiple of 64, as four stores in ascending
+    /// order, so that they can leave as one burst. `unit` gives the bytes of each store.
+    fn write_64(&self, offset: usize, unit: impl Fn(usize) -> [u8; 16]);
 
     /// What the bus does once the CPU's flush barrier has been passed.
     fn flushed(&self);
+
+    /// Goes to the other buffer.
+    fn toggle(&mut self);
+
+    /// Offset of the buffer in the page.
+    fn offset(&self) -> usize;
+
+    /// Offset of the buffer in the register.
+    fn buffer(&self) -> usize {
+        self.offset() % BLUEFLAME_REGISTER_SIZE as usize
+    }
 }
 
 /// BAR 0 of a card, from the initialization segment on. All words are big endian.

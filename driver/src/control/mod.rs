@@ -133,7 +133,9 @@ pub struct QpRequest {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
     /// The firmware refused a command.
-    #[error("the card refused {command}: status {status:#x} ({meaning}), syndrome {syndrome:#x}; look the input up in the trace")]
+    #[error(
+        "the card refused {command}: status {status:#x} ({meaning}), syndrome {syndrome:#x}; look the input up in the trace"
+    )]
     Refused {
         /// The command.
         command: &'static str,
@@ -145,7 +147,9 @@ pub enum ControlError {
         syndrome: u32,
     },
     /// The card could not even take a command.
-    #[error("the card did not take {command}: delivery status {status:#x} ({meaning}); its command queue entry or a mailbox is malformed")]
+    #[error(
+        "the card did not take {command}: delivery status {status:#x} ({meaning}); its command queue entry or a mailbox is malformed"
+    )]
     NotDelivered {
         /// The command.
         command: &'static str,
@@ -155,7 +159,9 @@ pub enum ControlError {
         meaning: &'static str,
     },
     /// The card did not answer within the deadline.
-    #[error("the card did not finish {what} within {polls} looks at it; it may have died: reset it")]
+    #[error(
+        "the card did not finish {what} within {polls} looks at it; it may have died: reset it"
+    )]
     Silent {
         /// What was waited for.
         what: &'static str,

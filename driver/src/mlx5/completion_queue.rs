@@ -14,6 +14,7 @@ use crate::verbs::{self, Context, VerbsError};
 use doorbell_prm::cqe::{Cqe, CqeOpcode};
 use doorbell_tracer::{Group, Probe, RegionId, Role, Site, Tracer, probe, site};
 use spin::Mutex;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 const PROBE_GROUP: Group = Group::Control;
@@ -44,25 +45,38 @@ impl<R: Registers> Drop for Keeper<R> {
     }
 }
 
+/// The ring of entries: an address and a size.
+#[derive(Clone, Copy)]
+pub struct Entries {
+    /// The first entry.
+    first: NonNull<Cqe>,
+    /// The number of entries, a power of two.
+    size: u32,
+}
+
+/// The place of one entry of the ring. Like a copy of the ring, it lives no longer than the queue.
+#[derive(Clone, Copy)]
+pub struct Entry(NonNull<Cqe>);
+
 /// What polls work on, under the queue's lock.
 pub struct CqState {
-    /// The first entry.
-    entries: std::ptr::NonNull<Cqe>,
-    /// Base-2 logarithm of the number of entries.
-    log_size: u32,
+    /// The entries.
+    pub entries: Entries,
     /// Entries consumed since the beginning: masked, the place of the next one.
     pub consumer_index: u32,
     /// Where the card reads how far we have come.
     pub record: DoorbellRecord,
     /// The ring's number in the trace.
     pub region: RegionId,
-    /// The queue pairs that complete here, by user index.
-    members: Vec<Option<Member>>,
+    /// The work requests of the queue pairs whose sends complete here, by user index.
+    pub senders: Vec<Option<Arc<Outstanding>>>,
+    /// And of those whose receives do.
+    pub receivers: Vec<Option<Arc<Outstanding>>>,
 }
 
 // SAFETY: the entries are read by volatile copies under the queue's lock, and live as long as the
 // `Keeper` beside it.
-unsafe impl Send for CqState {}
+unsafe impl Send for Entries {}
 
 /// A queue pair that completes here.
 #[derive(Clone)]
@@ -73,102 +87,100 @@ pub struct Member {
     pub receive: Option<Arc<Outstanding>>,
 }
 
-impl CqState {
-    /// The place of the entry that `index` counts.
-    #[inline(always)]
-    fn place(&self, index: u32) -> usize {
-        index as usize & ((1 << self.log_size) - 1)
-    }
-
+impl Entries {
     /// Offset in bytes of the entry that `index` counts.
-    pub fn offset(&self, index: u32) -> usize {
-        self.place(index) * CQE_SIZE
+    #[inline(always)]
+    pub fn offset(self, index: u32) -> usize {
+        (index & (self.size - 1)) as usize * CQE_SIZE
     }
 
-    /// The last byte of the entry that `index` counts: opcode and owner bit, written last.
+    /// The entry that `index` counts.
     #[inline(always)]
-    pub fn op_own(&self, index: u32) -> u8 {
-        let last = CQE_SIZE - 1;
-        // SAFETY: the masked place lies in the ring; one byte cannot be read half.
-        unsafe { self.entries.add(self.place(index)).cast::<u8>().add(last).read_volatile() }
+    pub fn at(self, index: u32) -> Entry {
+        // SAFETY: the masked place lies in the ring.
+        Entry(unsafe { self.first.byte_add(self.offset(index)) })
     }
 
     // ANCHOR: owner_bit
     /// Whether the entry that `index` counts has been written by the card in this turn of the ring.
     #[inline(always)]
-    pub fn is_ours(&self, index: u32, op_own: u8) -> bool {
-        let turn = (index >> self.log_size) & 1;
-        op_own >> 4 != CqeOpcode::Invalid as u8 && u32::from(op_own & 1) == turn
+    pub fn is_ours(self, index: u32, op_own: u8) -> bool {
+        let turn = index & self.size != 0;
+        op_own >> 4 != CqeOpcode::Invalid as u8 && (op_own & 1 != 0) == turn
     }
     // ANCHOR_END: owner_bit
+}
 
-    /// The words of the entry that `index` counts, one at a time, big endian as they lie there.
+impl Entry {
+    /// Its last byte: opcode and owner bit, written last.
     #[inline(always)]
-    pub fn word(&self, index: u32, offset: usize) -> u32 {
-        debug_assert!(offset.is_multiple_of(4) && offset < CQE_SIZE);
-        // SAFETY: the masked place lies in the ring, the word in the entry, aligned to 4.
-        let word = unsafe {
-            let entry = self.entries.add(self.place(index)).cast::<u8>();
-            entry.add(offset).cast::<u32>().read_volatile()
-        };
+    pub fn op_own(self) -> u8 {
+        // SAFETY: the entry lies in the ring; one byte cannot be read half.
+        unsafe { self.0.cast::<u8>().add(CQE_SIZE - 1).read_volatile() }
+    }
+
+    /// One of its words, big endian as it lies there; `OFFSET` is in bytes.
+    #[inline(always)]
+    pub fn word<const OFFSET: usize>(self) -> u32 {
+        const { assert!(OFFSET.is_multiple_of(4) && OFFSET < CQE_SIZE) };
+        // SAFETY: the entry lies in the ring, the word in the entry, aligned to 4.
+        let word = unsafe { self.0.cast::<u32>().byte_add(OFFSET).read_volatile() };
         u32::from_be(word)
     }
 
-    /// A copy of the entry that `index` counts.
-    pub fn entry(&self, index: u32) -> Cqe {
-        // SAFETY: the masked place lies in the ring; a `Cqe` is bytes, whatever they are.
-        unsafe { self.entries.add(self.place(index)).read_volatile() }
+    /// A copy of it.
+    pub fn copy(self) -> Cqe {
+        // SAFETY: the entry lies in the ring; a `Cqe` is bytes, whatever they are.
+        unsafe { self.0.read_volatile() }
     }
 
-    /// Puts an entry in the place that `index` counts.
-    fn put(&mut self, index: u32, entry: Cqe) {
-        // SAFETY: the masked place lies in the ring, and the entry there is ours.
-        unsafe { self.entries.add(self.place(index)).write_volatile(entry) };
+    /// Puts another in its place.
+    fn put(self, entry: Cqe) {
+        // SAFETY: the entry lies in the ring, and is the driver's: only `leave` calls this.
+        unsafe { self.0.write_volatile(entry) };
     }
+}
 
-    /// The member of that user index.
-    #[inline(always)]
-    pub fn member(&self, user_index: u32) -> Option<&Member> {
-        self.members.get(user_index as usize)?.as_ref()
-    }
-
+impl CqState {
     /// Lets a queue pair complete here. One that sends and receives here joins once for both.
     pub fn join(&mut self, user_index: u32, joining: Member) {
-        let place = user_index as usize;
-        if self.members.len() <= place {
-            self.members.resize(place + 1, None);
+        let parts = [(&mut self.senders, joining.send), (&mut self.receivers, joining.receive)];
+        for (members, joining) in parts {
+            let place = user_index as usize;
+            if members.len() <= place {
+                members.resize(place + 1, None);
+            }
+            members[place] = members[place].take().or(joining);
         }
-        let member = &mut self.members[place];
-        *member = Some(match member.take() {
-            None => joining,
-            Some(member) => Member {
-                send: member.send.or(joining.send),
-                receive: member.receive.or(joining.receive),
-            },
-        });
     }
 
     // ANCHOR: clean_cq
     /// Takes a destroyed queue pair's entries out of the ring, and closes the gaps: nobody could
     /// say any more whose they were. (`__mlx5_cq_clean`)
     pub fn leave<P: Probe>(&mut self, user_index: u32, probe: &P) {
-        if let Some(member) = self.members.get_mut(user_index as usize) {
-            *member = None;
+        for members in [&mut self.senders, &mut self.receivers] {
+            if let Some(member) = members.get_mut(user_index as usize) {
+                *member = None;
+            }
         }
+        let entries = self.entries;
         let first = self.consumer_index;
         let mut end = first;
-        while end.wrapping_sub(first) < 1 << self.log_size && self.is_ours(end, self.op_own(end)) {
+        while end.wrapping_sub(first) < entries.size
+            && entries.is_ours(end, entries.at(end).op_own())
+        {
             end = end.wrapping_add(1);
         }
         let mut removed = 0_u32;
-        for index in (first..end).rev() {
-            let mut entry = self.entry(index);
+        for back in 1..=end.wrapping_sub(first) {
+            let index = end.wrapping_sub(back);
+            let mut entry = entries.at(index).copy();
             if entry.user_index() == user_index {
                 removed += 1;
             } else if removed > 0 {
-                let target = index + removed;
-                entry.op_own = entry.op_own & !1 | self.op_own(target) & 1;
-                self.put(target, entry);
+                let target = entries.at(index.wrapping_add(removed));
+                entry.op_own = entry.op_own & !1 | target.op_own() & 1;
+                target.put(entry);
             }
         }
         if removed > 0 {
@@ -231,19 +243,15 @@ pub fn create_cq<R: Registers>(
     tracer.remap(&RING, region, buffer.request(0, buffer.length(), purpose(number)));
     record.name(record_region, number, "doorbell record of CQ", tracer);
     let state = CqState {
-        entries: buffer.pointer(0, buffer.length()).cast(),
-        log_size,
+        entries: Entries { first: buffer.pointer(0, buffer.length()).cast(), size: 1 << log_size },
         consumer_index: 0,
         record: record.word(0, record_region),
         region,
-        members: Vec::new(),
+        senders: Vec::new(),
+        receivers: Vec::new(),
     };
-    let keeper = Keeper {
-        control: Arc::clone(&mlx5.control),
-        number,
-        _buffer: buffer,
-        _record: record,
-    };
+    let keeper =
+        Keeper { control: Arc::clone(&mlx5.control), number, _buffer: buffer, _record: record };
     let queue = Mlx5CompletionQueue {
         queue: Arc::new(Mutex::new(state)),
         tracer: tracer.clone(),

@@ -6,12 +6,12 @@
 //! there is BlueFlame, and saves the card that read. (PRM, "Doorbells", "BlueFlame")
 
 use super::barrier::{FLUSH_WRITES, TO_DEVICE, WRITE_COMBINING_START};
-use super::ring::{Ring, UNIT};
-use super::send_queue::{SendQueue, UNITS_PER_BLOCK, blocks};
-use crate::bus::UarPage;
+use super::ring::BLOCK;
+use super::send_queue::{SendQueue, blocks};
+use crate::bus::{DoorbellRegister, UarPage};
+use crate::verbs::{SendFlags, SendRequest};
 use doorbell_tracer::{Group, Probe, RegionId, Relation, probe};
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 const PROBE_GROUP: Group = Group::PostSend;
 
@@ -42,42 +42,25 @@ impl DoorbellRecord {
 
 /// A doorbell register with its two buffers, which take turns (`struct mlx5_bf`).
 pub struct BlueFlame<U: UarPage> {
-    /// The page that it lies in.
-    pub page: Arc<U>,
-    /// Offset of the register in its page.
-    pub register: usize,
-    /// Which buffer is next: 0, or the size of one.
-    pub offset: usize,
-    /// Size of one buffer in bytes; 0 if the register takes no BlueFlame.
-    pub buffer_size: usize,
+    /// The register, standing at the buffer that is next.
+    pub register: U::Register,
+    /// Size of one buffer in 16-byte units; 0 if the register takes no BlueFlame.
+    pub buffer_units: u32,
     /// The page's number in the trace.
     pub region: RegionId,
 }
 
-/// The WQE that a call wrote last: the one that the register is told of.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LastWqe {
-    /// Its first block, before masking.
-    pub block: u32,
-    /// Its length in 16-byte units.
-    pub units: u32,
-    /// Whether its data is inline.
-    pub inline: bool,
-}
-
 // ANCHOR: ring_doorbell
-/// Hands `posted` new work requests to the card. (`post_send_db`)
+/// Hands work requests to the card whose WQEs have been built. (`post_send_db`)
 ///
 /// The order is the point of it all: WQEs, record, register, and a barrier between any two.
 #[inline(always)]
 pub fn ring_doorbell<U: UarPage, P: Probe>(
     queue: &mut SendQueue<U>,
-    ring: Ring,
-    posted: u32,
-    last: LastWqe,
+    built: &[SendRequest<'_>],
     probe: &P,
 ) {
-    queue.head = queue.head.wrapping_add(posted);
+    queue.head = queue.head.wrapping_add(built.len() as u32);
     probe!(*probe, index(queue.region, "sq.head", queue.head));
 
     // The card must not see the new counter before it can see the WQEs that it counts.
@@ -85,21 +68,21 @@ pub fn ring_doorbell<U: UarPage, P: Probe>(
     probe!(*probe, barrier(TO_DEVICE.name, TO_DEVICE.instruction));
     let bytes = queue.record.store(queue.cur_post & 0xffff);
     probe!(*probe, store(queue.record.region, queue.record.offset, "", &bytes);
-        from "send" = "sq.cur_post & 0xffff");
+        from "send_counter" = "sq.cur_post & 0xffff");
 
     // The register must not be written before the record can be seen. This register is the
     // queue's own, so no lock is taken that would order the two.
     (WRITE_COMBINING_START.pass)();
     probe!(*probe, barrier(WRITE_COMBINING_START.name, WRITE_COMBINING_START.instruction));
-    if takes_blueflame(queue, posted, last, probe) {
-        copy_wqe(queue, ring, last, probe);
+    if takes_blueflame(queue, built, probe) {
+        copy_wqe(queue, probe);
     } else {
-        write_register(queue, ring, last, probe);
+        write_register(queue, probe);
     }
 
     // Out of the write-combining buffer, before the next post can write the other buffer.
     (FLUSH_WRITES.pass)();
-    queue.register.page.flushed();
+    queue.register.register.flushed();
     probe!(*probe, barrier(FLUSH_WRITES.name, FLUSH_WRITES.instruction));
     toggle_buffer(queue, probe);
 }
@@ -110,36 +93,94 @@ pub fn ring_doorbell<U: UarPage, P: Probe>(
 #[inline(always)]
 fn takes_blueflame<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
-    posted: u32,
-    last: LastWqe,
+    built: &[SendRequest<'_>],
     probe: &P,
 ) -> bool {
+    let units = queue.last_units;
     let settings = queue.settings.blueflame;
-    let size = queue.register.buffer_size;
-    let units_that_fit = (size / UNIT) as u32;
+    let units_that_fit = queue.register.buffer_units;
     let holds = !settings.forbidden;
-    probe!(*probe, check("BlueFlame is not forbidden",
-        ("MLX5_SHUT_UP_BF", u32::from(settings.forbidden)), Relation::Equal, ("off", 0_u32), holds));
-    if !holds { return false }
-    let holds = posted == 1;
-    probe!(*probe, check("one work request in the call",
-        ("posted", posted), Relation::Equal, ("one", 1_u32), holds));
-    if !holds { return false }
-    let holds = size != 0;
-    probe!(*probe, check("the register takes BlueFlame",
-        ("buffer size", size), Relation::NotEqual, ("none", 0_u32), holds));
-    if !holds { return false }
-    let holds = last.inline || settings.preferred;
-    probe!(*probe, check("the data is inline, or BlueFlame preferred",
-        ("inline | MLX5_POST_SEND_PREFER_BF", u32::from(holds)), Relation::Equal, ("yes", 1_u32), holds));
-    if !holds { return false }
-    let holds = last.units > 1;
-    probe!(*probe, check("the WQE is more than a control segment",
-        ("units", last.units), Relation::Greater, ("one", 1_u32), holds));
-    if !holds { return false }
-    let holds = last.units <= units_that_fit;
-    probe!(*probe, check("the WQE fits the buffer",
-        ("units", last.units), Relation::LessOrEqual, ("buffer size / 16", units_that_fit), holds));
+    probe!(
+        *probe,
+        check(
+            "BlueFlame is not forbidden",
+            ("MLX5_SHUT_UP_BF", u32::from(settings.forbidden)),
+            Relation::Equal,
+            ("off", 0_u32),
+            holds
+        )
+    );
+    if !holds {
+        return false;
+    }
+    let holds = built.len() == 1;
+    probe!(
+        *probe,
+        check(
+            "one work request in the call",
+            ("posted", built.len()),
+            Relation::Equal,
+            ("one", 1_u32),
+            holds
+        )
+    );
+    if !holds {
+        return false;
+    }
+    let holds = units_that_fit != 0;
+    probe!(
+        *probe,
+        check(
+            "the register takes BlueFlame",
+            ("buffer size / 16", units_that_fit),
+            Relation::NotEqual,
+            ("none", 0_u32),
+            holds
+        )
+    );
+    if !holds {
+        return false;
+    }
+    let inline = built[0].send_flags.contains(SendFlags::INLINE);
+    let holds = inline || settings.preferred;
+    probe!(
+        *probe,
+        check(
+            "the data is inline, or BlueFlame preferred",
+            ("inline | MLX5_POST_SEND_PREFER_BF", u32::from(holds)),
+            Relation::Equal,
+            ("yes", 1_u32),
+            holds
+        )
+    );
+    if !holds {
+        return false;
+    }
+    let holds = units > 1;
+    probe!(
+        *probe,
+        check(
+            "the WQE is more than a control segment",
+            ("units", units),
+            Relation::Greater,
+            ("one", 1_u32),
+            holds
+        )
+    );
+    if !holds {
+        return false;
+    }
+    let holds = units <= units_that_fit;
+    probe!(
+        *probe,
+        check(
+            "the WQE fits the buffer",
+            ("units", units),
+            Relation::LessOrEqual,
+            ("buffer size / 16", units_that_fit),
+            holds
+        )
+    );
     holds
 }
 // ANCHOR_END: blueflame_conditions
@@ -148,16 +189,26 @@ fn takes_blueflame<U: UarPage, P: Probe>(
 /// Copies the WQE to the register, in whole blocks of 64 bytes and in ascending order, so that
 /// each block can leave the CPU as one PCIe write. (`mlx5_bf_copy`)
 #[inline(always)]
-fn copy_wqe<U: UarPage, P: Probe>(queue: &SendQueue<U>, ring: Ring, last: LastWqe, probe: &P) {
-    let target = queue.register.register + queue.register.offset;
-    for block in 0..blocks(last.units) {
-        let unit = last.block.wrapping_add(block).wrapping_mul(UNITS_PER_BLOCK);
-        let offset = target + block as usize * 64;
-        let words = ring.block(unit);
-        queue.register.page.write_64(offset, |index| words.word(index));
-        probe!(*probe, register_write(queue.register.region, offset, "BlueFlame",
-            if block == 0 { "wqe_control_segment" } else { "" },
-            &ring.bytes(ring.offset(unit), 64)));
+fn copy_wqe<U: UarPage, P: Probe>(queue: &SendQueue<U>, probe: &P) {
+    let register = &queue.register.register;
+    let end = queue.cur_post;
+    let first = end.wrapping_sub(blocks(queue.last_units));
+    let mut number = first;
+    while number != end {
+        let block = queue.ring.block(number);
+        let offset = number.wrapping_sub(first) as usize * BLOCK;
+        register.write_64(offset, |unit| block.unit(unit));
+        probe!(
+            *probe,
+            register_write(
+                queue.register.region,
+                register.offset() + offset,
+                "BlueFlame",
+                if number == first { "wqe_control_segment" } else { "" },
+                &queue.ring.bytes(queue.ring.block_offset(number), BLOCK)
+            )
+        );
+        number = number.wrapping_add(1);
     }
 }
 // ANCHOR_END: blueflame_copy
@@ -166,12 +217,21 @@ fn copy_wqe<U: UarPage, P: Probe>(queue: &SendQueue<U>, ring: Ring, last: LastWq
 /// Writes the first 8 bytes of the last WQE: queue pair and WQE index are in them, and so the
 /// card knows whom to serve and how far.
 #[inline(always)]
-fn write_register<U: UarPage, P: Probe>(queue: &SendQueue<U>, ring: Ring, last: LastWqe, probe: &P) {
-    let target = queue.register.register + queue.register.offset;
-    let bytes = ring.block(last.block.wrapping_mul(UNITS_PER_BLOCK)).word(0);
-    queue.register.page.write_8(target, bytes);
-    probe!(*probe, register_write(queue.register.region, target, "doorbell",
-        "wqe_control_segment", &bytes));
+fn write_register<U: UarPage, P: Probe>(queue: &SendQueue<U>, probe: &P) {
+    let register = &queue.register.register;
+    let bytes =
+        queue.ring.block(queue.cur_post.wrapping_sub(blocks(queue.last_units))).first_word();
+    register.write_8(bytes);
+    probe!(
+        *probe,
+        register_write(
+            queue.register.region,
+            register.offset(),
+            "doorbell",
+            "wqe_control_segment",
+            &bytes
+        )
+    );
 }
 // ANCHOR_END: doorbell_register
 
@@ -180,7 +240,10 @@ fn write_register<U: UarPage, P: Probe>(queue: &SendQueue<U>, ring: Ring, last: 
 /// write-combining buffer.
 #[inline(always)]
 fn toggle_buffer<U: UarPage, P: Probe>(queue: &mut SendQueue<U>, probe: &P) {
-    queue.register.offset ^= queue.register.buffer_size;
-    probe!(*probe, index(queue.register.region, "bf.offset", queue.register.offset as u32));
+    queue.register.register.toggle();
+    probe!(
+        *probe,
+        index(queue.register.region, "bf.offset", queue.register.register.buffer() as u32)
+    );
 }
 // ANCHOR_END: blueflame_toggle

@@ -47,12 +47,7 @@ pub fn alloc_buffer<R: Registers>(
 ) -> Result<Buffer, VerbsError> {
     static PLACE: Site = site!();
     let memory = Mlx5Context::<R>::of(context).memory.allocate(length)?;
-    let purpose = Purpose {
-        role: Role::Buffer,
-        name,
-        stride: 0,
-        object: 0,
-    };
+    let purpose = Purpose { role: Role::Buffer, name, stride: 0, object: 0 };
     let region = context.tracer().map(&PLACE, memory.request(0, length, purpose));
     Ok(Buffer::new(context, memory, region))
 }
@@ -76,8 +71,13 @@ pub fn reg_mr<R: Registers>(
     }
     let mlx5 = Mlx5Context::<R>::of(pd.context());
     let tracer = pd.context().tracer();
-    probe!(*tracer, call("ibv_reg_mr", [
-        ("addr", Value::Hex(buffer.address())), ("length", buffer.length().into())]));
+    probe!(
+        *tracer,
+        call(
+            "ibv_reg_mr",
+            [("addr", Value::Hex(buffer.address())), ("length", buffer.length().into())]
+        )
+    );
     let key = mlx5.control.create_mkey(&MkeyRequest {
         pd: pd.number(),
         address: buffer.address(),

@@ -23,8 +23,14 @@ pub fn post_recv<R: Registers, P: Probe>(
 ) -> Result<(), PostError> {
     let queue_pair = Mlx5QueuePair::<R>::of(qp);
     let probe = P::of(&queue_pair.tracer);
-    probe!(at &verbs::POST_RECV_CALL, probe, call("ibv_post_recv",
-        [("qp", Value::Hex(qp.number().into())), ("requests", requests.len().into())]));
+    probe!(
+        at & verbs::POST_RECV_CALL,
+        probe,
+        call(
+            "ibv_post_recv",
+            [("qp", Value::Hex(qp.number().into())), ("requests", requests.len().into())]
+        )
+    );
 
     let mut queue = queue_pair.receive.lock();
     probe!(probe, locked("rq.lock"));
@@ -35,7 +41,11 @@ pub fn post_recv<R: Registers, P: Probe>(
     drop(queue);
     probe!(probe, unlocked("rq.lock"));
 
-    probe!(at &verbs::POST_RECV_CALL, probe, returned("ibv_post_recv", u32::from(result.is_err())));
+    probe!(
+        at & verbs::POST_RECV_CALL,
+        probe,
+        returned("ibv_post_recv", u32::from(result.is_err()))
+    );
     result
 }
 // ANCHOR_END: post_recv
@@ -68,14 +78,30 @@ fn build<P: Probe>(
     probe: &P,
 ) -> Result<(), PostCause> {
     let (outstanding, limit) = (queue.outstanding.count(queue.head) + built, queue.max_post);
-    probe!(*probe, check("room in the queue",
-        ("head - tail + built", outstanding), Relation::Less, ("max_post", limit), outstanding < limit));
+    probe!(
+        *probe,
+        check(
+            "room in the queue",
+            ("head - tail + built", outstanding),
+            Relation::Less,
+            ("max_post", limit),
+            outstanding < limit
+        )
+    );
     if outstanding >= limit {
         return Err(PostCause::QueueFull { outstanding, limit });
     }
     let (given, limit) = (request.sg_list.len(), queue.max_sge as usize);
-    probe!(*probe, check("elements fit the WQE",
-        ("wr.num_sge", given), Relation::LessOrEqual, ("max_gs", limit), given <= limit));
+    probe!(
+        *probe,
+        check(
+            "elements fit the WQE",
+            ("wr.num_sge", given),
+            Relation::LessOrEqual,
+            ("max_gs", limit),
+            given <= limit
+        )
+    );
     if given > limit {
         return Err(PostCause::TooManyElements { given, limit });
     }
@@ -108,7 +134,7 @@ fn write_pointers<P: Probe>(
 #[inline(always)]
 fn store_segment<P: Probe>(queue: &ReceiveQueue, unit: u32, segment: DataSegment, probe: &P) {
     let bytes: [u8; UNIT] = transmute!(segment);
-    queue.ring.store(unit, bytes);
+    queue.ring.store(unit, &bytes);
     probe!(*probe, store(queue.region, queue.ring.offset(unit), "wqe_data_segment", &bytes);
         from "byte_count" = "wr.sg_list[i].length", "lkey" = "wr.sg_list[i].lkey",
             "address" = "wr.sg_list[i].address");
@@ -125,6 +151,6 @@ fn update_record<P: Probe>(queue: &mut ReceiveQueue, built: u32, probe: &P) {
     probe!(*probe, barrier(TO_DEVICE.name, TO_DEVICE.instruction));
     let bytes = queue.record.store(queue.head & 0xffff);
     probe!(*probe, store(queue.record.region, queue.record.offset, "", &bytes);
-        from "receive" = "rq.head & 0xffff");
+        from "receive_counter" = "rq.head & 0xffff");
 }
 // ANCHOR_END: receive_record

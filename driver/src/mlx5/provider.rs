@@ -7,7 +7,8 @@ use crate::bus::{CardBus, Registers};
 use crate::control::firmware::Firmware;
 use crate::control::{Control, PortAddress};
 use crate::verbs::{
-    AddressVector, ContextOps, Device, DeviceInfo, Door, NOT_SUPPORTED, NothingThere, Opened, Provider, VerbsError,
+    AddressVector, ContextOps, Device, DeviceInfo, Door, NOT_SUPPORTED, NothingThere, Opened,
+    Provider, VerbsError,
 };
 use doorbell_tracer::{Group, Off, Probe, Tracer, probe};
 use std::any::{Any, type_name_of_val};
@@ -60,6 +61,7 @@ impl Provider for Mlx5 {
 // ANCHOR: fill_ops
 /// The table (`mlx5_ctx_ops`): named fields over the defaults. `P` is all the difference between
 /// the table with probes and the one without.
+#[expect(clippy::needless_update, reason = "a slot that the verbs gain keeps its default")]
 fn ops<R: Registers, P: Probe>() -> ContextOps {
     ContextOps {
         name: "mlx5_ctx_ops",
@@ -83,11 +85,7 @@ fn ops<R: Registers, P: Probe>() -> ContextOps {
 
 /// The way to a port: its address, and a hop limit that gets a packet anywhere.
 fn address_vector(port: PortAddress) -> AddressVector {
-    AddressVector {
-        gid: port.gid,
-        mac: port.mac,
-        hop_limit: 64,
-    }
+    AddressVector { gid: port.gid, mac: port.mac, hop_limit: 64 }
 }
 
 // ANCHOR: open_with
@@ -98,11 +96,17 @@ pub fn open_with<R: Registers>(
     tracer: &Tracer,
 ) -> Result<Opened, VerbsError> {
     let provider = Mlx5Context::<R>::new(control, blueflame, tracer)?;
-    probe!(*tracer, note("mlx5_ctx_ops filled", [
-        ("post_send", type_name_of_val(&post_send::post_send::<R, Tracer>).into()),
-        ("post_recv", type_name_of_val(&post_recv::post_recv::<R, Tracer>).into()),
-        ("poll_cq", type_name_of_val(&poll_cq::poll_cq::<R, Tracer>).into()),
-    ]));
+    probe!(
+        *tracer,
+        note(
+            "mlx5_ctx_ops filled",
+            [
+                ("post_send", type_name_of_val(&post_send::post_send::<R, Tracer>).into()),
+                ("post_recv", type_name_of_val(&post_recv::post_recv::<R, Tracer>).into()),
+                ("poll_cq", type_name_of_val(&poll_cq::poll_cq::<R, Tracer>).into()),
+            ]
+        )
+    );
     Ok(Opened {
         ops: ops::<R, Off>(),
         traced_ops: ops::<R, Tracer>(),

@@ -5,13 +5,16 @@ use super::doorbell::BlueFlame;
 use super::receive_queue::ReceiveQueue;
 use super::records::Record;
 use super::ring::{Ring, UNIT};
+use super::segments::common_control;
 use super::send_queue::{Limits, Outstanding, SendQueue};
 use super::sizes::Sizes;
 use super::tables::{Mlx5Context, Register};
-use crate::bus::{DmaRegion, Purpose, Registers};
+use crate::bus::{DmaRegion, Purpose, Registers, UarPage};
 use crate::control::{Control, QpRequest};
-use crate::verbs::{self, Access, ConnectTo, ProtectionDomain, QueuePairRequest, SendParameters, VerbsError};
-use doorbell_prm::wqe::CONTROL_CQ_UPDATE;
+use crate::verbs::{
+    self, Access, ConnectTo, ProtectionDomain, QueuePairRequest, SendFlags, SendParameters,
+    VerbsError,
+};
 use doorbell_tracer::{Group, RegionId, Role, Site, Tracer, Value, probe, site};
 use spin::Mutex;
 use std::sync::Arc;
@@ -81,9 +84,16 @@ pub fn create_qp<R: Registers>(
 ) -> Result<verbs::QueuePair, VerbsError> {
     let mlx5 = Mlx5Context::<R>::of(pd.context());
     let tracer = pd.context().tracer();
-    probe!(*tracer, call("ibv_create_qp",
-        [("send_cq", Value::Hex(request.send_cq.number().into())),
-         ("max_send_wr", request.capabilities.max_send_wr.into())]));
+    probe!(
+        *tracer,
+        call(
+            "ibv_create_qp",
+            [
+                ("send_cq", Value::Hex(request.send_cq.number().into())),
+                ("max_send_wr", request.capabilities.max_send_wr.into())
+            ]
+        )
+    );
     let sizes = Sizes::of(&request.capabilities)?;
     let buffer = mlx5.memory.allocate(sizes.receive_bytes() + sizes.send_bytes())?;
     let record = mlx5.records.take(&mlx5.memory)?;
@@ -103,7 +113,8 @@ pub fn create_qp<R: Registers>(
         user_index,
     })?;
     let regions = announce(&buffer, &record, &sizes, number, tracer);
-    let send = send_queue(mlx5, &buffer, &record, &sizes, &register, number, request.signal_all, &regions);
+    let send =
+        send_queue(mlx5, &buffer, &record, &sizes, &register, number, request.signal_all, &regions);
     let receive = receive_queue(&buffer, &record, &sizes, &regions);
     let completion_queues = join::<R>(request, user_index, &send, &receive);
     let queue_pair = Mlx5QueuePair::<R> {
@@ -128,7 +139,13 @@ pub fn create_qp<R: Registers>(
 
 // ANCHOR: qp_regions
 /// Tells the trace where the queues lie: the receive queue first, the send queue behind it.
-fn announce(buffer: &DmaRegion, record: &Record, sizes: &Sizes, object: u32, tracer: &Tracer) -> Regions {
+fn announce(
+    buffer: &DmaRegion,
+    record: &Record,
+    sizes: &Sizes,
+    object: u32,
+    tracer: &Tracer,
+) -> Regions {
     static RECEIVE: Site = site!();
     static SEND: Site = site!();
     let receive = Purpose {
@@ -137,12 +154,7 @@ fn announce(buffer: &DmaRegion, record: &Record, sizes: &Sizes, object: u32, tra
         stride: (UNIT << sizes.log_receive_units) as u32,
         object,
     };
-    let send = Purpose {
-        role: Role::SendQueue,
-        name: "send queue",
-        stride: 64,
-        object,
-    };
+    let send = Purpose { role: Role::SendQueue, name: "send queue", stride: 64, object };
     let (first, second) = (sizes.receive_bytes(), sizes.send_bytes());
     let regions = Regions {
         receive: tracer.map(&RECEIVE, buffer.request(0, first, receive)),
@@ -153,6 +165,9 @@ fn announce(buffer: &DmaRegion, record: &Record, sizes: &Sizes, object: u32, tra
     regions
 }
 // ANCHOR_END: qp_regions
+
+/// Every register that this driver takes is one for BlueFlame.
+const BUFFER_SIZE: usize = doorbell_prm::registers::uar::BLUEFLAME_BUFFER_SIZE as usize;
 
 /// The send queue of a new queue pair.
 #[expect(clippy::too_many_arguments, reason = "the parts that create_qp has just taken")]
@@ -170,21 +185,21 @@ fn send_queue<R: Registers>(
         // SAFETY: the keeper holds the buffer for as long as the queue pair lives.
         ring: unsafe { Ring::new(buffer, sizes.receive_bytes(), sizes.send_bytes()) },
         cur_post: 0,
+        last_units: 0,
         head: 0,
+        full_at: sizes.max_post,
         outstanding: Arc::new(Outstanding::new(1 << sizes.log_send_blocks)),
         record: record.word(doorbell_prm::doorbell::SEND_RECORD_OFFSET, regions.record),
         register: BlueFlame {
-            page: Arc::clone(&register.uar.page),
-            register: register.offset,
-            offset: 0,
-            buffer_size: doorbell_prm::registers::uar::BLUEFLAME_BUFFER_SIZE as usize,
+            register: register.uar.page.register(register.offset, BUFFER_SIZE),
+            buffer_units: (BUFFER_SIZE / UNIT) as u32,
             region: register.uar.region,
         },
-        qpn: number,
-        signal_bits: if signal_all { CONTROL_CQ_UPDATE } else { 0 },
+        control: common_control(number),
+        always: if signal_all { SendFlags::SIGNALED } else { SendFlags::empty() },
         limits: Limits {
             max_post: sizes.max_post,
-            max_sge: sizes.max_send_sge,
+            max_sge: sizes.max_send_sge as usize,
             max_inline: sizes.max_inline,
         },
         settings: mlx5.settings.clone(),
@@ -193,7 +208,12 @@ fn send_queue<R: Registers>(
 }
 
 /// The receive queue of a new queue pair.
-fn receive_queue(buffer: &DmaRegion, record: &Record, sizes: &Sizes, regions: &Regions) -> ReceiveQueue {
+fn receive_queue(
+    buffer: &DmaRegion,
+    record: &Record,
+    sizes: &Sizes,
+    regions: &Regions,
+) -> ReceiveQueue {
     ReceiveQueue {
         // SAFETY: the keeper holds the buffer for as long as the queue pair lives.
         ring: unsafe { Ring::new(buffer, 0, sizes.receive_bytes()) },
@@ -215,14 +235,12 @@ fn join<R: Registers>(
 ) -> [Arc<Mutex<CqState>>; 2] {
     let queues = [request.send_cq, request.recv_cq]
         .map(|cq| Arc::clone(&Mlx5CompletionQueue::<R>::of(cq).queue));
-    queues[0].lock().join(user_index, Member {
-        send: Some(Arc::clone(&send.outstanding)),
-        receive: None,
-    });
-    queues[1].lock().join(user_index, Member {
-        send: None,
-        receive: Some(Arc::clone(&receive.outstanding)),
-    });
+    queues[0]
+        .lock()
+        .join(user_index, Member { send: Some(Arc::clone(&send.outstanding)), receive: None });
+    queues[1]
+        .lock()
+        .join(user_index, Member { send: None, receive: Some(Arc::clone(&receive.outstanding)) });
     queues
 }
 
@@ -230,7 +248,13 @@ fn join<R: Registers>(
 /// RESET to INIT (`ibv_modify_qp` with `IBV_QPS_INIT`).
 pub fn init_qp<R: Registers>(qp: &verbs::QueuePair, access: Access) -> Result<(), VerbsError> {
     let mlx5 = Mlx5QueuePair::<R>::of(qp);
-    probe!(mlx5.tracer, call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "INIT".into())]));
+    probe!(
+        mlx5.tracer,
+        call(
+            "ibv_modify_qp",
+            [("qp", Value::Hex(qp.number().into())), ("qp_state", "INIT".into())]
+        )
+    );
     mlx5.keeper.control.init_qp(qp.number(), access)?;
     probe!(mlx5.tracer, returned("ibv_modify_qp", 0_u32));
     Ok(())
@@ -239,16 +263,25 @@ pub fn init_qp<R: Registers>(qp: &verbs::QueuePair, access: Access) -> Result<()
 /// INIT to RTR (`ibv_modify_qp` with `IBV_QPS_RTR`).
 pub fn connect_qp<R: Registers>(qp: &verbs::QueuePair, to: &ConnectTo) -> Result<(), VerbsError> {
     let mlx5 = Mlx5QueuePair::<R>::of(qp);
-    probe!(mlx5.tracer, call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "RTR".into())]));
+    probe!(
+        mlx5.tracer,
+        call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "RTR".into())])
+    );
     mlx5.keeper.control.connect_qp(qp.number(), to)?;
     probe!(mlx5.tracer, returned("ibv_modify_qp", 0_u32));
     Ok(())
 }
 
 /// RTR to RTS (`ibv_modify_qp` with `IBV_QPS_RTS`).
-pub fn start_qp<R: Registers>(qp: &verbs::QueuePair, parameters: &SendParameters) -> Result<(), VerbsError> {
+pub fn start_qp<R: Registers>(
+    qp: &verbs::QueuePair,
+    parameters: &SendParameters,
+) -> Result<(), VerbsError> {
     let mlx5 = Mlx5QueuePair::<R>::of(qp);
-    probe!(mlx5.tracer, call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "RTS".into())]));
+    probe!(
+        mlx5.tracer,
+        call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "RTS".into())])
+    );
     mlx5.keeper.control.start_qp(qp.number(), parameters)?;
     probe!(mlx5.tracer, returned("ibv_modify_qp", 0_u32));
     Ok(())

@@ -46,11 +46,7 @@ impl Records {
         let place = page.taken.trailing_ones() as usize;
         page.taken |= 1 << place;
         page.memory.write_bytes(place * LINE, &[0; RECORD]);
-        Ok(Record {
-            page: Arc::clone(&page.memory),
-            place,
-            records: self.clone(),
-        })
+        Ok(Record { page: Arc::clone(&page.memory), place, records: self.clone() })
     }
 }
 
@@ -76,12 +72,7 @@ impl Record {
 
     /// What the trace is told.
     fn request(&self, object: u32, name: &str) -> doorbell_tracer::MapRequest {
-        let purpose = Purpose {
-            role: Role::DoorbellRecord,
-            name,
-            stride: 4,
-            object,
-        };
+        let purpose = Purpose { role: Role::DoorbellRecord, name, stride: 4, object };
         self.page.request(self.place * LINE, RECORD, purpose)
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A send WQE is a row of 16-byte units, and a queue's length is a power of two of 64-byte blocks.
 //! Counting in units and masking each one makes the wrap-around at the end of the ring a matter of
-//! arithmetic: no segment needs to ask whether it is the last.
+//! arithmetic: no segment needs to ask whether it is the last. The first four units of a WQE are a
+//! block, and a block never crosses the end: it is masked once for all of them.
 
 use crate::bus::DmaRegion;
 use std::ptr::NonNull;
@@ -10,11 +11,14 @@ use std::ptr::NonNull;
 /// Size of a unit in bytes: what a WQE's DS counts (PRM, "Send WQE Format").
 pub const UNIT: usize = 16;
 
+/// Size of a block in bytes: where a send WQE begins.
+pub const BLOCK: usize = 64;
+
 /// A ring of 16-byte units in shared memory: an address and a mask, cheap to copy into registers.
 #[derive(Clone, Copy)]
 pub struct Ring {
     base: NonNull<u8>,
-    /// Number of units less one; the number is a power of two.
+    /// Number of bytes less one; the number is a power of two, and at least a block.
     mask: u32,
 }
 
@@ -23,36 +27,39 @@ pub struct Ring {
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// The ring of `bytes` bytes at `offset` of `region`. `bytes` is a power of two, at least a unit.
+    /// The ring of `bytes` bytes at `offset` of `region`. `bytes` is a power of two, at least a block.
     ///
     /// # Safety
     /// - `region` outlives the ring.
     pub unsafe fn new(region: &DmaRegion, offset: usize, bytes: usize) -> Self {
-        assert!(bytes.is_power_of_two() && bytes >= UNIT);
-        Self {
-            base: region.pointer(offset, bytes),
-            mask: (bytes / UNIT - 1) as u32,
-        }
+        assert!(bytes.is_power_of_two() && (BLOCK..=1 << 31).contains(&bytes));
+        Self { base: region.pointer(offset, bytes), mask: (bytes - 1) as u32 }
     }
 
     /// Offset in bytes of a unit, wrapped into the ring.
     #[inline(always)]
     pub fn offset(&self, unit: u32) -> usize {
-        (unit & self.mask) as usize * UNIT
+        (unit.wrapping_mul(UNIT as u32) & self.mask) as usize
+    }
+
+    /// Offset in bytes of a block, wrapped into the ring.
+    #[inline(always)]
+    pub fn block_offset(&self, block: u32) -> usize {
+        (block.wrapping_mul(BLOCK as u32) & self.mask) as usize
     }
 
     /// Bytes from a unit to the end of the ring.
     #[inline(always)]
     fn room(&self, unit: u32) -> usize {
-        (self.mask as usize + 1) * UNIT - self.offset(unit)
+        self.mask as usize + 1 - self.offset(unit)
     }
 
     /// Stores one unit. The blocks of a WQE under construction belong to software: the card reads
     /// them only after the doorbell, so that a plain store will do.
     #[inline(always)]
-    pub fn store(&self, unit: u32, bytes: [u8; UNIT]) {
+    pub fn store(&self, unit: u32, bytes: &[u8; UNIT]) {
         // SAFETY: the masked unit lies in the ring, see `new`.
-        unsafe { self.base.add(self.offset(unit)).cast().write_unaligned(bytes) };
+        unsafe { self.base.add(self.offset(unit)).cast().write_unaligned(*bytes) };
     }
 
     /// Copies `length` bytes from `from` to `skip` bytes behind the beginning of a unit, and goes
@@ -69,10 +76,9 @@ impl Ring {
         // SAFETY: `first` bytes from here end at the end of the ring at the latest; the rest, by
         // the caller's word not longer than the ring, begins at its base.
         unsafe {
-            let to = self.base.add(self.offset(start) + skip);
-            to.copy_from_nonoverlapping(from, first);
+            copy_short(from, self.base.add(self.offset(start) + skip), first);
             if first < length {
-                self.base.copy_from_nonoverlapping(from.add(first), length - first);
+                copy_rest(from.add(first), self.base, length - first);
             }
         }
     }
@@ -84,19 +90,23 @@ impl Ring {
         unsafe { self.base.add(self.offset(unit)).cast().write_unaligned(bytes) };
     }
 
-    /// The block of four units that begins at `unit`, a multiple of four. A block never crosses
-    /// the end of the ring.
+    /// A block of the ring.
     #[inline(always)]
-    pub fn block(&self, unit: u32) -> Block {
-        debug_assert!(unit.is_multiple_of(4) && self.mask >= 3);
-        // SAFETY: the masked unit lies in the ring.
-        Block(unsafe { self.base.add(self.offset(unit)).cast() })
+    pub fn block(&self, block: u32) -> Block {
+        // SAFETY: a masked multiple of 64 lies in the ring with all its 64 bytes: the ring is a
+        // power of two and not shorter.
+        Block(unsafe { self.base.add(self.block_offset(block)).cast() })
     }
 
     /// The one or two stretches of the ring that `length` bytes, `skip` behind a unit, cover:
     /// their lengths and offsets in bytes. Empty ones are left out.
     #[inline(always)]
-    pub fn parts(&self, unit: u32, skip: usize, length: usize) -> impl Iterator<Item = (usize, usize)> {
+    pub fn parts(
+        &self,
+        unit: u32,
+        skip: usize,
+        length: usize,
+    ) -> impl Iterator<Item = (usize, usize)> {
         let start = unit.wrapping_add((skip / UNIT) as u32);
         let skip = skip % UNIT;
         let first = length.min(self.room(start) - skip);
@@ -107,7 +117,7 @@ impl Ring {
 
     /// Copies out `length` bytes at `offset`, for a trace.
     pub fn bytes(&self, offset: usize, length: usize) -> Vec<u8> {
-        assert!(offset + length <= (self.mask as usize + 1) * UNIT);
+        assert!(offset + length <= self.mask as usize + 1);
         (offset..offset + length)
             // SAFETY: the range was checked against the size of the ring.
             .map(|at| unsafe { self.base.add(at).read_volatile() })
@@ -115,17 +125,120 @@ impl Ring {
     }
 }
 
-/// A block of a ring, to be copied to a register word by word.
-#[derive(Clone, Copy)]
-pub struct Block(NonNull<u64>);
+/// The driver's own notes to the entries of a ring: one `T` for each, found by the same counters.
+pub struct Notes<T> {
+    /// As many as the mask says, and one.
+    notes: Box<[T]>,
+    mask: u32,
+}
 
-impl Block {
-    /// Loads 8 bytes of the block; `index` is below 8.
+impl<T: Default> Notes<T> {
+    /// Notes to `entries` entries, a power of two.
+    pub fn new(entries: u32) -> Self {
+        assert!(entries.is_power_of_two());
+        Self { notes: (0..entries).map(|_| T::default()).collect(), mask: entries - 1 }
+    }
+
+    /// The note to the entry that `counter` counts.
     #[inline(always)]
-    pub fn word(self, index: usize) -> [u8; 8] {
-        debug_assert!(index < 8);
-        // SAFETY: the block has eight words.
-        let word = unsafe { self.0.add(index).read_volatile() };
-        word.to_ne_bytes()
+    pub fn at(&self, counter: u32) -> &T {
+        // SAFETY: the masked counter is at most the mask, and there is one note more than that.
+        unsafe { self.notes.get_unchecked((counter & self.mask) as usize) }
     }
 }
+
+/// A block of a ring: the first four units of a WQE, or the next four.
+///
+/// It is 64 bytes of the ring that it came from, and, like a copy of the ring, lives no longer.
+#[derive(Clone, Copy)]
+pub struct Block(NonNull<[u8; UNIT]>);
+
+impl Block {
+    /// Stores unit number `INDEX`, which is below 4, of the block: two halves of 8 bytes.
+    #[inline(always)]
+    pub fn store<const INDEX: usize>(self, halves: [[u8; UNIT / 2]; 2]) {
+        const { assert!(INDEX < BLOCK / UNIT) };
+        // SAFETY: the block has four units. No other thread writes it: see `Ring`.
+        unsafe {
+            let to = self.0.add(INDEX).cast::<[u8; UNIT / 2]>();
+            to.write_unaligned(halves[0]);
+            to.add(1).write_unaligned(halves[1]);
+        }
+    }
+
+    /// Stores the last four bytes of the block's first unit: a number, big endian.
+    #[inline(always)]
+    pub fn store_immediate(self, immediate: u32) {
+        // SAFETY: unit 0 has four words.
+        unsafe { self.0.cast::<[u8; 4]>().add(3).write_unaligned(immediate.to_be_bytes()) };
+    }
+
+    /// Loads the first 8 bytes of the block: what the doorbell register gets.
+    #[inline(always)]
+    pub fn first_word(self) -> [u8; 8] {
+        // SAFETY: the block has them.
+        unsafe { self.0.cast().read_unaligned() }
+    }
+
+    /// Loads a unit of the block; `index` counts modulo 4.
+    #[inline(always)]
+    pub fn unit(self, index: usize) -> [u8; UNIT] {
+        // SAFETY: the block has four units, each aligned to its size: blocks are aligned to 64.
+        unsafe { load_unit(self.0.add(index % (BLOCK / UNIT))) }
+    }
+}
+
+/// Loads 16 bytes at once, where the machine can.
+///
+/// # Safety
+/// - `from` is valid for reads of 16 bytes.
+#[inline(always)]
+unsafe fn load_unit(from: NonNull<[u8; UNIT]>) -> [u8; UNIT] {
+    // SAFETY: by the caller's word.
+    unsafe { from.read_unaligned() }
+}
+
+/// What lies behind the end of the ring goes to its beginning: seldom, and so out of the way.
+///
+/// # Safety
+/// - As for `copy_short`.
+#[cold]
+#[inline(never)]
+unsafe fn copy_rest(from: NonNull<u8>, to: NonNull<u8>, length: usize) {
+    // SAFETY: by the caller's word.
+    unsafe { to.copy_from_nonoverlapping(from, length) };
+}
+
+/// Copies bytes. A few of them without calling anybody, for inline data is short, and the call of
+/// a general copy costs more than the copy: the last 16 (or 8, 4) bytes are copied as such, even if
+/// they overlap what is there already, so that no odd rest is left.
+///
+/// # Safety
+/// - `from` is valid for reads, `to` for writes of `length` bytes; the two do not overlap.
+#[inline(always)]
+unsafe fn copy_short(from: NonNull<u8>, to: NonNull<u8>, length: usize) {
+    /// Copies the first `T` and the last.
+    #[inline(always)]
+    unsafe fn both_ends<T>(from: NonNull<u8>, to: NonNull<u8>, length: usize) {
+        let last = length - size_of::<T>();
+        // SAFETY: by the caller's word, and because the caller has asked for `length`.
+        unsafe {
+            let (head, tail) =
+                (from.cast::<T>().read_unaligned(), from.add(last).cast::<T>().read_unaligned());
+            to.cast::<T>().write_unaligned(head);
+            to.add(last).cast::<T>().write_unaligned(tail);
+        }
+    }
+    // SAFETY: each case has at least one and at most two of its pieces.
+    unsafe {
+        match length {
+            16..=32 => both_ends::<[u64; 2]>(from, to, length),
+            8..16 => both_ends::<u64>(from, to, length),
+            4..8 => both_ends::<u32>(from, to, length),
+            _ => to.copy_from_nonoverlapping(from, length),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

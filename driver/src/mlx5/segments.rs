@@ -3,104 +3,101 @@
 //! A WQE is a control segment and, behind it, what the opcode needs: for an RDMA operation a
 //! remote address segment, then the data, as pointers or inline. (PRM, "Send WQE Format")
 
-use super::inline;
-use super::ring::{Ring, UNIT};
-use super::send_queue::{SendQueue, UNITS_PER_BLOCK};
+use super::ring::UNIT;
+use super::send_queue::{SendQueue, Wqe};
 use crate::bus::UarPage;
-use crate::verbs::{Opcode, PostCause, ScatterGatherElement, SendFlags, SendRequest};
+use crate::verbs::{Opcode, ScatterGatherElement, SendFlags, SendRequest};
 use doorbell_prm::wqe::{
     CONTROL_CQ_UPDATE, CONTROL_FENCE, CONTROL_SOLICITED, ControlSegment, DataSegment,
     RemoteAddressSegment, SendOpcode,
 };
 use doorbell_tracer::{Group, Probe, probe};
+use std::hint::cold_path;
 use zerocopy::transmute;
 
 const PROBE_GROUP: Group = Group::PostSend;
 
 // ANCHOR: opcodes
-/// The WQE opcode for each opcode of the verbs, in their order; `None` for those that this driver
-/// does not post. (`mlx5_ib_opcode`)
-pub const OPCODES: [Option<SendOpcode>; 11] = [
-    Some(SendOpcode::RdmaWrite),
-    Some(SendOpcode::RdmaWriteImmediate),
-    Some(SendOpcode::Send),
-    Some(SendOpcode::SendImmediate),
-    Some(SendOpcode::RdmaRead),
-    None,
-    None,
-    None,
-    None,
-    None,
-    None,
-];
+/// What an opcode of the verbs is in a WQE, and what its WQE must have.
+#[derive(Clone, Copy)]
+#[repr(align(4))]
+pub struct Posted {
+    /// The WQE's opcode.
+    pub opcode: SendOpcode,
+    /// It has a remote address segment.
+    pub remote: bool,
+    /// Its control segment carries immediate data.
+    pub immediate: bool,
+}
+
+/// An entry for each opcode of the verbs, in their order; `None` for those that this driver does
+/// not post. (`mlx5_ib_opcode`, and the switch that follows its use)
+pub static OPCODES: [Option<Posted>; 11] = {
+    let mut table = [None; 11];
+    table[Opcode::RdmaWrite as usize] = posted(SendOpcode::RdmaWrite, true, false);
+    table[Opcode::RdmaWriteWithImmediate as usize] =
+        posted(SendOpcode::RdmaWriteImmediate, true, true);
+    table[Opcode::Send as usize] = posted(SendOpcode::Send, false, false);
+    table[Opcode::SendWithImmediate as usize] = posted(SendOpcode::SendImmediate, false, true);
+    table[Opcode::RdmaRead as usize] = posted(SendOpcode::RdmaRead, true, false);
+    table
+};
+
+/// One entry.
+const fn posted(opcode: SendOpcode, remote: bool, immediate: bool) -> Option<Posted> {
+    Some(Posted { opcode, remote, immediate })
+}
 // ANCHOR_END: opcodes
 
-// ANCHOR: segments
-/// Writes the segments behind the control segment, from `unit` on, and returns the first unit
-/// that they leave free.
-#[inline(always)]
-pub fn write_segments<U: UarPage, P: Probe>(
-    queue: &SendQueue<U>,
-    ring: Ring,
-    request: &SendRequest<'_>,
-    unit: u32,
-    probe: &P,
-) -> Result<u32, PostCause> {
-    let unit = match request.opcode {
-        Opcode::RdmaWrite | Opcode::RdmaWriteWithImmediate | Opcode::RdmaRead => {
-            write_remote_address(queue, ring, request, unit, probe)
-        }
-        _ => unit,
-    };
-    if request.send_flags.contains(SendFlags::INLINE) && !request.sg_list.is_empty() {
-        return inline::write_inline(queue, request.sg_list, unit, probe);
-    }
-    Ok(write_data_pointers(queue, ring, request.sg_list, unit, probe))
-}
-// ANCHOR_END: segments
-
 // ANCHOR: remote_address
-/// Where on the other side: address and rkey. The card puts both into the packet's RETH.
+/// Writes what an opcode has between its control segment and its data, and returns the first unit
+/// left free. That is where on the other side an RDMA operation goes: address and rkey, which the
+/// card puts into the packet's RETH.
 #[inline(always)]
-fn write_remote_address<U: UarPage, P: Probe>(
+pub fn write_fixed<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
-    ring: Ring,
+    wqe: Wqe,
     request: &SendRequest<'_>,
-    unit: u32,
+    posted: &Posted,
     probe: &P,
 ) -> u32 {
+    if !posted.remote {
+        return wqe.unit().wrapping_add(1);
+    }
     let segment = RemoteAddressSegment::new(request.remote.address, request.remote.rkey);
-    let bytes: [u8; UNIT] = transmute!(segment);
-    ring.store(unit, bytes);
-    probe!(*probe, store(queue.region, ring.offset(unit), "wqe_remote_address_segment", &bytes);
+    wqe.block.store::<1>(transmute!(segment));
+    probe!(*probe, store(queue.region, queue.ring.block_offset(wqe.number) + UNIT, "wqe_remote_address_segment", &wqe.block.unit(1));
         from "remote_address" = "wr.remote.address", "rkey" = "wr.remote.rkey");
-    unit + 1
+    wqe.unit().wrapping_add(2)
 }
 // ANCHOR_END: remote_address
 
 // ANCHOR: data_pointers
 /// Where on this side: one pointer for each element that is not empty. The card fetches the bytes
-/// later by DMA, so the buffers must stay as they are until the completion.
+/// later by DMA, so the buffers must stay as they are until the completion. Begins at `unit` and
+/// returns the first unit left free.
 #[inline(always)]
-fn write_data_pointers<U: UarPage, P: Probe>(
+pub fn write_data_pointers<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
-    ring: Ring,
     elements: &[ScatterGatherElement],
     mut unit: u32,
     probe: &P,
 ) -> u32 {
-    for element in elements {
+    let mut index = 0;
+    while let Some(element) = elements.get(index) {
         // A length of 0 would mean 2 GiB to the card: an empty element must not reach it.
-        if element.length == 0 {
-            continue;
+        if element.length != 0 {
+            let segment = DataSegment::new(element.length, element.lkey, element.address);
+            let bytes: [u8; UNIT] = transmute!(segment);
+            queue.ring.store(unit, &bytes);
+            probe!(*probe, store(queue.region, queue.ring.offset(unit), "wqe_data_segment", &bytes);
+                from "byte_count" = "wr.sg_list[i].length", "lkey" = "wr.sg_list[i].lkey",
+                    "address" = "wr.sg_list[i].address");
+            unit = unit.wrapping_add(1);
+        } else {
+            cold_path();
         }
-        let segment = DataSegment::new(element.length, element.lkey, element.address);
-        let bytes: [u8; UNIT] = transmute!(segment);
-        ring.store(unit, bytes);
-        probe!(*probe, store(queue.region, ring.offset(unit), "wqe_data_segment", &bytes);
-            from "byte_count" = "wr.sg_list[i].length", "lkey" = "wr.sg_list[i].lkey",
-                "address" = "wr.sg_list[i].address");
-        unit += 1;
+        index += 1;
     }
     unit
 }
@@ -112,48 +109,53 @@ fn write_data_pointers<U: UarPage, P: Probe>(
 #[inline(always)]
 pub fn write_control<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
-    ring: Ring,
+    wqe: Wqe,
     request: &SendRequest<'_>,
-    opcode: SendOpcode,
+    posted: &Posted,
     units: u32,
     probe: &P,
 ) {
-    let first = queue.cur_post.wrapping_mul(UNITS_PER_BLOCK);
-    let flags = queue.signal_bits | CONTROL_FLAGS[request.send_flags.bits() as usize & 15];
-    let index = queue.cur_post as u16;
-    let immediate = immediate(request);
-    let segment =
-        ControlSegment::new(0, index, opcode as u8, queue.qpn, units as u8, flags, immediate);
-    let bytes: [u8; UNIT] = transmute!(segment);
-    ring.store(first, bytes);
-    probe!(*probe, store(queue.region, ring.offset(first), "wqe_control_segment", &bytes);
+    let (index, opcode) = (wqe.number as u16, posted.opcode as u8);
+    let own = ControlSegment::new(0, index, opcode, 0, units as u8, 0, 0);
+    let [own, _] = halves(own);
+    let first = u64::from_ne_bytes(own) | u64::from_ne_bytes(queue.control);
+    let flags = (request.send_flags | queue.always).bits() as usize;
+    wqe.block.store::<0>([first.to_ne_bytes(), SECOND_HALVES[flags & 15]]);
+    if posted.immediate {
+        wqe.block.store_immediate(request.immediate);
+    }
+    probe!(*probe, store(queue.region, queue.ring.block_offset(wqe.number), "wqe_control_segment", &wqe.block.unit(0));
         from "wqe_index" = "sq.cur_post", "opcode" = "wr.opcode", "qpn" = "qp.qp_num",
             "ds" = "number of 16-byte units", "fence_mode" = "wr.send_flags & FENCE",
             "completion_mode" = "wr.send_flags & SIGNALED",
             "solicited" = "wr.send_flags & SOLICITED", "immediate" = "wr.immediate");
 }
 
-/// The control segment's byte of flags, for each set of the verbs' flags.
-const CONTROL_FLAGS: [u8; 16] = {
-    let mut table = [0; 16];
+/// The second half of a control segment without immediate data, for each set of the verbs' flags.
+static SECOND_HALVES: [[u8; 8]; 16] = {
+    let mut table = [[0; 8]; 16];
     let mut set = 0;
     while set < 16 {
         let flags = SendFlags::from_bits_retain(set as u32);
         let signaled = if flags.contains(SendFlags::SIGNALED) { CONTROL_CQ_UPDATE } else { 0 };
         let solicited = if flags.contains(SendFlags::SOLICITED) { CONTROL_SOLICITED } else { 0 };
         let fence = if flags.contains(SendFlags::FENCE) { CONTROL_FENCE } else { 0 };
-        table[set] = signaled | solicited | fence;
+        let flags = signaled | solicited | fence;
+        [_, table[set]] = halves(ControlSegment::new(0, 0, 0, 0, 0, flags, 0));
         set += 1;
     }
     table
 };
 
-/// The immediate data, for the opcodes that carry it. (`send_ieth`)
+/// What the control segments of a queue have in common, in their first half: the queue pair.
+pub fn common_control(qpn: u32) -> [u8; 8] {
+    let [first, _] = halves(ControlSegment::new(0, 0, 0, qpn, 0, 0, 0));
+    first
+}
+
+/// A control segment in two halves: what the doorbell register gets, and the rest.
 #[inline(always)]
-fn immediate(request: &SendRequest<'_>) -> u32 {
-    match request.opcode {
-        Opcode::SendWithImmediate | Opcode::RdmaWriteWithImmediate => request.immediate,
-        _ => 0,
-    }
+const fn halves(segment: ControlSegment) -> [[u8; 8]; 2] {
+    transmute!(segment)
 }
 // ANCHOR_END: control_segment

@@ -6,10 +6,10 @@
 //! number; [`Outstanding`] says which work request that was.
 
 use super::doorbell::{BlueFlame, DoorbellRecord};
-use super::ring::Ring;
+use super::ring::{Block, Notes, Ring};
 use super::settings::Settings;
 use crate::bus::UarPage;
-use crate::verbs::PostCause;
+use crate::verbs::{PostCause, SendFlags};
 use doorbell_tracer::{Group, Probe, RegionId, Relation, probe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -22,7 +22,7 @@ pub const UNITS_PER_BLOCK: u32 = 4;
 /// Blocks that `units` units take.
 #[inline(always)]
 pub fn blocks(units: u32) -> u32 {
-    (units + UNITS_PER_BLOCK - 1) / UNITS_PER_BLOCK
+    units.wrapping_add(UNITS_PER_BLOCK - 1) / UNITS_PER_BLOCK
 }
 
 /// What `post_send` works on, under the queue's lock (`qp->sq`, `qp->bf` and `qp->db`).
@@ -31,18 +31,22 @@ pub struct SendQueue<U: UarPage> {
     pub ring: Ring,
     /// Blocks posted since the beginning; masked where a block is meant.
     pub cur_post: u32,
+    /// Length in 16-byte units of the WQE that was built last: the one that the register is told of.
+    pub last_units: u32,
     /// Work requests posted since the beginning.
     pub head: u32,
+    /// The `head` at which the queue is full, as far as completions were polled when we looked.
+    pub full_at: u32,
     /// Work requests by block, shared with the completion queue.
     pub outstanding: Arc<Outstanding>,
     /// Where the card reads how far we have come.
     pub record: DoorbellRecord,
     /// The register that wakes the card.
     pub register: BlueFlame<U>,
-    /// Number of the queue pair.
-    pub qpn: u32,
-    /// Set in every control segment: the completion bit of a queue that signals all.
-    pub signal_bits: u8,
+    /// The first half of an empty control segment of this queue, see `common_control`.
+    pub control: [u8; 8],
+    /// Flags that every work request has: [`SendFlags::SIGNALED`] in a queue that signals all.
+    pub always: SendFlags,
     /// The queue's limits.
     pub limits: Limits,
     /// The provider's two BlueFlame settings.
@@ -57,7 +61,7 @@ pub struct Limits {
     /// Work requests outstanding; one less can be posted, as libmlx5 has it.
     pub max_post: u32,
     /// Scatter/gather elements of one.
-    pub max_sge: u32,
+    pub max_sge: usize,
     /// Bytes of inline data of one.
     pub max_inline: u32,
 }
@@ -67,7 +71,7 @@ pub struct Limits {
 /// Written by posts under the queue's lock, read by polls under the completion queue's. A block is
 /// not written again before its completion has moved `tail` past it, so the two never meet on one.
 pub struct Outstanding {
-    slots: Box<[Slot]>,
+    slots: Notes<Slot>,
     /// Work requests known to be done.
     tail: AtomicU32,
 }
@@ -76,40 +80,30 @@ pub struct Outstanding {
 #[derive(Default)]
 struct Slot {
     wr_id: AtomicU64,
-    head: AtomicU32,
+    /// Work requests that are done once this one is: its number, and one.
+    done: AtomicU32,
 }
 
 impl Outstanding {
     /// For a queue of `entries` blocks or WQEs, a power of two.
     pub fn new(entries: u32) -> Self {
-        assert!(entries.is_power_of_two());
-        Self {
-            slots: (0..entries).map(|_| Slot::default()).collect(),
-            tail: AtomicU32::new(0),
-        }
+        Self { slots: Notes::new(entries), tail: AtomicU32::new(0) }
     }
 
-    /// The slot of a counter.
-    #[inline(always)]
-    fn slot(&self, counter: u32) -> &Slot {
-        &self.slots[counter as usize & (self.slots.len() - 1)]
-    }
-
-    /// Remembers the work request whose WQE begins at `counter`.
+    /// Remembers the work request whose WQE begins at `counter`: number `head` of the queue's.
     #[inline(always)]
     pub fn remember(&self, counter: u32, wr_id: u64, head: u32) {
-        let slot = self.slot(counter);
+        let slot = self.slots.at(counter);
         slot.wr_id.store(wr_id, Ordering::Relaxed);
-        slot.head.store(head, Ordering::Relaxed);
+        slot.done.store(head.wrapping_add(1), Ordering::Relaxed);
     }
 
     /// The work request whose WQE began at `counter` is done, and with it all before it: that is
     /// how unsignalled requests are retired. Returns its `wr_id`.
     #[inline(always)]
     pub fn retire(&self, counter: u32) -> u64 {
-        let slot = self.slot(counter);
-        let head = slot.head.load(Ordering::Relaxed);
-        self.tail.store(head.wrapping_add(1), Ordering::Relaxed);
+        let slot = self.slots.at(counter);
+        self.tail.store(slot.done.load(Ordering::Relaxed), Ordering::Relaxed);
         slot.wr_id.load(Ordering::Relaxed)
     }
 
@@ -120,35 +114,65 @@ impl Outstanding {
     }
 }
 
-impl<U: UarPage> SendQueue<U> {
-    /// Work requests that can be posted before the queue is full.
+/// A WQE under construction.
+#[derive(Clone, Copy)]
+pub struct Wqe {
+    /// Number of its first block, before masking.
+    pub number: u32,
+    /// That block.
+    pub block: Block,
+}
+
+impl Wqe {
+    /// Its first unit, before masking.
     #[inline(always)]
-    pub fn room(&self) -> u32 {
-        let outstanding = self.outstanding.count(self.head);
-        self.limits.max_post.saturating_sub(outstanding)
+    pub fn unit(self) -> u32 {
+        self.number.wrapping_mul(UNITS_PER_BLOCK)
+    }
+}
+
+impl<U: UarPage> SendQueue<U> {
+    /// Where the next WQE begins.
+    #[inline(always)]
+    pub fn begin(&self) -> Wqe {
+        Wqe { number: self.cur_post, block: self.ring.block(self.cur_post) }
     }
 
     // ANCHOR: overflow
-    /// Is there room for one more, with `built` of this call not yet in `head`? `room` is what
-    /// there was when the call began; completions may have been polled since.
+    /// Is there room for a work request of number `head`?
     ///
     /// `tail` moves only when completions are polled. A queue whose work requests are never
     /// signalled therefore fills up for good, however fast the card is. (`mlx5_wq_overflow`)
     #[inline(always)]
-    pub fn check_room<P: Probe>(&self, room: u32, built: u32, probe: &P) -> Result<(), PostCause> {
-        let fits = built < room || built < self.room();
-        probe!(*probe, check("room in the queue",
-            ("head - tail + built", self.outstanding.count(self.head) + built),
-            Relation::Less, ("max_post", self.limits.max_post), fits));
-        if fits { Ok(()) } else { Err(self.full(built)) }
+    pub fn has_room<P: Probe>(&mut self, head: u32, probe: &P) -> bool {
+        let fits = head != self.full_at || self.look_again(head);
+        probe!(
+            *probe,
+            check(
+                "room in the queue",
+                ("head - tail", self.outstanding.count(head)),
+                Relation::Less,
+                ("max_post", self.limits.max_post),
+                fits
+            )
+        );
+        fits
+    }
+
+    /// The queue would be full if nothing had been polled since we looked last. Look again.
+    #[cold]
+    fn look_again(&mut self, head: u32) -> bool {
+        let outstanding = self.outstanding.count(head);
+        self.full_at = head.wrapping_add(self.limits.max_post.saturating_sub(outstanding));
+        head != self.full_at
     }
     // ANCHOR_END: overflow
 
     /// What a full queue says.
     #[cold]
-    fn full(&self, built: u32) -> PostCause {
+    pub fn full(&self) -> PostCause {
         PostCause::QueueFull {
-            outstanding: self.outstanding.count(self.head) + built,
+            outstanding: self.outstanding.count(self.head),
             limit: self.limits.max_post,
         }
     }

@@ -1,6 +1,8 @@
-//! What a context's queues share: the BlueFlame settings, and the memory that inline data is in.
+//! What a context's queues share: the BlueFlame settings, the memory that inline data is in, and the way
+//! that their locks are taken.
 
 use crate::bus::Memory;
+use spin::{Mutex, MutexGuard};
 use std::sync::Arc;
 
 /// libmlx5's two settings for BlueFlame, which it reads from the environment when it opens a device.
@@ -16,10 +18,7 @@ pub struct BlueFlameSettings {
 impl Default for BlueFlameSettings {
     /// As libmlx5 has them when the environment says nothing.
     fn default() -> Self {
-        Self {
-            forbidden: false,
-            preferred: true,
-        }
+        Self { forbidden: false, preferred: true }
     }
 }
 
@@ -30,4 +29,24 @@ pub struct Settings {
     pub blueflame: BlueFlameSettings,
     /// Where inline data may lie.
     pub memory: Arc<Memory>,
+}
+
+/// Takes a queue's lock: at once if it is free, as it nearly always is.
+#[inline(always)]
+pub fn take<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    loop {
+        if let Some(guard) = lock.try_lock() {
+            return guard;
+        }
+        wait_until_free(lock);
+    }
+}
+
+/// Waits while somebody holds a lock.
+#[cold]
+#[inline(never)]
+fn wait_until_free<T>(lock: &Mutex<T>) {
+    while lock.is_locked() {
+        std::hint::spin_loop();
+    }
 }

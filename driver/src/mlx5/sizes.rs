@@ -79,8 +79,13 @@ impl Sizes {
 
 /// Bytes of the largest send WQE, in whole blocks.
 fn send_wqe_size(wanted: &QueuePairCapabilities) -> Result<u32, VerbsError> {
-    let sges = bounded("max_send_sge", wanted.max_send_sge, (MAX_SEND_WQE - OVERHEAD) / UNIT as u32)?;
-    let inline = bounded("max_inline_data", wanted.max_inline_data, MAX_SEND_WQE - OVERHEAD - INLINE_HEADER)?;
+    let sges =
+        bounded("max_send_sge", wanted.max_send_sge, (MAX_SEND_WQE - OVERHEAD) / UNIT as u32)?;
+    let inline = bounded(
+        "max_inline_data",
+        wanted.max_inline_data,
+        MAX_SEND_WQE - OVERHEAD - INLINE_HEADER,
+    )?;
     let pointers = OVERHEAD + sges * UNIT as u32;
     let inline = match inline {
         0 => 0,
@@ -123,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_receive_queue_is_never_smaller_than_a_block() {
-        let sizes = Sizes::of(&QueuePairCapabilities { max_recv_wr: 1, ..wanted() }).expect("small");
+        let sizes =
+            Sizes::of(&QueuePairCapabilities { max_recv_wr: 1, ..wanted() }).expect("small");
         assert_eq!(sizes.receive_bytes(), 64);
     }
 

@@ -69,10 +69,7 @@ impl<R: Registers> Mlx5Context<R> {
         let memory = Arc::clone(control.memory());
         Ok(Self {
             uar: Arc::new(Uar::take(&control, tracer)?),
-            settings: Settings {
-                blueflame,
-                memory: Arc::clone(&memory),
-            },
+            settings: Settings { blueflame, memory: Arc::clone(&memory) },
             control,
             memory,
             records: Records::default(),
@@ -84,9 +81,7 @@ impl<R: Registers> Mlx5Context<R> {
 
     /// libmlx5's part of a context of the verbs (`to_mctx`).
     pub fn of(context: &Context) -> &Self {
-        context
-            .provider()
-            .expect("a context's table is of its own provider")
+        context.provider().expect("a context's table is of its own provider")
     }
 
     // ANCHOR: dedicated_register
@@ -135,20 +130,18 @@ impl<R: Registers> Uar<R> {
     fn take(control: &Arc<dyn Control<R>>, tracer: &Tracer) -> Result<Self, ControlError> {
         static PLACE: Site = site!();
         let (index, page) = control.alloc_uar()?;
-        let region = tracer.map(&PLACE, MapRequest {
-            role: Role::UserAccessRegion,
-            name: "UAR page".to_owned(),
-            address: u64::from(index) * PAGE_SIZE as u64,
-            length: PAGE_SIZE,
-            stride: 0,
-            object: index,
-        });
-        Ok(Self {
-            index,
-            region,
-            page: Arc::new(page),
-            control: Arc::clone(control),
-        })
+        let region = tracer.map(
+            &PLACE,
+            MapRequest {
+                role: Role::UserAccessRegion,
+                name: "UAR page".to_owned(),
+                address: u64::from(index) * PAGE_SIZE as u64,
+                length: PAGE_SIZE,
+                stride: 0,
+                object: index,
+            },
+        );
+        Ok(Self { index, region, page: Arc::new(page), control: Arc::clone(control) })
     }
     // ANCHOR_END: map_uar
 }

@@ -14,11 +14,7 @@ pub struct CompletionQueue {
 impl CompletionQueue {
     /// A completion queue that a provider has created.
     pub fn new(context: &Arc<Context>, number: u32, provider: Box<dyn Any + Send + Sync>) -> Self {
-        Self {
-            provider: ProviderPart::new(provider),
-            context: Arc::clone(context),
-            number,
-        }
+        Self { provider: ProviderPart::new(provider), context: Arc::clone(context), number }
     }
 
     /// The context that it belongs to.

@@ -1,21 +1,22 @@
 //! An opened device: the owner of the ops table.
 
 use super::{
-    AddressVector, Buffer, CompletionQueue, ContextOps, Device, Opened, ProtectionDomain, Providers, VerbsError,
+    AddressVector, Buffer, CompletionQueue, ContextOps, Device, Opened, ProtectionDomain,
+    Providers, VerbsError,
 };
 use doorbell_tracer::{Group, Tracer, probe};
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 const PROBE_GROUP: Group = Group::Control;
 
 /// An opened device (`struct ibv_context`).
 pub struct Context {
-    /// Both tables of the provider; which one is in use is `traced`.
-    ops: [ContextOps; 2],
-    /// 0: the table without probes; 1: the one with.
-    traced: AtomicUsize,
+    /// The table in use: one of `tables`. A verb reaches its slot by two loads, as in C.
+    ops: AtomicPtr<ContextOps>,
+    /// Both tables of the provider: the one without probes, and the one with.
+    tables: Arc<[ContextOps; 2]>,
     provider: Box<dyn Any + Send + Sync>,
     device: Device,
     tracer: Tracer,
@@ -26,13 +27,15 @@ impl Context {
     /// The ops table in use. Each verb starts here.
     #[inline(always)]
     pub fn ops(&self) -> &ContextOps {
-        &self.ops[self.traced.load(Ordering::Relaxed) & 1]
+        // SAFETY: `select` alone sets the pointer, to one of `tables`; they are behind an `Arc`,
+        // never written, and live as long as `self`.
+        unsafe { &*self.ops.load(Ordering::Relaxed) }
     }
 
     /// Puts the table with probes, or the one without, in use for the next calls: tracing is
     /// switched by the mechanism that it shows.
     pub fn set_tracing(&self, on: bool) {
-        self.traced.store(usize::from(on), Ordering::Relaxed);
+        self.ops.store(select(&self.tables, on), Ordering::Relaxed);
     }
     // ANCHOR_END: context_ops
 
@@ -106,20 +109,32 @@ pub fn open_device(
 /// Copies the provider's table into the new context (`verbs_set_ops`). From this moment on
 /// `context.ops.post_send` is the provider's function.
 fn set_ops(opened: Opened, device: &Device, tracer: &Tracer) -> Context {
-    let traced = usize::from(tracer.is_on());
-    let ops = [opened.ops, opened.traced_ops];
-    let table = ops[traced].name;
-    probe!(*tracer, note("context.ops filled", [
-        ("table", table.into()),
-        ("post_send", "mlx5_post_send".into()),
-        ("instead of", super::NOT_SUPPORTED.name.into()),
-    ]));
+    let traced = tracer.is_on();
+    let tables = Arc::new([opened.ops, opened.traced_ops]);
+    let table = tables[usize::from(traced)].name;
+    probe!(
+        *tracer,
+        note(
+            "context.ops filled",
+            [
+                ("table", table.into()),
+                ("post_send", "mlx5_post_send".into()),
+                ("instead of", super::NOT_SUPPORTED.name.into()),
+            ]
+        )
+    );
     Context {
-        ops,
-        traced: AtomicUsize::new(traced),
+        ops: AtomicPtr::new(select(&tables, traced)),
+        tables,
         provider: opened.provider,
         device: device.clone(),
         tracer: tracer.clone(),
     }
 }
 // ANCHOR_END: set_ops
+
+/// The table with probes, or the one without.
+fn select(tables: &Arc<[ContextOps; 2]>, traced: bool) -> *mut ContextOps {
+    let first: *const ContextOps = Arc::as_ptr(tables).cast();
+    first.wrapping_add(usize::from(traced)).cast_mut()
+}

@@ -71,11 +71,10 @@ pub fn get_device_list(doors: &[Arc<dyn Door>], tracer: &Tracer) -> Vec<Device> 
 /// One entry of the list.
 fn listed(info: DeviceInfo, door: &Arc<dyn Door>, tracer: &Tracer) -> Device {
     let (name, vendor, device) = (&info.name, info.vendor, info.device);
-    probe!(*tracer, discovery(
-        door.place(),
-        format!("found {name}, PCI {vendor:04x}:{device:04x}"),
-        true,
-    ));
+    probe!(
+        *tracer,
+        discovery(door.place(), format!("found {name}, PCI {vendor:04x}:{device:04x}"), true,)
+    );
     Device { info, door: Arc::clone(door) }
 }
 // ANCHOR_END: get_device_list

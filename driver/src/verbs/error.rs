@@ -7,13 +7,17 @@ use crate::control::ControlError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VerbsError {
     /// The table's slot was never filled by a provider.
-    #[error("{verb} is not supported by this device's provider (EOPNOTSUPP); use a device whose provider fills that slot")]
+    #[error(
+        "{verb} is not supported by this device's provider (EOPNOTSUPP); use a device whose provider fills that slot"
+    )]
     NotSupported {
         /// The slot.
         verb: &'static str,
     },
     /// No provider knows the device.
-    #[error("no provider drives {device} (vendor {vendor:#06x}, device {id:#06x}); register the provider for it before opening it")]
+    #[error(
+        "no provider drives {device} (vendor {vendor:#06x}, device {id:#06x}); register the provider for it before opening it"
+    )]
     NoProvider {
         /// Name of the device.
         device: String,
@@ -60,7 +64,9 @@ pub enum PostCause {
     #[error("{} is not posted by this driver (EINVAL); it posts SEND, RDMA WRITE (both also with immediate data) and RDMA READ", .0.name())]
     Opcode(super::Opcode),
     /// No room in the queue.
-    #[error("the queue is full: {outstanding} of at most {limit} work requests are outstanding (ENOMEM); poll the completion queue, and signal at least one request of each queue length")]
+    #[error(
+        "the queue is full: {outstanding} of at most {limit} work requests are outstanding (ENOMEM); poll the completion queue, and signal at least one request of each queue length"
+    )]
     QueueFull {
         /// Work requests posted and not known to be done.
         outstanding: u32,
@@ -68,7 +74,9 @@ pub enum PostCause {
         limit: u32,
     },
     /// Too many scatter/gather elements.
-    #[error("{given} scatter/gather elements, the queue was created for {limit} (ENOMEM on a send queue, EINVAL on a receive queue); raise max_sge when creating it")]
+    #[error(
+        "{given} scatter/gather elements, the queue was created for {limit} (ENOMEM on a send queue, EINVAL on a receive queue); raise max_sge when creating it"
+    )]
     TooManyElements {
         /// In the request.
         given: usize,
@@ -76,7 +84,9 @@ pub enum PostCause {
         limit: usize,
     },
     /// Too much inline data.
-    #[error("{given} bytes of inline data, the queue was created for {limit} (ENOMEM); raise max_inline_data, or post without INLINE")]
+    #[error(
+        "{given} bytes of inline data, the queue was created for {limit} (ENOMEM); raise max_inline_data, or post without INLINE"
+    )]
     InlineTooLong {
         /// Bytes in the request, up to the element that did not fit.
         given: u64,
@@ -84,7 +94,9 @@ pub enum PostCause {
         limit: u32,
     },
     /// Inline data that is not in the program's shared memory.
-    #[error("inline data at {address:#x} is outside of this context's memory (EFAULT); take it from a buffer of this context")]
+    #[error(
+        "inline data at {address:#x} is outside of this context's memory (EFAULT); take it from a buffer of this context"
+    )]
     InlineOutside {
         /// Where it was to be read.
         address: u64,
@@ -97,7 +109,9 @@ impl PostCause {
         match self {
             Self::NotSupported => 95,
             Self::Opcode(_) => 22,
-            Self::QueueFull { .. } | Self::TooManyElements { .. } | Self::InlineTooLong { .. } => 12,
+            Self::QueueFull { .. } | Self::TooManyElements { .. } | Self::InlineTooLong { .. } => {
+                12
+            }
             Self::InlineOutside { .. } => 14,
         }
     }
@@ -110,7 +124,9 @@ pub enum PollError {
     #[error("polling is not supported by this device's provider (EOPNOTSUPP)")]
     NotSupported,
     /// The card completed something for a queue pair that this completion queue does not know.
-    #[error("a completion names user index {user_index:#x}, which is no queue pair of this completion queue: it was destroyed with completions outstanding, or memory was overwritten")]
+    #[error(
+        "a completion names user index {user_index:#x}, which is no queue pair of this completion queue: it was destroyed with completions outstanding, or memory was overwritten"
+    )]
     UnknownQueuePair {
         /// As the CQE has it.
         user_index: u32,

@@ -34,11 +34,7 @@ pub struct ProtectionDomain {
 impl ProtectionDomain {
     /// A protection domain that a provider has allocated.
     pub fn new(context: &Arc<Context>, number: u32, provider: Box<dyn Any + Send + Sync>) -> Self {
-        Self {
-            context: Arc::clone(context),
-            number,
-            _provider: provider,
-        }
+        Self { context: Arc::clone(context), number, _provider: provider }
     }
 
     /// The context that it belongs to.
@@ -52,12 +48,19 @@ impl ProtectionDomain {
     }
 
     /// Lets the card into a buffer (`ibv_reg_mr`).
-    pub fn reg_mr(self: &Arc<Self>, buffer: Buffer, access: Access) -> Result<MemoryRegion, VerbsError> {
+    pub fn reg_mr(
+        self: &Arc<Self>,
+        buffer: Buffer,
+        access: Access,
+    ) -> Result<MemoryRegion, VerbsError> {
         (self.context.ops().reg_mr)(self, buffer, access)
     }
 
     /// Creates a queue pair in state RESET (`ibv_create_qp`).
-    pub fn create_qp(self: &Arc<Self>, request: &QueuePairRequest<'_>) -> Result<QueuePair, VerbsError> {
+    pub fn create_qp(
+        self: &Arc<Self>,
+        request: &QueuePairRequest<'_>,
+    ) -> Result<QueuePair, VerbsError> {
         (self.context.ops().create_qp)(self, request)
     }
 }
@@ -72,11 +75,7 @@ pub struct Buffer {
 impl Buffer {
     /// A buffer that a provider has taken out of the context's memory; the trace calls it `region`.
     pub fn new(context: &Arc<Context>, memory: DmaRegion, region: RegionId) -> Self {
-        Self {
-            context: Arc::clone(context),
-            memory,
-            region,
-        }
+        Self { context: Arc::clone(context), memory, region }
     }
 
     /// Address of the first byte, as work requests name it.
@@ -136,13 +135,7 @@ impl MemoryRegion {
         (lkey, rkey): (u32, u32),
         provider: Box<dyn Any + Send + Sync>,
     ) -> Self {
-        Self {
-            _provider: provider,
-            lkey,
-            rkey,
-            buffer,
-            _pd: Arc::clone(pd),
-        }
+        Self { _provider: provider, lkey, rkey, buffer, _pd: Arc::clone(pd) }
     }
 
     /// The key for work requests of this side.

@@ -18,7 +18,7 @@ mod provider_part;
 mod queue_pair;
 mod work_request;
 
-pub use completion_queue::{CompletionQueue, Completed, WorkCompletion, WorkStatus};
+pub use completion_queue::{Completed, CompletionQueue, WorkCompletion, WorkStatus};
 pub use context::{Context, open_device};
 pub use device::{Device, DeviceInfo, Door, NothingThere, get_device_list};
 pub use error::{PollError, PostCause, PostError, VerbsError};

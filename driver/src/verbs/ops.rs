@@ -5,9 +5,9 @@
 //! libibverbs' `dummy_ops.c` does, so that no slot is ever a null pointer.
 
 use super::{
-    Access, AddressVector, Buffer, CompletionQueue, Context, MemoryRegion, PollError, PostCause, PostError,
-    ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest, SendParameters, SendRequest,
-    VerbsError, WorkCompletion, queue_pair::ConnectTo,
+    Access, AddressVector, Buffer, CompletionQueue, Context, MemoryRegion, PollError, PostCause,
+    PostError, ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest, SendParameters,
+    SendRequest, VerbsError, WorkCompletion, queue_pair::ConnectTo,
 };
 use std::sync::Arc;
 
@@ -28,7 +28,8 @@ pub struct ContextOps {
     /// `ibv_create_cq`.
     pub create_cq: fn(&Arc<Context>, u32) -> Result<CompletionQueue, VerbsError>,
     /// `ibv_create_qp`.
-    pub create_qp: fn(&Arc<ProtectionDomain>, &QueuePairRequest<'_>) -> Result<QueuePair, VerbsError>,
+    pub create_qp:
+        fn(&Arc<ProtectionDomain>, &QueuePairRequest<'_>) -> Result<QueuePair, VerbsError>,
     /// `ibv_modify_qp` from RESET to INIT.
     pub init_qp: fn(&QueuePair, Access) -> Result<(), VerbsError>,
     /// `ibv_modify_qp` from INIT to RTR.
@@ -65,10 +66,7 @@ pub const NOT_SUPPORTED: ContextOps = ContextOps {
 // ANCHOR_END: ops_table
 
 /// What the default of a post returns.
-const NOT_POSTED: PostError = PostError {
-    index: 0,
-    cause: PostCause::NotSupported,
-};
+const NOT_POSTED: PostError = PostError { index: 0, cause: PostCause::NotSupported };
 
 /// What the default of any other slot returns.
 fn not_supported<T>(verb: &'static str) -> Result<T, VerbsError> {

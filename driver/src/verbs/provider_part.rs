@@ -15,10 +15,7 @@ pub struct ProviderPart {
 impl ProviderPart {
     /// Keeps a provider's part.
     pub fn new(part: Box<dyn Any + Send + Sync>) -> Self {
-        Self {
-            kind: (*part).type_id(),
-            part,
-        }
+        Self { kind: (*part).type_id(), part }
     }
 
     /// The part, if it is a `T`. What `Any::downcast_ref` does, without its call: every post and
@@ -44,6 +41,6 @@ mod tests {
         let part = ProviderPart::new(Box::new(7_u32));
         assert_eq!(part.get::<u32>(), Some(&7));
         assert_eq!(part.get::<i32>(), None);
-        assert_eq!(part.get::<Box<dyn Any + Send + Sync>>().is_some(), false);
+        assert!(part.get::<Box<dyn Any + Send + Sync>>().is_none());
     }
 }

@@ -18,8 +18,7 @@ pub const SIZES: QueuePairCapabilities = QueuePairCapabilities {
 };
 
 /// All rights that the card knows: it has no atomics.
-pub const ALL: Access =
-    Access::LOCAL_WRITE.union(Access::REMOTE_WRITE).union(Access::REMOTE_READ);
+pub const ALL: Access = Access::LOCAL_WRITE.union(Access::REMOTE_WRITE).union(Access::REMOTE_READ);
 
 /// A context on a card of its own.
 pub fn context(blueflame: BlueFlameSettings, tracer: &Tracer) -> Arc<Context> {

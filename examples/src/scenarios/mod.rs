@@ -28,7 +28,10 @@ pub fn scenarios() -> &'static [Scenario] {
 
 /// There is no scenario of that name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scenario {name:?}; there are: {}. `doorbell scenarios` tells what each one shows", known())]
+#[error(
+    "there is no scenario {name:?}; there are: {}. `doorbell scenarios` tells what each one shows",
+    known()
+)]
 pub struct UnknownScenario {
     /// The name asked for.
     pub name: String,

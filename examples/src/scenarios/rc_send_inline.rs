@@ -26,14 +26,17 @@ fn run(world: &World) -> Result<Vec<String>, ExampleError> {
     let target = pair.memory("target", &[0; 32], Access::LOCAL_WRITE)?;
 
     post_recv(&pair.receiver, &[ReceiveRequest { wr_id: 2, sg_list: &[target.element(0, 32)] }])?;
-    post_send(&pair.sender, &[SendRequest {
-        wr_id: 1,
-        sg_list: &[source.element(0, 32)],
-        opcode: Opcode::Send,
-        send_flags: SendFlags::SIGNALED | SendFlags::INLINE,
-        immediate: 0,
-        remote: RemoteAddress::default(),
-    }])?;
+    post_send(
+        &pair.sender,
+        &[SendRequest {
+            wr_id: 1,
+            sg_list: &[source.element(0, 32)],
+            opcode: Opcode::Send,
+            send_flags: SendFlags::SIGNALED | SendFlags::INLINE,
+            immediate: 0,
+            remote: RemoteAddress::default(),
+        }],
+    )?;
 
     let sent = wait_for(&pair.send_cq, &context)?;
     let received = wait_for(&pair.recv_cq, &context)?;

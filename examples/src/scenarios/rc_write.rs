@@ -3,9 +3,7 @@
 use super::Scenario;
 use crate::pair::expect_arrived;
 use crate::{ExampleError, Pair, World, wait_for};
-use doorbell_driver::verbs::{
-    Access, Opcode, RemoteAddress, SendFlags, SendRequest, post_send,
-};
+use doorbell_driver::verbs::{Access, Opcode, RemoteAddress, SendFlags, SendRequest, post_send};
 
 /// What the registry knows of it.
 pub const SCENARIO: Scenario = Scenario {
@@ -25,14 +23,17 @@ fn run(world: &World) -> Result<Vec<String>, ExampleError> {
     let source = pair.memory("source", &message, Access::empty())?;
     let target = pair.memory("target", &[0; 64], Access::LOCAL_WRITE | Access::REMOTE_WRITE)?;
 
-    post_send(&pair.sender, &[SendRequest {
-        wr_id: 1,
-        sg_list: &[source.element(0, 64)],
-        opcode: Opcode::RdmaWrite,
-        send_flags: SendFlags::SIGNALED,
-        immediate: 0,
-        remote: RemoteAddress { address: target.buffer().address(), rkey: target.rkey() },
-    }])?;
+    post_send(
+        &pair.sender,
+        &[SendRequest {
+            wr_id: 1,
+            sg_list: &[source.element(0, 64)],
+            opcode: Opcode::RdmaWrite,
+            send_flags: SendFlags::SIGNALED,
+            immediate: 0,
+            remote: RemoteAddress { address: target.buffer().address(), rkey: target.rkey() },
+        }],
+    )?;
 
     let completion = wait_for(&pair.send_cq, &context)?;
     expect_arrived(&target, &message, &world.tracer)?;

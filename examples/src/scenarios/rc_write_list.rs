@@ -32,7 +32,8 @@ fn run(world: &World) -> Result<Vec<String>, ExampleError> {
     let target =
         pair.memory("target", &[0; COUNT * PIECE], Access::LOCAL_WRITE | Access::REMOTE_WRITE)?;
 
-    let elements: [_; COUNT] = std::array::from_fn(|index| [source.element(index * PIECE, PIECE as u32)]);
+    let elements: [_; COUNT] =
+        std::array::from_fn(|index| [source.element(index * PIECE, PIECE as u32)]);
     let requests: [_; COUNT] = std::array::from_fn(|index| piece(index, &elements[index], &target));
     post_send(&pair.sender, &requests)?;
 

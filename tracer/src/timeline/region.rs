@@ -5,7 +5,7 @@ use crate::{Region, Role};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The most bytes that one call of [`State::bytes`] hands out: the length of a region comes from
+/// The most bytes that one call of [`State::bytes`](super::State::bytes) hands out: the length of a region comes from
 /// the trace, and a damaged one may name more than a machine has.
 pub const MOST_BYTES: usize = 1 << 26;
 

@@ -250,6 +250,12 @@ proptest! {
             prop_assert_eq!(masked.kind.name(), plain.kind.name());
             prop_assert_eq!(masked.sequence, plain.sequence);
         }
+    }
+
+    #[test]
+    fn no_byte_of_a_buffer_is_left_in_any_trace(events in events(40)) {
+        let trace = Trace { header: header(), events };
+        let (_, masked) = masked(&trace, &PAYLOAD);
         let (before, after) = (Timeline::of(&trace), Timeline::of(&masked));
         for region in before.last().regions() {
             let info = region.info();

@@ -35,6 +35,12 @@ fn is_memory(region: &Region) -> bool {
     !matches!(region.role, Role::UserAccessRegion | Role::InitSegment)
 }
 
+/// First and last address of memory.
+fn span(region: &Region) -> Option<(u64, u64)> {
+    let last = region.address.saturating_add(region.length.saturating_sub(1));
+    (is_memory(region) && region.length > 0).then_some((region.address, last))
+}
+
 /// Whether a byte on the bus lies in a region of memory.
 fn holds(region: &Region, address: u64) -> bool {
     is_memory(region) && address >= region.address && address - region.address < region.length
@@ -114,10 +120,7 @@ impl PlainState {
             bytes: vec![(0, None); WINDOW as usize],
         });
         plain.info = info.clone();
-        if let Some(before) = before
-            && (before.info.address, before.info.length, is_memory(&before.info))
-                != (info.address, info.length, is_memory(info))
-        {
+        if before.is_some_and(|before| span(&before.info) != span(info)) {
             plain.laid = step;
         }
         self.regions.insert(info.region, plain);

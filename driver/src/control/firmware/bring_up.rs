@@ -91,7 +91,8 @@ impl<R: Registers> Firmware<R> {
         }
         static PLACE: Site = site!();
         let region = self.memory.allocate(wanted * PAGE_SIZE)?;
-        let purpose = Purpose { role: Role::Pages, name: "pages for the firmware", stride: 4096, object: 0 };
+        let purpose =
+            Purpose { role: Role::Pages, name: "pages for the firmware", stride: 4096, object: 0 };
         self.tracer.map(&PLACE, region.request(0, region.length(), purpose));
         let pages: Vec<u64> = region.pages().collect();
         self.held.pages.push(region);
@@ -139,7 +140,8 @@ impl<R: Registers> Firmware<R> {
         let uar = self.simple(&AllocUarIn::new())?.uar();
         let ring = self.memory.allocate(64 << LOG_EVENTS)?;
         static PLACE: Site = site!();
-        let purpose = |object| Purpose { role: Role::EventQueue, name: "event queue", stride: 64, object };
+        let purpose =
+            |object| Purpose { role: Role::EventQueue, name: "event queue", stride: 64, object };
         let region = self.tracer.map(&PLACE, ring.request(0, ring.length(), purpose(0)));
         // The owner bit of the turn before the first: no entry is new yet.
         let mut entry = [0; 64];
@@ -213,28 +215,43 @@ pub(super) fn addresses(pages: &[u64]) -> Vec<u8> {
 /// Tells the trace of the initialization segment: the beginning of BAR 0.
 fn announce(tracer: &Tracer) -> RegionId {
     static PLACE: Site = site!();
-    tracer.map(&PLACE, MapRequest {
-        role: Role::InitSegment,
-        name: "initialization segment".to_owned(),
-        address: 0,
-        length: PAGE_SIZE,
-        stride: 0,
-        object: 0,
-    })
+    tracer.map(
+        &PLACE,
+        MapRequest {
+            role: Role::InitSegment,
+            name: "initialization segment".to_owned(),
+            address: 0,
+            length: PAGE_SIZE,
+            stride: 0,
+            object: 0,
+        },
+    )
 }
 
 /// Reads a word of it.
-fn read<R: Registers>(registers: &R, segment: RegionId, at: u64, name: &'static str, tracer: &Tracer) -> u32 {
+fn read<R: Registers>(
+    registers: &R,
+    segment: RegionId,
+    at: u64,
+    name: &'static str,
+    tracer: &Tracer,
+) -> u32 {
     let value = registers.read(at as usize);
     probe!(*tracer, register_read(segment, at as usize, name, &value.to_be_bytes()));
     value
 }
 
 /// Waits until the firmware has started by itself.
-fn wait_for_firmware<R: Registers>(registers: &R, segment: RegionId, tracer: &Tracer) -> Result<(), ControlError> {
+fn wait_for_firmware<R: Registers>(
+    registers: &R,
+    segment: RegionId,
+    tracer: &Tracer,
+) -> Result<(), ControlError> {
     const INITIALIZING: u32 = 1 << 31;
     for _ in 0..POLLS {
-        if read(registers, segment, offset::INITIALIZING, "initializing", tracer) & INITIALIZING == 0 {
+        if read(registers, segment, offset::INITIALIZING, "initializing", tracer) & INITIALIZING
+            == 0
+        {
             return Ok(());
         }
         registers.relax();
@@ -243,8 +260,14 @@ fn wait_for_firmware<R: Registers>(registers: &R, segment: RegionId, tracer: &Tr
 }
 
 /// Checks that commands have the form that this driver knows.
-fn check_interface<R: Registers>(registers: &R, segment: RegionId, tracer: &Tracer) -> Result<(), ControlError> {
-    let revision = read(registers, segment, offset::COMMAND_INTERFACE_REVISION, "cmd_interface_rev", tracer) >> 16;
+fn check_interface<R: Registers>(
+    registers: &R,
+    segment: RegionId,
+    tracer: &Tracer,
+) -> Result<(), ControlError> {
+    let revision =
+        read(registers, segment, offset::COMMAND_INTERFACE_REVISION, "cmd_interface_rev", tracer)
+            >> 16;
     if revision != u32::from(COMMAND_INTERFACE_REVISION) {
         return Err(ControlError::Unfit {
             what: "command interface revision",
@@ -252,7 +275,8 @@ fn check_interface<R: Registers>(registers: &R, segment: RegionId, tracer: &Trac
             needed: "5",
         });
     }
-    let shape = read(registers, segment, offset::COMMAND_QUEUE_ADDRESS_LOW, "cmdq size and stride", tracer);
+    let shape =
+        read(registers, segment, offset::COMMAND_QUEUE_ADDRESS_LOW, "cmdq size and stride", tracer);
     let stride = shape & 0xf;
     if stride != 6 {
         return Err(ControlError::Unfit {
@@ -268,7 +292,11 @@ fn check_interface<R: Registers>(registers: &R, segment: RegionId, tracer: &Trac
 fn set_command_queue<R: Registers>(registers: &R, commands: &CommandQueue, tracer: &Tracer) {
     let address = commands.address();
     let halves = [
-        (offset::COMMAND_QUEUE_ADDRESS_HIGH as usize, (address >> 32) as u32, "cmdq_phy_addr_63_32"),
+        (
+            offset::COMMAND_QUEUE_ADDRESS_HIGH as usize,
+            (address >> 32) as u32,
+            "cmdq_phy_addr_63_32",
+        ),
         (offset::COMMAND_QUEUE_ADDRESS_LOW as usize, address as u32, "cmdq_phy_addr_31_12"),
     ];
     for (at, half, name) in halves {

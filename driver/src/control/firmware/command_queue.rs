@@ -59,11 +59,21 @@ impl Chain {
 
 impl CommandQueue {
     /// A queue in shared memory; `registers` is what the trace calls the initialization segment.
-    pub fn new(memory: &Arc<Memory>, registers: RegionId, tracer: &Tracer) -> Result<Self, OutOfMemory> {
+    pub fn new(
+        memory: &Arc<Memory>,
+        registers: RegionId,
+        tracer: &Tracer,
+    ) -> Result<Self, OutOfMemory> {
         Ok(Self {
             slot: memory.allocate(PAGE_SIZE)?,
-            input: Chain { memory: memory.allocate(MAILBOXES * MAILBOX_STRIDE)?, region: RegionId::default() },
-            output: Chain { memory: memory.allocate(MAILBOXES * MAILBOX_STRIDE)?, region: RegionId::default() },
+            input: Chain {
+                memory: memory.allocate(MAILBOXES * MAILBOX_STRIDE)?,
+                region: RegionId::default(),
+            },
+            output: Chain {
+                memory: memory.allocate(MAILBOXES * MAILBOX_STRIDE)?,
+                region: RegionId::default(),
+            },
             slot_region: RegionId::default(),
             registers,
             token: 0,
@@ -113,8 +123,16 @@ impl CommandQueue {
         (TO_DEVICE.pass)();
         probe!(*tracer, barrier(TO_DEVICE.name, TO_DEVICE.instruction));
         registers.write(offset::COMMAND_DOORBELL as usize, 1);
-        probe!(*tracer, register_write(self.registers, offset::COMMAND_DOORBELL as usize,
-            "command doorbell", "", &1_u32.to_be_bytes()));
+        probe!(
+            *tracer,
+            register_write(
+                self.registers,
+                offset::COMMAND_DOORBELL as usize,
+                "command doorbell",
+                "",
+                &1_u32.to_be_bytes()
+            )
+        );
 
         let entry = self.wait(registers, name, tracer)?;
         self.read_output(&entry, output, tracer);
@@ -189,7 +207,7 @@ impl CommandQueue {
         const LAST: usize = CommandQueueEntry::SIZE - 1;
         for _ in 0..POLLS {
             registers.relax();
-            let [status_own] = self.slot.load(LAST);
+            let [status_own]: [u8; 1] = self.slot.load(LAST);
             if status_own & 1 == 0 {
                 probe!(*tracer, load(self.slot_region, LAST, "", &[status_own]));
                 // The answer must not have been read before the ownership bit was.
@@ -213,7 +231,10 @@ impl CommandQueue {
         let rest = &mut output[length..];
         for (index, data) in rest.chunks_mut(CommandMailbox::DATA_SIZE).enumerate() {
             let block: CommandMailbox = self.output.memory.load(index * MAILBOX_STRIDE);
-            probe!(*tracer, load(self.output.region, index * MAILBOX_STRIDE, "cmd_if_box", block.as_bytes()));
+            probe!(
+                *tracer,
+                load(self.output.region, index * MAILBOX_STRIDE, "cmd_if_box", block.as_bytes())
+            );
             data.copy_from_slice(&block.mailbox_data()[..data.len()]);
         }
     }
@@ -233,6 +254,7 @@ fn delivered(command: &'static str, status: u8) -> Result<(), ControlError> {
     if status == CommandDeliveryStatus::Ok as u8 {
         return Ok(());
     }
-    let meaning = CommandDeliveryStatus::from_code(status).map_or("unknown", CommandDeliveryStatus::label);
+    let meaning =
+        CommandDeliveryStatus::from_code(status).map_or("unknown", CommandDeliveryStatus::label);
     Err(ControlError::NotDelivered { command, status, meaning })
 }

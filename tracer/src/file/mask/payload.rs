@@ -57,6 +57,12 @@ impl<'a> Payload<'a> {
             Kind::Dma { direction, address, layout, bytes, .. } => {
                 self.dma(state, *direction, *address, bytes.len(), layout.is_empty())
             }
+            Kind::RegisterWrite { region, bytes, .. }
+            | Kind::RegisterRead { region, bytes, .. }
+                if role(state, *region) == Some(Role::Buffer) =>
+            {
+                vec![1; bytes.len()]
+            }
             Kind::RegisterWrite { bytes, .. } => self.register(state, bytes),
             Kind::RegisterRead { bytes, .. } => vec![0; bytes.len()],
             _ => Vec::new(),
@@ -93,8 +99,11 @@ impl<'a> Payload<'a> {
         length: usize,
         plain: bool,
     ) -> Vec<u8> {
-        let mut marks = vec![u8::from(plain); length];
-        for (region, offset, range) in state.resolve_parts(address, length) {
+        let parts = state.resolve_parts(address, length);
+        // What runs out of a buffer is data too.
+        let of_buffer = parts.iter().any(|(region, ..)| role(state, *region) == Some(Role::Buffer));
+        let mut marks = vec![u8::from(plain || of_buffer); length];
+        for (region, offset, range) in parts {
             let part = match direction {
                 Direction::Read => self.memory(state, region, offset, range.len(), plain),
                 Direction::Write => {
