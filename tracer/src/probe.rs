@@ -11,6 +11,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where a probe hands its events.
 pub trait Probe {
+    /// Whether its events go anywhere at all.
+    const ON: bool = true;
+
+    /// Whether its events go anywhere at all: known when the code is made, so that a probe that is
+    /// off leaves nothing behind.
+    #[inline(always)]
+    fn is_compiled_in(&self) -> bool {
+        Self::ON
+    }
+
     /// Records what `kind` builds, as of `site`. With probes off, `kind` is not called.
     fn emit(&self, site: &'static Site, kind: impl FnOnce() -> Kind);
 
@@ -23,6 +33,8 @@ pub trait Probe {
 pub struct Off;
 
 impl Probe for Off {
+    const ON: bool = false;
+
     #[inline(always)]
     fn emit(&self, _: &'static Site, _: impl FnOnce() -> Kind) {}
 
@@ -278,19 +290,25 @@ macro_rules! probe {
         static SITE: $crate::Site = $crate::site!();
         {
             use $crate::Probe as _;
-            ($probe).emit(&SITE, || $crate::Kind::$kind($($argument),*));
+            if ($probe).is_compiled_in() {
+                ($probe).emit(&SITE, || $crate::Kind::$kind($($argument),*));
+            }
         }
     }};
     ($probe:expr, $kind:ident($($argument:expr),* $(,)?); from $($field:literal = $origin:literal),+ $(,)?) => {{
         static SITE: $crate::Site = $crate::site!(from $($field = $origin),+);
         {
             use $crate::Probe as _;
-            ($probe).emit(&SITE, || $crate::Kind::$kind($($argument),*));
+            if ($probe).is_compiled_in() {
+                ($probe).emit(&SITE, || $crate::Kind::$kind($($argument),*));
+            }
         }
     }};
     (at $site:expr, $probe:expr, $kind:ident($($argument:expr),* $(,)?)) => {{
         use $crate::Probe as _;
-        ($probe).emit($site, || $crate::Kind::$kind($($argument),*))
+        if ($probe).is_compiled_in() {
+            ($probe).emit($site, || $crate::Kind::$kind($($argument),*))
+        }
     }};
 }
 
