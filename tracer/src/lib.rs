@@ -29,7 +29,7 @@ pub use bytes::Bytes;
 pub use event::{
     Actor, Argument, Arguments, Command, Direction, Kind, LockAction, Packet, Relation, Text, Value,
 };
-pub use probe::{MapRequest, Off, Probe, Tracer};
+pub use probe::{CompiledIn, MapRequest, Off, Probe, Tracer, is_compiled_in};
 pub use recorder::{Clock, Full, Record, Recorder, Ring};
 pub use region::{Region, RegionId, Role};
 pub use site::{Group, Site, find_line};

@@ -9,18 +9,34 @@ use crate::{Actor, Group, Kind, Region, RegionId, Role, Site};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where a probe hands its events.
-pub trait Probe {
-    /// Whether its events go anywhere at all.
+/// Whether a probe's events go anywhere at all: known when the code is made, so that a probe that is
+/// off leaves nothing behind.
+pub trait CompiledIn {
+    /// They do.
+    const ON: bool;
+}
+
+impl CompiledIn for Off {
+    const ON: bool = false;
+}
+
+impl CompiledIn for Tracer {
     const ON: bool = true;
+}
 
-    /// Whether its events go anywhere at all: known when the code is made, so that a probe that is
-    /// off leaves nothing behind.
-    #[inline(always)]
-    fn is_compiled_in(&self) -> bool {
-        Self::ON
-    }
+impl<P: CompiledIn> CompiledIn for &P {
+    const ON: bool = P::ON;
+}
 
+/// [`CompiledIn::ON`] of a value.
+#[doc(hidden)]
+#[inline(always)]
+pub fn is_compiled_in<P: CompiledIn>(_: &P) -> bool {
+    P::ON
+}
+
+/// Where a probe hands its events.
+pub trait Probe: CompiledIn {
     /// Records what `kind` builds, as of `site`. With probes off, `kind` is not called.
     fn emit(&self, site: &'static Site, kind: impl FnOnce() -> Kind);
 
@@ -33,8 +49,6 @@ pub trait Probe {
 pub struct Off;
 
 impl Probe for Off {
-    const ON: bool = false;
-
     #[inline(always)]
     fn emit(&self, _: &'static Site, _: impl FnOnce() -> Kind) {}
 
@@ -290,7 +304,7 @@ macro_rules! probe {
         static SITE: $crate::Site = $crate::site!();
         {
             use $crate::Probe as _;
-            if ($probe).is_compiled_in() {
+            if $crate::is_compiled_in(&$probe) {
                 ($probe).emit(&SITE, || $crate::Kind::$kind($($argument),*));
             }
         }
@@ -299,14 +313,14 @@ macro_rules! probe {
         static SITE: $crate::Site = $crate::site!(from $($field = $origin),+);
         {
             use $crate::Probe as _;
-            if ($probe).is_compiled_in() {
+            if $crate::is_compiled_in(&$probe) {
                 ($probe).emit(&SITE, || $crate::Kind::$kind($($argument),*));
             }
         }
     }};
     (at $site:expr, $probe:expr, $kind:ident($($argument:expr),* $(,)?)) => {{
         use $crate::Probe as _;
-        if ($probe).is_compiled_in() {
+        if $crate::is_compiled_in(&$probe) {
             ($probe).emit($site, || $crate::Kind::$kind($($argument),*))
         }
     }};
