@@ -102,11 +102,8 @@ fn completions_keep_their_order_over_many_turns_of_the_ring() {
     }
 }
 
-/// Two queue pairs share a completion queue; one goes while completions of both lie there.
-#[test]
-fn a_destroyed_queue_pair_takes_its_completions_along() {
-    let pair = Pair::new(SIZES);
-    let (source, target) = (pair.memory(&pattern(8, 1)), pair.memory(&[0; 8]));
+/// Two more queue pairs, connected to each other, that signal all and complete where `a` does.
+fn signalling(pair: &Pair) -> [QueuePair; 2] {
     let request = QueuePairRequest {
         send_cq: &pair.a_cq,
         recv_cq: &pair.a_cq,
@@ -116,6 +113,15 @@ fn a_destroyed_queue_pair_takes_its_completions_along() {
     let [c, d] = [0; 2].map(|_| pair.pd.create_qp(&request).expect("a queue pair"));
     common::connect(&pair.context, &c, d.number());
     common::connect(&pair.context, &d, c.number());
+    [c, d]
+}
+
+/// Two queue pairs share a completion queue; one goes while completions of both lie there.
+#[test]
+fn a_destroyed_queue_pair_takes_its_completions_along() {
+    let pair = Pair::new(SIZES);
+    let (source, target) = (pair.memory(&pattern(8, 1)), pair.memory(&[0; 8]));
+    let [c, _d] = signalling(&pair);
     let elements = [source.element(0, 8)];
     for wr_id in 0..3 {
         post_send(&pair.a, &[write(wr_id, &elements, &target)]).expect("posted");
@@ -135,15 +141,7 @@ fn a_destroyed_queue_pair_takes_its_completions_along() {
 fn a_queue_that_signals_all_completes_without_the_flag() {
     let pair = Pair::new(SIZES);
     let (source, target) = (pair.memory(&pattern(8, 1)), pair.memory(&[0; 8]));
-    let request = QueuePairRequest {
-        send_cq: &pair.a_cq,
-        recv_cq: &pair.a_cq,
-        capabilities: SIZES,
-        signal_all: true,
-    };
-    let [c, d] = [0; 2].map(|_| pair.pd.create_qp(&request).expect("a queue pair"));
-    common::connect(&pair.context, &c, d.number());
-    common::connect(&pair.context, &d, c.number());
+    let [c, _d] = signalling(&pair);
     let elements = [source.element(0, 8)];
     let silent = SendRequest { send_flags: SendFlags::empty(), ..write(3, &elements, &target) };
     post_send(&c, &[silent]).expect("posted");
