@@ -3,18 +3,23 @@
 use crate::commands::{
     AdapterParameters, AddressPath, CommandInputHeader, CommandMailbox, CommandOutputHeader,
     CommandQueueEntry, CqContext, EqContext, GeneralCapabilities, HcaVportContext, MkeyContext,
-    QpContext, RoceAddress, RoceCapabilities, command_shapes,
+    PmtuRegister, PtysRegister, PvlcRegister, QpContext, RmpBitmask, RmpContext, RoceAddress,
+    RoceCapabilities, TrafficCounter, UserContext, WorkQueueContext, XrcSrqContext, command_shapes,
 };
 use crate::cqe::{Cqe, ErrorCqe};
 use crate::doorbell::{CqArmDoorbell, CqDoorbellRecord, EqDoorbell, QpDoorbellRecord};
 use crate::eqe::{CommandEventData, CompletionEventData, CqErrorEventData, Eqe, QpEventData};
 use crate::layout::{Layout, LayoutInfo};
+use crate::management::{MadHeader, NodeInfo, PortCounters, PortCountersExtended, PortInfo};
 use crate::registers::init_segment::InitSegment;
 use crate::roce::{
-    AcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader, EthernetHeader, ImmediateHeader,
-    Ipv4Header, RdmaExtendedHeader, UdpHeader,
+    AcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader, DatagramHeader, EthernetHeader,
+    ImmediateHeader, Ipv4Header, RdmaExtendedHeader, UdpHeader,
 };
-use crate::wqe::{AtomicSegment, ControlSegment, DataSegment, InlineHeader, RemoteAddressSegment};
+use crate::wqe::{
+    AtomicSegment, ControlSegment, DataSegment, DatagramSegment, InlineHeader, NextSegment,
+    RemoteAddressSegment,
+};
 
 /// Every layout: first those of the data path, then packets, then the firmware's.
 pub const fn layouts() -> &'static [&'static LayoutInfo] {
@@ -29,7 +34,9 @@ pub fn layout(name: &str) -> Option<&'static LayoutInfo> {
 const SINGLE: &[&LayoutInfo] = &[
     ControlSegment::LAYOUT,
     RemoteAddressSegment::LAYOUT,
+    DatagramSegment::LAYOUT,
     DataSegment::LAYOUT,
+    NextSegment::LAYOUT,
     InlineHeader::LAYOUT,
     AtomicSegment::LAYOUT,
     Cqe::LAYOUT,
@@ -47,10 +54,16 @@ const SINGLE: &[&LayoutInfo] = &[
     Ipv4Header::LAYOUT,
     UdpHeader::LAYOUT,
     BaseTransportHeader::LAYOUT,
+    DatagramHeader::LAYOUT,
     RdmaExtendedHeader::LAYOUT,
     AcknowledgeHeader::LAYOUT,
     AtomicExtendedHeader::LAYOUT,
     ImmediateHeader::LAYOUT,
+    MadHeader::LAYOUT,
+    NodeInfo::LAYOUT,
+    PortInfo::LAYOUT,
+    PortCounters::LAYOUT,
+    PortCountersExtended::LAYOUT,
     InitSegment::LAYOUT,
     CommandQueueEntry::LAYOUT,
     CommandMailbox::LAYOUT,
@@ -66,6 +79,15 @@ const SINGLE: &[&LayoutInfo] = &[
     AdapterParameters::LAYOUT,
     HcaVportContext::LAYOUT,
     RoceAddress::LAYOUT,
+    PtysRegister::LAYOUT,
+    PmtuRegister::LAYOUT,
+    PvlcRegister::LAYOUT,
+    TrafficCounter::LAYOUT,
+    UserContext::LAYOUT,
+    XrcSrqContext::LAYOUT,
+    RmpContext::LAYOUT,
+    RmpBitmask::LAYOUT,
+    WorkQueueContext::LAYOUT,
 ];
 
 const COUNT: usize = SINGLE.len() + 2 * command_shapes().len();

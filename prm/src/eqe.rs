@@ -11,6 +11,7 @@ codes! {
     pub enum EventType: u8 {
         Completion = 0x00 "COMP";
         CommunicationEstablished = 0x02 "COMM_EST";
+        SendQueueDrained = 0x03 "SQ_DRAINED";
         CqError = 0x04 "CQ_ERROR";
         WorkQueueCatastrophicError = 0x05 "WQ_CATAS_ERROR";
         PortChange = 0x09 "PORT_CHANGE";
@@ -18,6 +19,9 @@ codes! {
         PageRequest = 0x0b "PAGE_REQUEST";
         WorkQueueInvalidRequest = 0x10 "WQ_INVAL_REQ_ERROR";
         WorkQueueAccessError = 0x11 "WQ_ACCESS_ERROR";
+        SrqCatastrophicError = 0x12 "SRQ_CATAS_ERROR";
+        SrqLastWqe = 0x13 "SRQ_LAST_WQE";
+        SrqLimit = 0x14 "SRQ_RQ_LIMIT";
     }
 }
 
@@ -92,6 +96,10 @@ pub fn event_data_layout(event_type: u8) -> Option<&'static LayoutInfo> {
         EventType::Command => Some(CommandEventData::LAYOUT),
         EventType::CqError => Some(CqErrorEventData::LAYOUT),
         EventType::CommunicationEstablished
+        | EventType::SendQueueDrained
+        | EventType::SrqCatastrophicError
+        | EventType::SrqLastWqe
+        | EventType::SrqLimit
         | EventType::WorkQueueCatastrophicError
         | EventType::WorkQueueInvalidRequest
         | EventType::WorkQueueAccessError => Some(QpEventData::LAYOUT),

@@ -5,6 +5,24 @@
 //! field has one description in the whole project.
 
 use crate::bits::get_bits;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// What sort of thing a field holds: who takes addresses or data out of bytes must know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Content {
+    /// A number, a flag, a code.
+    #[default]
+    Plain,
+    /// A bus or virtual address: eight bytes, in one field or in two halves side by side. What is
+    /// left of the eight bytes below the last half are low bits that an aligned address has not.
+    Address,
+    /// An address of the network: MAC, IPv4, or GID and IPv6.
+    NetworkAddress,
+    /// A memory key.
+    Key,
+    /// Data of the program.
+    Payload,
+}
 
 /// One field of a structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +35,8 @@ pub struct Field {
     pub width: u32,
     /// What it means, in one line.
     pub meaning: &'static str,
+    /// What sort of thing it holds.
+    pub content: Content,
     /// The names of values that have one; empty when the field is a plain number.
     pub values: &'static [(u64, &'static str)],
 }
@@ -64,6 +84,9 @@ pub struct LayoutInfo {
     pub fields: &'static [Field],
     /// The structures that lie inside this one.
     pub nested: &'static [Nested],
+    /// What follows behind the structure, over and over, where something does: its `bit` is 0, its
+    /// `width` that of one element.
+    pub tail: Option<&'static Field>,
 }
 
 /// A type whose bytes have a field table.
@@ -94,6 +117,29 @@ pub struct DecodedField {
     pub value: Value,
     /// The name of that value, if it has one.
     pub value_name: Option<&'static str>,
+}
+
+impl DecodedField {
+    /// The address of the network that the field holds, as such addresses are written; `None` for
+    /// any other field.
+    pub fn network_address(&self) -> Option<String> {
+        if self.field.content != Content::NetworkAddress {
+            return None;
+        }
+        match (&self.value, self.field.width) {
+            (Value::Number(number), 48) => {
+                let [_, _, bytes @ ..] = number.to_be_bytes();
+                Some(bytes.map(|byte| format!("{byte:02x}")).join(":"))
+            }
+            (Value::Number(number), 32) => {
+                Some(Ipv4Addr::from_bits(u32::try_from(*number).ok()?).to_string())
+            }
+            (Value::Bytes(bytes), 128) => {
+                Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.as_slice()).ok()?).to_string())
+            }
+            _ => None,
+        }
+    }
 }
 
 impl LayoutInfo {
@@ -153,6 +199,13 @@ impl LayoutInfo {
             let inner = self.nested.iter().find(|inner| inner.holds(byte))?;
             inner.layout.field_at(byte - inner.bit as usize / 8)
         })
+    }
+
+    /// What sort of thing the byte at `byte` belongs to, be it in the structure or behind it. A byte
+    /// that no field has a bit of is plain.
+    pub fn content_at(&self, byte: usize) -> Content {
+        let field = if byte < self.size { self.field_at(byte) } else { self.tail };
+        field.map_or(Content::Plain, |field| field.content)
     }
 }
 

@@ -43,9 +43,11 @@ pub mod eqe;
 
 pub mod roce;
 
+pub mod management;
+
 mod catalogue;
 
 pub use bits::{get_bits, set_bits};
 pub use catalogue::{layout, layouts};
-pub use layout::{DecodedField, Field, Layout, LayoutInfo, Nested, Value};
+pub use layout::{Content, DecodedField, Field, Layout, LayoutInfo, Nested, Value};
 pub use zerocopy;

@@ -4,10 +4,15 @@
 //! header, the extended headers that its opcode demands, payload padded to 4 bytes, and the
 //! invariant CRC. (InfiniBand specification volume 1, chapter 9 and annex A17.)
 
+mod parts;
+
+pub use parts::{PacketPart, packet_parts};
+
 use crate::macros::{codes, wire};
 
 codes! {
-    /// What a packet is: opcodes of the reliable connection (specification table 38).
+    /// What a packet is: opcodes of the reliable connection and of unreliable datagrams
+    /// (specification table 38).
     pub enum BthOpcode: u8 {
         SendFirst = 0x00 "RC_SEND_FIRST";
         SendMiddle = 0x01 "RC_SEND_MIDDLE";
@@ -30,6 +35,8 @@ codes! {
         AtomicAcknowledge = 0x12 "RC_ATOMIC_ACKNOWLEDGE";
         CompareSwap = 0x13 "RC_COMPARE_SWAP";
         FetchAdd = 0x14 "RC_FETCH_ADD";
+        DatagramSendOnly = 0x64 "UD_SEND_ONLY";
+        DatagramSendOnlyImmediate = 0x65 "UD_SEND_ONLY_WITH_IMMEDIATE";
     }
 }
 
@@ -40,13 +47,27 @@ impl BthOpcode {
         matches!(self, WriteFirst | WriteOnly | WriteOnlyImmediate | ReadRequest)
     }
 
+    /// Whether the operands of an atomic operation follow.
+    pub const fn has_atomic(self) -> bool {
+        matches!(self, BthOpcode::CompareSwap | BthOpcode::FetchAdd)
+    }
+
     /// Whether immediate data follows.
     pub const fn has_immediate(self) -> bool {
         use BthOpcode::*;
         matches!(
             self,
-            SendLastImmediate | SendOnlyImmediate | WriteLastImmediate | WriteOnlyImmediate
+            SendLastImmediate
+                | SendOnlyImmediate
+                | WriteLastImmediate
+                | WriteOnlyImmediate
+                | DatagramSendOnlyImmediate
         )
+    }
+
+    /// Whether a DETH follows: datagrams.
+    pub const fn has_deth(self) -> bool {
+        matches!(self, BthOpcode::DatagramSendOnly | BthOpcode::DatagramSendOnlyImmediate)
     }
 
     /// Whether an AETH follows: acknowledgements, and all read responses but the middle ones.
@@ -66,8 +87,8 @@ impl BthOpcode {
 wire! {
     /// Ethernet header.
     pub struct EthernetHeader [14] = "ethernet" from "IEEE 802.3" {
-        @ 0 destination: [u8; 6] "MAC address of the receiver.",
-        @ 6 source: [u8; 6] "MAC address of the sender.",
+        @ 0 destination: [u8; 6] as NetworkAddress "MAC address of the receiver.",
+        @ 6 source: [u8; 6] as NetworkAddress "MAC address of the sender.",
         @ 12 ether_type: U16 "What follows." => &[(0x0800, "IPV4"), (0x86dd, "IPV6")],
     }
 }
@@ -93,8 +114,8 @@ wire! {
         @ 8 time_to_live: u8 "Routers that may still be passed.",
         @ 9 protocol: u8 "What follows." => &[(17, "UDP")],
         @ 10 checksum: U16 "Checksum of the header.",
-        @ 12 source: [u8; 4] "Address of the sender.",
-        @ 16 destination: [u8; 4] "Address of the receiver.",
+        @ 12 source: [u8; 4] as NetworkAddress "Address of the sender.",
+        @ 16 destination: [u8; 4] as NetworkAddress "Address of the receiver.",
     }
 }
 
@@ -134,9 +155,19 @@ wire! {
 wire! {
     /// RDMA extended transport header: which memory of the receiver is meant.
     pub struct RdmaExtendedHeader [16] = "reth" from "InfiniBand specification, 9.3.3" {
-        @ 0 virtual_address: U64 "Virtual address.",
-        @ 8 rkey: U32 "Remote key.",
+        @ 0 virtual_address: U64 as Address "Virtual address.",
+        @ 8 rkey: U32 as Key "Remote key.",
         @ 12 dma_length: U32 "Length of the whole operation in bytes.",
+    }
+}
+
+wire! {
+    /// Datagram extended transport header: who sends, and that he may.
+    pub struct DatagramHeader [8] = "deth" from "InfiniBand specification, 9.3.2" {
+        @ 0 queue_key: U32 "Must be the receiver's queue key.",
+        @ 4 source: U32 {
+            source_qpn, set_source_qpn: 8, 24 "The queue pair of the sender.";
+        },
     }
 }
 
@@ -174,10 +205,10 @@ pub const AETH_CREDITS_UNLIMITED: u32 = 31;
 wire! {
     /// Atomic extended transport header.
     pub struct AtomicExtendedHeader [28] = "atomic_eth" from "InfiniBand specification, 9.3.4" {
-        @ 0 virtual_address: U64 "Virtual address.",
-        @ 8 rkey: U32 "Remote key.",
-        @ 12 swap_add: U64 "The value to store, or to add.",
-        @ 20 compare: U64 "The value that must be found.",
+        @ 0 virtual_address: U64 as Address "Virtual address.",
+        @ 8 rkey: U32 as Key "Remote key.",
+        @ 12 swap_add: U64 as Payload "The value to store, or to add.",
+        @ 20 compare: U64 as Payload "The value that must be found.",
     }
 }
 

@@ -90,8 +90,8 @@ wire! {
     /// Remote address segment: the memory of the other side that an RDMA operation means.
     pub struct RemoteAddressSegment [16] = "wqe_remote_address_segment"
     from "PRM \"Remote address segment\"; struct mlx5_wqe_raddr_seg in mlx5dv.h" {
-        @ 0 remote_address: U64 "Virtual address on the other side.",
-        @ 8 rkey: U32 "The key that the other side gave out for it.",
+        @ 0 remote_address: U64 as Address "Virtual address on the other side.",
+        @ 8 rkey: U32 as Key "The key that the other side gave out for it.",
         @ 12 reserved0: U32,
     }
 }
@@ -109,12 +109,44 @@ impl RemoteAddressSegment {
 }
 
 wire! {
+    /// Datagram segment: where a datagram goes. Its first 16 bytes may be all there is.
+    pub struct DatagramSegment [48] = "wqe_datagram_segment"
+    from "PRM \"UD address vector\"; struct mlx5_wqe_datagram_seg and mlx5_wqe_av in mlx5dv.h" {
+        @ 0 queue_key: U32 "The receiver's queue key; with the highest bit set, the sender's own is used.",
+        @ 4 reserved4: U32,
+        @ 8 destination: U32 {
+            extended, set_extended: 0, 1 "The segment has all its 48 bytes.";
+            destination_qpn, set_destination_qpn: 8, 24 "The queue pair of the receiver.";
+        },
+        @ 12 stat_rate_sl: u8 {
+            stat_rate, set_stat_rate: 0, 4 "Static rate limit.";
+            sl, set_sl: 4, 4 "Service level.";
+        },
+        @ 13 fl_mlid: u8 "Force loopback; low bits of the own LID.",
+        @ 14 rlid: U16 "LID of the receiver, or the UDP source port of RoCE v2.",
+        @ 16 reserved16: [u8; 4],
+        @ 20 rmac: [u8; 6] "MAC address of the receiver.",
+        @ 26 tclass: u8 "Traffic class of the GRH or of IP.",
+        @ 27 hop_limit: u8 "Hop limit of the GRH, or time to live of IP.",
+        @ 28 grh_gid_flow: U32 {
+            grh, set_grh: 1, 1 "A global route header is sent.";
+            source_gid_index, set_source_gid_index: 4, 8 "Entry of the own GID table.";
+            flow_label, set_flow_label: 12, 20 "Flow label.";
+        },
+        @ 32 rgid: [u8; 16] "GID or IP address of the receiver.",
+    }
+}
+
+/// Size of a datagram segment that is not extended.
+pub const COMPACT_DATAGRAM_SIZE: usize = 16;
+
+wire! {
     /// Data segment: a piece of local memory to read from or to write to.
     pub struct DataSegment [16] = "wqe_data_segment"
     from "PRM \"Memory pointer data segment\"; struct mlx5_wqe_data_seg in mlx5dv.h" {
         @ 0 byte_count: U32 "Length in bytes; 0 stands for 2 GiB.",
-        @ 4 lkey: U32 "The local key of the memory region." => &[(0x100, "INVALID_LKEY: end of the list")],
-        @ 8 address: U64 "Virtual address.",
+        @ 4 lkey: U32 as Key "The local key of the memory region." => &[(0x100, "INVALID_LKEY: end of the list")],
+        @ 8 address: U64 as Address "Virtual address.",
     }
 }
 
@@ -136,6 +168,17 @@ impl DataSegment {
 }
 
 wire! {
+    /// Next segment: the first 16 bytes of a shared receive queue's WQE.
+    pub struct NextSegment [16] = "wqe_srq_next_segment"
+    from "PRM \"Shared receive queue\"; struct mlx5_wqe_srq_next_seg in mlx5dv.h" {
+        @ 0 reserved0: [u8; 2],
+        @ 2 next_wqe_index: U16 "Index of the WQE that is used after this one.",
+        @ 4 signature: u8 "Checksum of the WQE, where the queue uses them.",
+        @ 5 reserved5: [u8; 11],
+    }
+}
+
+wire! {
     /// Inline segment header: the bytes themselves follow it, padded to 16.
     pub struct InlineHeader [4] = "wqe_inline_header"
     from "PRM \"Inline data segment\"; struct mlx5_wqe_inl_data_seg in mlx5dv.h" {
@@ -143,6 +186,7 @@ wire! {
             is_inline, set_is_inline: 0, 1 "1 tells an inline segment from a data segment.";
             byte_count, set_byte_count: 1, 31 "How many bytes follow.";
         },
+        @tail data: 8 as Payload "A byte of the message.",
     }
 }
 
@@ -161,8 +205,8 @@ wire! {
     /// Atomic segment: the operands of compare-and-swap or fetch-and-add.
     pub struct AtomicSegment [16] = "wqe_atomic_segment"
     from "PRM \"Atomic segment\"; struct mlx5_wqe_atomic_seg in mlx5dv.h" {
-        @ 0 swap_add: U64 "The value to store, or to add.",
-        @ 8 compare: U64 "The value that must be found.",
+        @ 0 swap_add: U64 as Payload "The value to store, or to add.",
+        @ 8 compare: U64 as Payload "The value that must be found.",
     }
 }
 

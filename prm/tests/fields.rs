@@ -181,3 +181,78 @@ fn a_signed_slot_and_mailbox_are_right_until_a_byte_changes() {
     mailbox.as_mut_bytes()[0] ^= 1;
     assert!(!mailbox.signatures_are_right());
 }
+
+#[test]
+fn a_packet_is_taken_apart_wherever_it_ends() {
+    use doorbell_prm::roce::packet_parts;
+    let mut packet = vec![0; 14 + 20 + 8 + 12];
+    packet[42] = 0x13;
+    packet.extend([0xee; 28 + 6 + 4]);
+    let names = |packet: &[u8]| {
+        let parts = packet_parts(packet).into_iter();
+        parts.map(|part| part.layout.map_or(part.title, |layout| layout.name)).collect::<Vec<_>>()
+    };
+    let atomic = ["ethernet", "ipv4", "udp", "bth", "atomic_eth", "payload", "invariant CRC"];
+    assert_eq!(names(&packet), atomic);
+    packet[42] = 0x11;
+    assert_eq!(names(&packet)[4..], ["aeth", "payload", "invariant CRC"]);
+    assert_eq!(names(&packet[..20]), ["ethernet", "payload", "invariant CRC"]);
+    for end in 0..packet.len() {
+        let parts = packet_parts(&packet[..end]);
+        let mut at = 0;
+        for part in &parts {
+            assert_eq!(part.offset, at, "no gap in {end} bytes");
+            at += part.len;
+        }
+        assert_eq!(at, end, "nothing is lost of {end} bytes");
+    }
+}
+
+#[test]
+fn addresses_of_the_network_are_written_as_such() {
+    let mut ethernet = vec![2, 0, 0, 0, 0, 1];
+    ethernet.resize(14, 0xff);
+    let mut ipv4 = vec![0; 12];
+    ipv4.extend([192, 0, 2, 1, 127, 0, 0, 1]);
+    let written = |name: &str, bytes: &[u8]| {
+        let decoded = layout(name).unwrap().decode(bytes).into_iter();
+        decoded.filter_map(|field| field.network_address()).collect::<Vec<_>>()
+    };
+    assert_eq!(written("ethernet", &ethernet), ["02:00:00:00:00:01", "ff:ff:ff:ff:ff:ff"]);
+    assert_eq!(written("ipv4", &ipv4), ["192.0.2.1", "127.0.0.1"]);
+    let mut path = vec![0; 44];
+    path[26..32].copy_from_slice(&[0xff, 0xff, 192, 0, 2, 1]);
+    assert_eq!(written("ads", &path), ["::ffff:192.0.2.1"]);
+    assert_eq!(written("wqe_data_segment", &[0; 16]), [""; 0]);
+}
+
+#[test]
+fn what_a_byte_holds_is_known_in_a_structure_and_behind_it() {
+    use doorbell_prm::Content;
+    let content = |name: &str, byte| layout(name).unwrap().content_at(byte);
+    assert_eq!(content("wqe_data_segment", 3), Content::Plain);
+    assert_eq!(content("wqe_data_segment", 7), Content::Key);
+    assert_eq!(content("wqe_data_segment", 15), Content::Address);
+    assert_eq!(content("wqe_data_segment", 16), Content::Plain, "nothing follows");
+    assert_eq!(content("wqe_inline_header", 3), Content::Plain);
+    assert_eq!(content("wqe_inline_header", 4), Content::Payload);
+    assert_eq!(content("create_qp_in", 271), Content::Plain);
+    assert_eq!(content("create_qp_in", 272), Content::Address);
+    assert_eq!(content("create_qp_in", 24 + 160), Content::Address, "in an inner structure");
+    for layout in layouts() {
+        let size = layout.size as u32 * 8;
+        let address = layout.fields.iter().filter(|field| field.content == Content::Address);
+        for field in address {
+            let whole = field.width % 64 == 0 && field.bit % 64 == 0;
+            let upper = field.width == 32 && field.bit % 64 == 0;
+            let lower = field.width < 32 && field.bit % 64 == 32;
+            assert!(whole || upper || lower, "{}.{}", layout.name, field.name);
+            assert!(field.bit.next_multiple_of(64) <= size);
+        }
+        let is_key = |name: &str| ["lkey", "rkey", "mkey"].iter().any(|key| name.ends_with(key));
+        for field in layout.fields.iter().filter(|field| is_key(field.name)) {
+            let key = field.content == Content::Key || field.width < 32;
+            assert!(key, "{}.{}", layout.name, field.name);
+        }
+    }
+}

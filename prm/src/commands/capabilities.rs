@@ -40,6 +40,7 @@ firmware! {
     /// The general group of capabilities: those that Doorbell uses or reports.
     pub struct GeneralCapabilities [256] = "cmd_hca_cap" {
         vhca_id, set_vhca_id: u16 @ 48, 16 "Number of this function on the card.";
+        log_max_srq_sz, set_log_max_srq_sz: u8 @ 128, 8 "log2 of the largest shared receive queue.";
         log_max_qp_sz, set_log_max_qp_sz: u8 @ 136, 8 "log2 of the largest work queue.";
         log_max_qp, set_log_max_qp: u8 @ 155, 5 "log2 of the number of queue pairs.";
         ece_support, set_ece_support: bool @ 163, 1 "Enhanced connection establishment is supported.";
@@ -51,6 +52,7 @@ firmware! {
         terminate_scatter_list_mkey, set_terminate_scatter_list_mkey: bool @ 246, 1 "There is a key that ends scatter lists.";
         dump_fill_mkey, set_dump_fill_mkey: bool @ 248, 1 "There is a dump-fill key.";
         log_max_eq, set_log_max_eq: u8 @ 252, 4 "log2 of the number of event queues.";
+        max_indirection, set_max_indirection: u8 @ 256, 8 "Entries of an indirect key.";
         fixed_buffer_size, set_fixed_buffer_size: bool @ 264, 1 "Fixed-size buffers in memory keys are supported.";
         log_max_mrw_sz, set_log_max_mrw_sz: u8 @ 265, 7 "log2 of the longest memory region.";
         null_mkey, set_null_mkey: bool @ 281, 1 "There is a null key.";
@@ -58,6 +60,8 @@ firmware! {
         log_max_ra_req_qp, set_log_max_ra_req_qp: u8 @ 330, 6 "log2 of outstanding reads per queue pair as requester.";
         log_max_ra_res_qp, set_log_max_ra_res_qp: u8 @ 346, 6 "log2 of outstanding reads per queue pair as responder.";
         gid_table_size, set_gid_table_size: u16 @ 368, 16 "GID table: 0 for 8 entries, then doubling.";
+        vport_counters, set_vport_counters: bool @ 385, 1 "The port counts, and QUERY_VPORT_COUNTER tells.";
+        max_qp_cnt, set_max_qp_cnt: u16 @ 390, 10 "Counter sets there are.";
         pkey_table_size, set_pkey_table_size: u16 @ 400, 16 "P_Key table: 0 for 128 entries, then doubling.";
         ib_virt, set_ib_virt: bool @ 418, 1 "InfiniBand virtual ports are supported.";
         local_ca_ack_delay, set_local_ca_ack_delay: u8 @ 427, 5 "How long the card takes to acknowledge, as an exponent.";
@@ -94,8 +98,16 @@ firmware! {
         log_bf_reg_size, set_log_bf_reg_size: u8 @ 619, 5 "log2 of the size of a BlueFlame register, both buffers together.";
         max_wqe_sz_sq, set_max_wqe_sz_sq: u16 @ 656, 16 "Largest send WQE in bytes.";
         max_wqe_sz_rq, set_max_wqe_sz_rq: u16 @ 688, 16 "Largest receive WQE in bytes.";
+        max_wqe_sz_sq_dc, set_max_wqe_sz_sq_dc: u16 @ 720, 16 "Largest send WQE of dynamically connected transport, in bytes.";
+        log_max_mcg, set_log_max_mcg: u8 @ 792, 8 "log2 of the number of multicast groups.";
+        log_max_transport_domain, set_log_max_transport_domain: u8 @ 803, 5 "log2 of the number of transport domains.";
         log_max_pd, set_log_max_pd: u8 @ 811, 5 "log2 of the number of protection domains.";
         log_max_xrcd, set_log_max_xrcd: u8 @ 827, 5 "log2 of the number of XRC domains.";
+        log_max_rq, set_log_max_rq: u8 @ 867, 5 "log2 of the number of receive queues that are objects of their own.";
+        log_max_sq, set_log_max_sq: u8 @ 875, 5 "log2 of the number of send queues that are objects of their own.";
+        log_max_rmp, set_log_max_rmp: u8 @ 899, 5 "log2 of the number of receive memory pools.";
+        log_max_wq_sz, set_log_max_wq_sz: u8 @ 987, 5 "log2 of the largest work queue that belongs to another object.";
+        log_max_uctx, set_log_max_uctx: u8 @ 1123, 5 "log2 of the number of user contexts.";
         max_num_eqs, set_max_num_eqs: u16 @ 1136, 16 "Number of event queues, if not a power of two.";
         log_uar_page_sz, set_log_uar_page_sz: u16 @ 1168, 16 "log2 of the UAR page size, less 12.";
         device_frequency_mhz, set_device_frequency_mhz: u32 @ 1216, 32 "Clock of the timestamps in MHz.";

@@ -13,6 +13,7 @@ command! {
             @nested {
                 cq_context, cq_context_mut: CqContext @ 128 "The completion queue context.";
             }
+            @tail pas: 64 as Address "Address of a page of the buffer.";
         }
         output CreateCqOut [16] = "create_cq_out" {
             cqn, set_cqn: u32 @ 72, 24 "The completion queue.";
@@ -57,6 +58,6 @@ firmware! {
         last_solicit_index, set_last_solicit_index: u32 @ 296, 24 "Consumer index of the last solicited event.";
         consumer_counter, set_consumer_counter: u32 @ 328, 24 "Consumer index as last told to the card.";
         producer_counter, set_producer_counter: u32 @ 360, 24 "Index of the next entry to be written.";
-        dbr_addr, set_dbr_addr: u64 @ 448, 64 "Physical address of the doorbell record: consumer index, then arm.";
+        dbr_addr, set_dbr_addr: u64 @ 448, 64 as Address "Physical address of the doorbell record: consumer index, then arm.";
     }
 }

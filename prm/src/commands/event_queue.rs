@@ -13,6 +13,7 @@ command! {
             @nested {
                 eq_context_entry, eq_context_entry_mut: EqContext @ 128 "The event queue context.";
             }
+            @tail pas: 64 as Address "Address of a page of the buffer.";
         }
         output CreateEqOut [16] = "create_eq_out" {
             eq_number, set_eq_number: u8 @ 88, 8 "The event queue.";

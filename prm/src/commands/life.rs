@@ -106,11 +106,11 @@ command! {
     QuerySpecialContexts {
         input QuerySpecialContextsIn [16] = "query_special_contexts_in" {}
         output QuerySpecialContextsOut [32] = "query_special_contexts_out" {
-            dump_fill_mkey, set_dump_fill_mkey: u32 @ 64, 32 "Key whose reads fill memory with what a dump needs.";
-            resd_lkey, set_resd_lkey: u32 @ 96, 32 "Key for any physical address; for the kernel only.";
-            null_mkey, set_null_mkey: u32 @ 128, 32 "Key that drops writes and reads zeros.";
-            terminate_scatter_list_mkey, set_terminate_scatter_list_mkey: u32 @ 160, 32 "lkey that ends a list of receive data segments.";
-            repeated_mkey, set_repeated_mkey: u32 @ 192, 32 "Key of a repeated block entry.";
+            dump_fill_mkey, set_dump_fill_mkey: u32 @ 64, 32 as Key "Key whose reads fill memory with what a dump needs.";
+            resd_lkey, set_resd_lkey: u32 @ 96, 32 as Key "Key for any physical address; for the kernel only.";
+            null_mkey, set_null_mkey: u32 @ 128, 32 as Key "Key that drops writes and reads zeros.";
+            terminate_scatter_list_mkey, set_terminate_scatter_list_mkey: u32 @ 160, 32 as Key "lkey that ends a list of receive data segments.";
+            repeated_mkey, set_repeated_mkey: u32 @ 192, 32 as Key "Key of a repeated block entry.";
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Memory keys: what turns a virtual address into physical pages, and who may use it for what.
 //!
-//! The translation entries follow CREATE_MKEY's input: 8 bytes for each page, big-endian, the low
-//! two bits saying whether the card may read and write it. They are counted in pairs.
+//! The translation entries follow CREATE_MKEY's input: 8 bytes for each page, big-endian. They are
+//! counted in pairs. With on-demand paging the low two bits of an entry say whether the card may
+//! read and write the page; without it they mean nothing.
 
 use crate::macros::{codes, command, firmware};
 
@@ -17,6 +18,7 @@ command! {
             @nested {
                 memory_key_mkey_entry, memory_key_mkey_entry_mut: MkeyContext @ 128 "The memory key context.";
             }
+            @tail klm_pas_mtt: 64 as Address "Translation of a page: its address, and in the low bits the rights.";
         }
         output CreateMkeyOut [16] = "create_mkey_out" {
             mkey_index, set_mkey_index: u32 @ 72, 24 "The upper 24 bits of the key.";
@@ -58,7 +60,7 @@ firmware! {
         expected_sigerr_count, set_expected_sigerr_count: bool @ 101, 1 "Low bit of the signature error count.";
         en_rinval, set_en_rinval: bool @ 103, 1 "Remote invalidation is allowed.";
         pd, set_pd: u32 @ 104, 24 "The protection domain.";
-        start_addr, set_start_addr: u64 @ 128, 64 "First virtual address of the region.";
+        start_addr, set_start_addr: u64 @ 128, 64 as Address "First virtual address of the region.";
         length, set_length: u64 @ 192, 64 "Length of the region in bytes.";
         bsf_octword_size, set_bsf_octword_size: u32 @ 256, 32 "16-byte units of the byte stream format.";
         crossing_target_vhca_id, set_crossing_target_vhca_id: u16 @ 384, 16 "Function that owns the target key.";

@@ -12,28 +12,38 @@ mod life;
 mod pages;
 
 mod completion_queue;
+mod counters;
+mod domains;
 mod event_queue;
+mod mad;
 mod memory_key;
 mod port;
+mod port_registers;
 mod qp_context;
 mod queue_pair;
 mod resources;
+mod shared_receive;
 
 mod catalogue;
 
 pub use capabilities::*;
 pub use catalogue::{CommandShape, command_shape, command_shapes};
 pub use completion_queue::*;
+pub use counters::*;
+pub use domains::*;
 pub use event_queue::*;
 pub use header::*;
 pub use life::*;
+pub use mad::*;
 pub use memory_key::*;
 pub use pages::*;
 pub use port::*;
+pub use port_registers::*;
 pub use qp_context::*;
 pub use queue::*;
 pub use queue_pair::*;
 pub use resources::*;
+pub use shared_receive::*;
 
 use crate::layout::Layout;
 use crate::macros::codes;
@@ -87,19 +97,42 @@ codes! {
         Rst2initQp = 0x502 "RST2INIT_QP";
         Init2rtrQp = 0x503 "INIT2RTR_QP";
         Rtr2rtsQp = 0x504 "RTR2RTS_QP";
+        Rts2rtsQp = 0x505 "RTS2RTS_QP";
+        Sqerr2rtsQp = 0x506 "SQERR2RTS_QP";
         ToErrQp = 0x507 "2ERR_QP";
         ToRstQp = 0x50a "2RST_QP";
         QueryQp = 0x50b "QUERY_QP";
+        MadIfc = 0x50d "MAD_IFC";
+        Init2initQp = 0x50e "INIT2INIT_QP";
+        CreateXrcSrq = 0x705 "CREATE_XRC_SRQ";
+        DestroyXrcSrq = 0x706 "DESTROY_XRC_SRQ";
+        QueryXrcSrq = 0x707 "QUERY_XRC_SRQ";
+        ArmXrcSrq = 0x708 "ARM_XRC_SRQ";
         QueryRoceAddress = 0x760 "QUERY_ROCE_ADDRESS";
         SetRoceAddress = 0x761 "SET_ROCE_ADDRESS";
         QueryHcaVportContext = 0x762 "QUERY_HCA_VPORT_CONTEXT";
+        ModifyHcaVportContext = 0x763 "MODIFY_HCA_VPORT_CONTEXT";
         QueryHcaVportGid = 0x764 "QUERY_HCA_VPORT_GID";
         QueryHcaVportPkey = 0x765 "QUERY_HCA_VPORT_PKEY";
+        QueryVportCounter = 0x770 "QUERY_VPORT_COUNTER";
+        AllocQCounter = 0x771 "ALLOC_Q_COUNTER";
+        DeallocQCounter = 0x772 "DEALLOC_Q_COUNTER";
+        QueryQCounter = 0x773 "QUERY_Q_COUNTER";
         AllocPd = 0x800 "ALLOC_PD";
         DeallocPd = 0x801 "DEALLOC_PD";
         AllocUar = 0x802 "ALLOC_UAR";
         DeallocUar = 0x803 "DEALLOC_UAR";
         AccessReg = 0x805 "ACCESS_REG";
+        AllocXrcd = 0x80e "ALLOC_XRCD";
+        DeallocXrcd = 0x80f "DEALLOC_XRCD";
+        AllocTransportDomain = 0x816 "ALLOC_TRANSPORT_DOMAIN";
+        DeallocTransportDomain = 0x817 "DEALLOC_TRANSPORT_DOMAIN";
+        CreateRmp = 0x90c "CREATE_RMP";
+        ModifyRmp = 0x90d "MODIFY_RMP";
+        DestroyRmp = 0x90e "DESTROY_RMP";
+        QueryRmp = 0x90f "QUERY_RMP";
+        CreateUctx = 0xa04 "CREATE_UCTX";
+        DestroyUctx = 0xa06 "DESTROY_UCTX";
     }
 }
 

@@ -28,9 +28,11 @@ command! {
             embedded_cpu_function, set_embedded_cpu_function: bool @ 64, 1 "The function belongs to the embedded CPU of a DPU.";
             function_id, set_function_id: u16 @ 80, 16 "Which PCI function is meant; 0 is the one that asks.";
             input_num_entries, set_input_num_entries: u32 @ 96, 32 "How many pages are given, or asked back.";
+            @tail pas: 64 as Address "Address of a page that is given.";
         }
         output ManagePagesOut [16] = "manage_pages_out" {
             output_num_entries, set_output_num_entries: u32 @ 64, 32 "How many pages are returned.";
+            @tail pas: 64 as Address "Address of a page that is returned.";
         }
     }
 }

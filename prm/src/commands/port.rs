@@ -29,6 +29,21 @@ command! {
     }
 }
 
+command! {
+    /// Changes properties of the port.
+    ModifyHcaVportContext {
+        input ModifyHcaVportContextIn [528] = "modify_hca_vport_context_in" {
+            other_vport, set_other_vport: bool @ 64, 1 "Change the port of another function.";
+            port_num, set_port_num: u8 @ 76, 4 "Physical port, counted from 1.";
+            vport_number, set_vport_number: u16 @ 80, 16 "The virtual port, when other_vport is set.";
+            @nested {
+                hca_vport_context, hca_vport_context_mut: HcaVportContext @ 128 "What is to be changed, and to what.";
+            }
+        }
+        output ModifyHcaVportContextOut [16] = "modify_hca_vport_context_out" {}
+    }
+}
+
 firmware! {
     /// State and identity of the port.
     pub struct HcaVportContext [512] = "hca_vport_context" {
@@ -92,7 +107,7 @@ command! {
 firmware! {
     /// An entry of the RoCE address table.
     pub struct RoceAddress [32] = "roce_addr_layout" {
-        source_l3_address, set_source_l3_address: [u8; 16] @ 0, 128 "IP address; IPv4 in the last four bytes.";
+        source_l3_address, set_source_l3_address: [u8; 16] @ 0, 128 as NetworkAddress "IP address; IPv4 in the last four bytes.";
         vlan_valid, set_vlan_valid: bool @ 131, 1 "The entry belongs to a VLAN.";
         vlan_id, set_vlan_id: u16 @ 132, 12 "The VLAN.";
         source_mac_47_32, set_source_mac_47_32: u16 @ 144, 16 "Upper 16 bits of the MAC address.";
@@ -133,6 +148,9 @@ command! {
 codes! {
     /// Registers of ACCESS_REG.
     pub enum RegisterId: u16 {
+        Pmtu = 0x5003 "PMTU";
+        Ptys = 0x5004 "PTYS";
+        Pvlc = 0x500f "PVLC";
         NodeDescription = 0x6001 "NODE_DESC";
         HostEndianness = 0x7004 "HOST_ENDIANNESS";
     }

@@ -61,8 +61,8 @@ firmware! {
         next_rcv_psn, set_next_rcv_psn: u32 @ 1192, 24 "Packet sequence number expected next.";
         xrcd, set_xrcd: u32 @ 1224, 24 "XRC domain.";
         cqn_rcv, set_cqn_rcv: u32 @ 1256, 24 "Completion queue for receives.";
-        dbr_addr, set_dbr_addr: u64 @ 1280, 64 "Physical address of the doorbell record: receive counter, then send counter.";
-        q_key, set_q_key: u32 @ 1344, 32 "Queue key of datagrams.";
+        dbr_addr, set_dbr_addr: u64 @ 1280, 64 as Address "Physical address of the doorbell record: receive counter, then send counter.";
+        q_key, set_q_key: u32 @ 1344, 32 as Key "Queue key of datagrams.";
         rq_type, set_rq_type: u8 @ 1381, 3 "What receives go to." => &[(0, "REGULAR"), (1, "SRQ_RMP_XRC_SRQ_XRQ"), (3, "ZERO_SIZE_RQ")];
         srqn_rmpn_xrqn, set_srqn_rmpn_xrqn: u32 @ 1384, 24 "Shared receive queue.";
         rmsn, set_rmsn: u32 @ 1416, 24 "Received message sequence number.";
@@ -73,7 +73,7 @@ firmware! {
         cgs, set_cgs: bool @ 1583, 1 "Congestion state.";
         cs_req, set_cs_req: u8 @ 1584, 8 "Scatter data of requests' responses into the CQE.";
         cs_res, set_cs_res: u8 @ 1592, 8 "Scatter data of received messages into the CQE.";
-        dc_access_key, set_dc_access_key: u64 @ 1600, 64 "Access key of dynamically connected transport.";
+        dc_access_key, set_dc_access_key: u64 @ 1600, 64 as Key "Access key of dynamically connected transport.";
         dbr_umem_valid, set_dbr_umem_valid: bool @ 1667, 1 "The doorbell record lies in a umem.";
         @nested {
             primary_address_path, primary_address_path_mut: AddressPath @ 192 "Where to send.";
@@ -98,7 +98,7 @@ firmware! {
         hop_limit, set_hop_limit: u8 @ 88, 8 "Hop limit of the GRH, or time to live of IP.";
         tclass, set_tclass: u8 @ 100, 8 "Traffic class of the GRH or of IP.";
         flow_label, set_flow_label: u32 @ 108, 20 "Flow label of the GRH or of IPv6.";
-        rgid_rip, set_rgid_rip: [u8; 16] @ 128, 128 "GID or IP address of the other side.";
+        rgid_rip, set_rgid_rip: [u8; 16] @ 128, 128 as NetworkAddress "GID or IP address of the other side.";
         f_dscp, set_f_dscp: bool @ 260, 1 "Force the DSCP given here.";
         f_ecn, set_f_ecn: bool @ 261, 1 "Force the ECN bits given here.";
         f_eth_prio, set_f_eth_prio: bool @ 263, 1 "Force the Ethernet priority given here.";
@@ -134,6 +134,9 @@ codes! {
         UnreliableConnection = 1 "UC";
         UnreliableDatagram = 2 "UD";
         ExtendedReliableConnection = 3 "XRC";
+        SubnetManagement = 7 "QP0";
+        GeneralManagement = 8 "QP1";
+        Registration = 12 "REG_UMR";
     }
 }
 

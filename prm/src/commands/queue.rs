@@ -13,12 +13,12 @@ firmware! {
     pub struct CommandQueueEntry [64] = "cmd_queue_entry" {
         kind, set_kind: u8 @ 0, 8 "Transport of the command." => &[(7, "PCI_CMD_XPORT")];
         input_length, set_input_length: u32 @ 32, 32 "Length of the input in bytes, inline part included.";
-        input_mailbox_pointer_63_32, set_input_mailbox_pointer_63_32: u32 @ 64, 32 "First input mailbox: upper half of its physical address.";
-        input_mailbox_pointer_31_9, set_input_mailbox_pointer_31_9: u32 @ 96, 23 "First input mailbox: bits 31 to 9 of its physical address.";
+        input_mailbox_pointer_63_32, set_input_mailbox_pointer_63_32: u32 @ 64, 32 as Address "First input mailbox: upper half of its physical address.";
+        input_mailbox_pointer_31_9, set_input_mailbox_pointer_31_9: u32 @ 96, 23 as Address "First input mailbox: bits 31 to 9 of its physical address.";
         command_input_inline_data, set_command_input_inline_data: [u8; 16] @ 128, 128 "The first 16 bytes of the input.";
         command_output_inline_data, set_command_output_inline_data: [u8; 16] @ 256, 128 "The first 16 bytes of the output.";
-        output_mailbox_pointer_63_32, set_output_mailbox_pointer_63_32: u32 @ 384, 32 "First output mailbox: upper half of its physical address.";
-        output_mailbox_pointer_31_9, set_output_mailbox_pointer_31_9: u32 @ 416, 23 "First output mailbox: bits 31 to 9 of its physical address.";
+        output_mailbox_pointer_63_32, set_output_mailbox_pointer_63_32: u32 @ 384, 32 as Address "First output mailbox: upper half of its physical address.";
+        output_mailbox_pointer_31_9, set_output_mailbox_pointer_31_9: u32 @ 416, 23 as Address "First output mailbox: bits 31 to 9 of its physical address.";
         output_length, set_output_length: u32 @ 448, 32 "Length of the output in bytes, inline part included.";
         token, set_token: u8 @ 480, 8 "Number that this command and its mailboxes share.";
         signature, set_signature: u8 @ 488, 8 "Makes the exclusive or of the entry 0xff.";
@@ -31,8 +31,8 @@ firmware! {
     /// One mailbox: 512 bytes of a long input or output, and where the next one is.
     pub struct CommandMailbox [576] = "cmd_if_box" {
         mailbox_data, set_mailbox_data: [u8; 512] @ 0, 4096 "Up to 512 bytes of input or output.";
-        next_pointer_63_32, set_next_pointer_63_32: u32 @ 4480, 32 "Next mailbox: upper half of its physical address.";
-        next_pointer_31_10, set_next_pointer_31_10: u32 @ 4512, 22 "Next mailbox: bits 31 to 10 of its physical address.";
+        next_pointer_63_32, set_next_pointer_63_32: u32 @ 4480, 32 as Address "Next mailbox: upper half of its physical address.";
+        next_pointer_31_10, set_next_pointer_31_10: u32 @ 4512, 22 as Address "Next mailbox: bits 31 to 10 of its physical address.";
         block_number, set_block_number: u32 @ 4544, 32 "Place in the chain, counted from 0.";
         token, set_token: u8 @ 4584, 8 "Number that this command and its mailboxes share.";
         ctrl_signature, set_ctrl_signature: u8 @ 4592, 8 "Makes the exclusive or of the bytes behind the data, up to this one, 0xff.";

@@ -1,4 +1,4 @@
-//! Queue pairs and their way from RESET to RTS.
+//! Queue pairs, their way from RESET to RTS, and changes on the way.
 //!
 //! The page addresses of the work queue buffer follow CREATE_QP's input, 8 bytes each,
 //! big-endian: first the receive queue, then the send queue.
@@ -21,6 +21,7 @@ command! {
             @nested {
                 qpc, qpc_mut: QpContext @ 192 "The queue pair context.";
             }
+            @tail pas: 64 as Address "Address of a page of the buffer.";
         }
         output CreateQpOut [16] = "create_qp_out" {
             qpn, set_qpn: u32 @ 72, 24 "The new queue pair.";
@@ -50,7 +51,7 @@ command! {
         output QueryQpOut [464] = "query_qp_out" {
             opt_param_mask, set_opt_param_mask: u32 @ 128, 32 "Which optional parameters of the context are to be applied.";
             ece, set_ece: u32 @ 160, 32 "Enhanced connection establishment options.";
-            qp_pas_or_qpc_ext_and_pas, set_qp_pas_or_qpc_ext_and_pas: [u8; 192] @ 2176, 1536 "Pages of the work queue.";
+            qp_pas_or_qpc_ext_and_pas, set_qp_pas_or_qpc_ext_and_pas: [u8; 192] @ 2176, 1536 as Address "Pages of the work queue.";
             @nested {
                 qpc, qpc_mut: QpContext @ 192 "The queue pair context.";
             }
@@ -109,6 +110,57 @@ command! {
         output Rtr2rtsQpOut [16] = "rtr2rts_qp_out" {
             ece, set_ece: u32 @ 96, 32 "Enhanced connection establishment options.";
         }
+    }
+}
+
+command! {
+    /// RTS to RTS: what may be changed while requests flow.
+    Rts2rtsQp {
+        input Rts2rtsQpIn [272] = "rts2rts_qp_in" {
+            uid, set_uid: u16 @ 16, 16 "User context on whose behalf the kernel asks; 0 for the kernel itself.";
+            qpn, set_qpn: u32 @ 72, 24 "The queue pair.";
+            opt_param_mask, set_opt_param_mask: u32 @ 128, 32 "Which optional parameters of the context are to be applied.";
+            ece, set_ece: u32 @ 160, 32 "Enhanced connection establishment options.";
+            @nested {
+                qpc, qpc_mut: QpContext @ 192 "The queue pair context.";
+            }
+        }
+        output Rts2rtsQpOut [16] = "rts2rts_qp_out" {
+            ece, set_ece: u32 @ 96, 32 "Enhanced connection establishment options.";
+        }
+    }
+}
+
+command! {
+    /// INIT to INIT: what may be changed before the other side is known.
+    Init2initQp {
+        input Init2initQpIn [272] = "init2init_qp_in" {
+            uid, set_uid: u16 @ 16, 16 "User context on whose behalf the kernel asks; 0 for the kernel itself.";
+            qpn, set_qpn: u32 @ 72, 24 "The queue pair.";
+            opt_param_mask, set_opt_param_mask: u32 @ 128, 32 "Which optional parameters of the context are to be applied.";
+            ece, set_ece: u32 @ 160, 32 "Enhanced connection establishment options.";
+            @nested {
+                qpc, qpc_mut: QpContext @ 192 "The queue pair context.";
+            }
+        }
+        output Init2initQpOut [16] = "init2init_qp_out" {
+            ece, set_ece: u32 @ 96, 32 "Enhanced connection establishment options.";
+        }
+    }
+}
+
+command! {
+    /// SQER to RTS: sends go on after an error of an unreliable queue pair.
+    Sqerr2rtsQp {
+        input Sqerr2rtsQpIn [272] = "sqerr2rts_qp_in" {
+            uid, set_uid: u16 @ 16, 16 "User context on whose behalf the kernel asks; 0 for the kernel itself.";
+            qpn, set_qpn: u32 @ 72, 24 "The queue pair.";
+            opt_param_mask, set_opt_param_mask: u32 @ 128, 32 "Which optional parameters of the context are to be applied.";
+            @nested {
+                qpc, qpc_mut: QpContext @ 192 "The queue pair context.";
+            }
+        }
+        output Sqerr2rtsQpOut [16] = "sqerr2rts_qp_out" {}
     }
 }
 

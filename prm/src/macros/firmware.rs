@@ -6,13 +6,16 @@
 /// firmware! {
 ///     /// What it is.
 ///     pub struct Name [size in bytes] = "mlx5_ifc name" {
-///         field, set_field: u32 @ bit, width "meaning" => VALUE_NAMES;
+///         field, set_field: u32 @ bit, width as Content "meaning" => VALUE_NAMES;
 ///         @nested {
 ///             inner, inner_mut: InnerType @ bit "meaning";
 ///         }
+///         @tail element: width as Content "meaning";
 ///     }
 /// }
 /// ```
+///
+/// `as Content` is left out where the content is plain, `@tail` where nothing follows behind.
 ///
 /// The type is a transparent array of bytes. Each field has a getter and a setter of the type
 /// named; a setter cuts off bits that do not fit. An inner structure is reached in place. That
@@ -24,11 +27,13 @@ macro_rules! firmware {
         pub struct $name:ident [$size:literal] = $label:literal {
             $(
                 $field:ident, $set:ident : $ty:tt @ $bit:literal, $width:literal
+                $( as $content:ident )?
                 $meaning:literal $( => $values:expr )? ;
             )*
             $( @nested {
                 $( $inner:ident, $inner_mut:ident : $inner_ty:ident @ $inner_bit:literal $inner_meaning:literal ; )*
             } )?
+            $( @tail $tail:ident : $tail_width:literal as $tail_content:ident $tail_meaning:literal ; )?
         }
     ) => {
         $(#[$attr])*
@@ -57,6 +62,7 @@ macro_rules! firmware {
                     bit: $bit,
                     width: $width,
                     meaning: $meaning,
+                    content: $crate::macros::content!($( $content )?),
                     values: $crate::macros::firmware!(@values $( $values )?),
                 }, )*
             ];
@@ -107,6 +113,9 @@ macro_rules! firmware {
                 source: concat!("mlx5_ifc.h, mlx5_ifc_", $label, "_bits"),
                 fields: $name::FIELDS,
                 nested: $name::NESTED,
+                tail: $crate::macros::tail!(
+                    $( $tail, $tail_width, $tail_content, $tail_meaning )?
+                ),
             };
         }
 

@@ -12,6 +12,35 @@ pub(crate) use codes::codes;
 pub(crate) use firmware::{command, firmware};
 pub(crate) use wire::wire;
 
+/// The content that a definition gives a field; plain where it gives none.
+macro_rules! content {
+    () => {
+        $crate::layout::Content::Plain
+    };
+    ($content:ident) => {
+        $crate::layout::Content::$content
+    };
+}
+pub(crate) use content;
+
+/// The element that follows behind a structure over and over, if a definition gives one.
+macro_rules! tail {
+    () => {
+        None
+    };
+    ($name:ident, $width:literal, $content:ident, $meaning:literal) => {
+        Some(&$crate::layout::Field {
+            name: stringify!($name),
+            bit: 0,
+            width: $width,
+            meaning: $meaning,
+            content: $crate::layout::Content::$content,
+            values: &[],
+        })
+    };
+}
+pub(crate) use tail;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Reads a field that a compile-time check has found to lie inside.

@@ -6,17 +6,19 @@
 /// wire! {
 ///     /// What it is.
 ///     pub struct Name [size in bytes] = "layout_name" from "source" {
-///         @ offset member: U32 "meaning" => VALUE_NAMES,
+///         @ offset member: U32 as Content "meaning" => VALUE_NAMES,
 ///         @ offset word: U32 { field, set_field: first bit, width "meaning" => VALUE_NAMES; },
 ///         @ offset reserved0: [u8; 4],
+///         @tail element: width as Content "meaning",
 ///     }
 /// }
 /// ```
 ///
 /// Members are `u8`, `[u8; N]`, or `U16`, `U32`, `U64` of `zerocopy::big_endian`. A word may be
 /// split into bit fields, counted from its most significant bit; each gets a getter and a setter.
-/// A member without a meaning is reserved and has no row in the field table. Size, offsets and
-/// the table are checked at compile time.
+/// `as Content` is left out where the content is plain, `@tail` where nothing follows behind. A
+/// member without a meaning is reserved and has no row in the field table. Size, offsets and the
+/// table are checked at compile time.
 macro_rules! wire {
     (
         $(#[$attr:meta])*
@@ -29,8 +31,9 @@ macro_rules! wire {
                         $sub_meaning:literal $( => $sub_values:expr )? ;
                     )*
                 } )?
-                $( $meaning:literal $( => $values:expr )? )?
+                $( $( as $content:ident )? $meaning:literal $( => $values:expr )? )?
             ,)*
+            $( @tail $tail:ident : $tail_width:literal as $tail_content:ident $tail_meaning:literal , )?
         }
     ) => {
         $(#[$attr])*
@@ -66,6 +69,7 @@ macro_rules! wire {
                         bit: $offset * 8,
                         width: $crate::macros::wire!(@bits $ty),
                         meaning: $meaning,
+                        content: $crate::macros::content!($( $content )?),
                         values: $crate::macros::wire!(@values $( $values )?),
                     }, )?
                     $( $( $crate::layout::Field {
@@ -73,6 +77,7 @@ macro_rules! wire {
                         bit: $offset * 8 + $bit,
                         width: $width,
                         meaning: $sub_meaning,
+                        content: $crate::layout::Content::Plain,
                         values: $crate::macros::wire!(@values $( $sub_values )?),
                     }, )* )?
                 )*
@@ -125,6 +130,9 @@ macro_rules! wire {
                 source: $source,
                 fields: $name::FIELDS,
                 nested: &[],
+                tail: $crate::macros::tail!(
+                    $( $tail, $tail_width, $tail_content, $tail_meaning )?
+                ),
             };
         }
 

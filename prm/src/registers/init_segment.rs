@@ -13,8 +13,8 @@ firmware! {
         fw_rev_major, set_fw_rev_major: u16 @ 16, 16 "Firmware version, first number.";
         cmd_interface_rev, set_cmd_interface_rev: u16 @ 32, 16 "Revision of the command interface: 5.";
         fw_rev_subminor, set_fw_rev_subminor: u16 @ 48, 16 "Firmware version, third number.";
-        cmdq_phy_addr_63_32, set_cmdq_phy_addr_63_32: u32 @ 128, 32 "Command queue: upper half of its physical address.";
-        cmdq_phy_addr_31_12, set_cmdq_phy_addr_31_12: u32 @ 160, 20 "Command queue: bits 31 to 12 of its physical address.";
+        cmdq_phy_addr_63_32, set_cmdq_phy_addr_63_32: u32 @ 128, 32 as Address "Command queue: upper half of its physical address.";
+        cmdq_phy_addr_31_12, set_cmdq_phy_addr_31_12: u32 @ 160, 20 as Address "Command queue: bits 31 to 12 of its physical address.";
         nic_interface, set_nic_interface: u8 @ 182, 2 "Which interface is wanted: 0 full driver.";
         log_cmdq_size, set_log_cmdq_size: u8 @ 184, 4 "log2 of the number of command slots.";
         log_cmdq_stride, set_log_cmdq_stride: u8 @ 188, 4 "log2 of the size of a slot in bytes.";
