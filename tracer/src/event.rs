@@ -1,11 +1,15 @@
 //! What can happen: one variant a kind, one typed constructor each.
 //!
-//! The constructors are what probes call. They take what is at hand where the act happens and
-//! copy it; formatting, naming and decoding are left to the readers of a trace.
+//! Probes make [reports](crate::report) of the same names, and recorders keep those in a compact form; a
+//! [`Kind`] is what comes out of a recorder, or of a file. Formatting, naming and decoding are left
+//! to the readers of a trace.
 
+mod compact;
 mod constructors;
 mod value;
 
+pub use compact::Fact;
+pub(crate) use compact::{LONG, Pair, ROOM};
 pub use value::{Argument, Arguments, Relation, Value};
 
 use crate::{Bytes, Region, RegionId};

@@ -2,7 +2,7 @@
 //! becomes of them.
 //!
 //! A **probe** is one line in the driver or the card. It takes its [`Site`] from the place where
-//! it stands and hands a typed [`Kind`] to a [`Tracer`], *after* the effect that it reports. The
+//! it stands and hands a typed [report] to a [`Tracer`], *after* the effect that it tells of. The
 //! tracer numbers it, stamps it, and passes it to a **recorder**: none, a ring that keeps the last
 //! events, a full one, or a live one that makes the program wait until the reader steps on.
 //!
@@ -23,13 +23,14 @@ mod trace;
 
 pub mod file;
 pub mod live;
+pub mod report;
 pub mod timeline;
 
 pub use bytes::Bytes;
 pub use event::{
     Actor, Argument, Arguments, Command, Direction, Kind, LockAction, Packet, Relation, Text, Value,
 };
-pub use probe::{CompiledIn, MapRequest, Off, Probe, Tracer, is_compiled_in};
+pub use probe::{CompiledIn, MapRequest, Off, Probe, Scribe, Tracer, is_compiled_in};
 pub use recorder::{Clock, Full, Record, Recorder, Ring};
 pub use region::{Region, RegionId, Role};
 pub use site::{Group, Site, find_line};

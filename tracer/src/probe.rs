@@ -4,10 +4,17 @@
 //! function and its arguments are never built; instantiated with [`Tracer`] it records. The cold
 //! paths hold a [`Tracer`], which may be off too, at the price of one test.
 
-use crate::recorder::{Clock, Head, Held, Record, Recorder};
+mod numbered;
+mod shared;
+
+pub use numbered::{Nesting, Numbered};
+
+use crate::recorder::{Clock, Record, Recorder};
+use crate::report::Report;
 use crate::{Actor, Group, Kind, Region, RegionId, Role, Site};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use shared::Shared;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Whether a probe's events go anywhere at all: known when the code is made, so that a probe that is
 /// off leaves nothing behind.
@@ -37,8 +44,15 @@ pub fn is_compiled_in<P: CompiledIn>(_: &P) -> bool {
 
 /// Where a probe hands its events.
 pub trait Probe: CompiledIn {
+    /// Calls `tell` with a scribe, who records what it is told as of `site`. With probes off, `tell`
+    /// is not called.
+    fn report(&self, site: &'static Site, tell: impl FnOnce(Scribe<'_>));
+
     /// Records what `kind` builds, as of `site`. With probes off, `kind` is not called.
-    fn emit(&self, site: &'static Site, kind: impl FnOnce() -> Kind);
+    #[inline]
+    fn emit(&self, site: &'static Site, kind: impl FnOnce() -> Kind) {
+        self.report(site, |scribe| scribe.write(kind()));
+    }
 
     /// The probe that a piece of code with this tracer uses.
     fn of(tracer: &Tracer) -> Self;
@@ -50,7 +64,7 @@ pub struct Off;
 
 impl Probe for Off {
     #[inline(always)]
-    fn emit(&self, _: &'static Site, _: impl FnOnce() -> Kind) {}
+    fn report(&self, _: &'static Site, _: impl FnOnce(Scribe<'_>)) {}
 
     #[inline(always)]
     fn of(_: &Tracer) -> Self {
@@ -65,28 +79,6 @@ pub struct Tracer {
     actor: Actor,
 }
 
-/// What the clones of a tracer share.
-struct Shared {
-    /// Whether the recorder holds events. If not, it must not be asked: it may stand in an event,
-    /// and whoever asks may be the one that it waits for.
-    keeps: bool,
-    groups: AtomicU32,
-    next_region: AtomicU32,
-    clock: Clock,
-    inner: Mutex<Inner>,
-}
-
-/// What needs the lock.
-struct Inner {
-    sequence: u64,
-    /// Call depth by actor: the card last, threads by their number.
-    depth: [u16; ACTORS],
-    recorder: Held,
-}
-
-/// Actors with a call depth of their own; further threads share the last place before the card's.
-const ACTORS: usize = 18;
-
 impl Tracer {
     /// A tracer that records nothing.
     pub fn off() -> Self {
@@ -95,20 +87,7 @@ impl Tracer {
 
     /// A tracer that hands all groups' events to `recorder`, stamped by `clock`.
     pub fn new(recorder: impl Recorder + 'static, clock: Clock) -> Self {
-        Self {
-            shared: Some(Arc::new(Shared {
-                keeps: recorder.keeps_events(),
-                groups: AtomicU32::new(u32::MAX),
-                next_region: AtomicU32::new(1),
-                clock,
-                inner: Mutex::new(Inner {
-                    sequence: 0,
-                    depth: [0; ACTORS],
-                    recorder: recorder.into_held(),
-                }),
-            })),
-            actor: Actor::Cpu(0),
-        }
+        Self { shared: Some(Arc::new(Shared::new(recorder, clock))), actor: Actor::Cpu(0) }
     }
 
     /// The same recorder, with events told as `actor`'s.
@@ -142,19 +121,12 @@ impl Tracer {
     /// Takes out what the recorder holds, oldest first. The recorder goes on, empty.
     /// A live recorder holds nothing: its events are with the reader.
     pub fn take(&self) -> Vec<Record> {
-        self.keeping()
-            .map_or_else(Vec::new, |shared| lock(&shared.inner).recorder.recorder().take())
+        self.shared.as_ref().map_or_else(Vec::new, |shared| shared.take())
     }
 
     /// A copy of what the recorder holds, oldest first: the snapshot of a running program.
     pub fn snapshot(&self) -> Vec<Record> {
-        self.keeping()
-            .map_or_else(Vec::new, |shared| lock(&shared.inner).recorder.recorder().snapshot())
-    }
-
-    /// What is shared, if its recorder holds events.
-    fn keeping(&self) -> Option<&Shared> {
-        self.shared.as_deref().filter(|shared| shared.keeps)
+        self.shared.as_ref().map_or_else(Vec::new, |shared| shared.snapshot())
     }
 
     /// Gives a region its number and tells of it as of `site`, whatever groups are on: stores that
@@ -194,7 +166,7 @@ impl Tracer {
     /// Records an event of any group.
     fn always(&self, site: &'static Site, kind: impl FnOnce() -> Kind) {
         if let Some(shared) = &self.shared {
-            shared.record(self.actor, site, &mut Some(kind()));
+            shared.record(self.actor, site, kind());
         }
     }
 }
@@ -226,13 +198,29 @@ impl std::fmt::Debug for Tracer {
     }
 }
 
+/// Who writes down what a probe tells: once, as of one place.
+#[derive(Clone, Copy)]
+pub struct Scribe<'a> {
+    shared: &'a Shared,
+    actor: Actor,
+    site: &'static Site,
+}
+
+impl Scribe<'_> {
+    /// Records an event.
+    #[inline(always)]
+    pub fn write(self, report: impl Report) {
+        self.shared.record(self.actor, self.site, report);
+    }
+}
+
 impl Probe for Tracer {
-    #[inline]
-    fn emit(&self, site: &'static Site, kind: impl FnOnce() -> Kind) {
+    #[inline(always)]
+    fn report(&self, site: &'static Site, tell: impl FnOnce(Scribe<'_>)) {
         if let Some(shared) = &self.shared
             && shared.groups.load(Ordering::Relaxed) & site.group.bit() != 0
         {
-            shared.record(self.actor, site, &mut Some(kind()));
+            tell(Scribe { shared, actor: self.actor, site });
         }
     }
 
@@ -241,71 +229,45 @@ impl Probe for Tracer {
     }
 }
 
-impl Shared {
-    /// Records one event. A function of its own, so that a probe is short where it stands; the
-    /// event comes by reference, since moving it would copy it.
-    #[inline(never)]
-    fn record(&self, actor: Actor, site: &'static Site, kind: &mut Option<Kind>) {
-        lock(&self.inner).record(&self.clock, actor, site, kind);
-    }
-}
-
-impl Inner {
-    /// Numbers, stamps and hands on one event.
-    #[inline]
-    fn record(
-        &mut self,
-        clock: &Clock,
-        actor: Actor,
-        site: &'static Site,
-        kind: &mut Option<Kind>,
-    ) {
-        let sequence = self.sequence;
-        self.sequence += 1;
-        let depth = &mut self.depth[place(actor)];
-        let at = match kind {
-            Some(Kind::Call { .. }) => {
-                let outside = *depth;
-                *depth = depth.saturating_add(1);
-                outside
-            }
-            Some(Kind::Return { .. }) => {
-                *depth = depth.saturating_sub(1);
-                *depth
-            }
-            _ => *depth,
-        };
-        let head = Head { sequence, time: clock.now(sequence), actor, depth: at, site };
-        self.recorder.record(&head, kind);
-    }
-}
-
-/// The place of an actor's call depth.
-#[inline]
-fn place(actor: Actor) -> usize {
-    match actor {
-        Actor::Card => ACTORS - 1,
-        Actor::Cpu(number) => usize::from(number).min(ACTORS - 2),
-    }
-}
-
-/// The lock, also after a panic elsewhere: what was recorded stays readable.
-#[inline]
-fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
-    inner.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// One probe: `probe!(probe, constructor(arguments))`, where `constructor` is one of [`Kind`]'s.
+/// One probe: `probe!(probe, constructor(arguments))`, where `constructor` is one of
+/// [`report`](crate::report)'s, which are those of [`Kind`].
 /// After a semicolon, where the bytes' fields come from: `; from "rkey" = "wr.rdma.rkey"`.
+///
+/// On the data path the type of the probe stands before it, `probe!(P: probe, ...)`: then it is
+/// known before anything is generated whether there is a probe at all.
 #[cfg(not(feature = "without-probes"))]
 #[macro_export]
 macro_rules! probe {
+    ($P:ident: $probe:expr, $kind:ident($($argument:expr),* $(,)?)) => {{
+        static SITE: $crate::Site = $crate::site!();
+        {
+            use $crate::Probe as _;
+            if <$P as $crate::CompiledIn>::ON {
+                ($probe).report(&SITE, |scribe| scribe.write($crate::report::$kind($($argument),*)));
+            }
+        }
+    }};
+    ($P:ident: $probe:expr, $kind:ident($($argument:expr),* $(,)?); from $($field:literal = $origin:literal),+ $(,)?) => {{
+        static SITE: $crate::Site = $crate::site!(from $($field = $origin),+);
+        {
+            use $crate::Probe as _;
+            if <$P as $crate::CompiledIn>::ON {
+                ($probe).report(&SITE, |scribe| scribe.write($crate::report::$kind($($argument),*)));
+            }
+        }
+    }};
+    (at $site:expr, $P:ident: $probe:expr, $kind:ident($($argument:expr),* $(,)?)) => {{
+        use $crate::Probe as _;
+        if <$P as $crate::CompiledIn>::ON {
+            ($probe).report($site, |scribe| scribe.write($crate::report::$kind($($argument),*)));
+        }
+    }};
     ($probe:expr, $kind:ident($($argument:expr),* $(,)?)) => {{
         static SITE: $crate::Site = $crate::site!();
         {
             use $crate::Probe as _;
             if $crate::is_compiled_in(&$probe) {
-                ($probe).emit(&SITE, || $crate::Kind::$kind($($argument),*));
+                ($probe).report(&SITE, |scribe| scribe.write($crate::report::$kind($($argument),*)));
             }
         }
     }};
@@ -314,14 +276,14 @@ macro_rules! probe {
         {
             use $crate::Probe as _;
             if $crate::is_compiled_in(&$probe) {
-                ($probe).emit(&SITE, || $crate::Kind::$kind($($argument),*));
+                ($probe).report(&SITE, |scribe| scribe.write($crate::report::$kind($($argument),*)));
             }
         }
     }};
     (at $site:expr, $probe:expr, $kind:ident($($argument:expr),* $(,)?)) => {{
         use $crate::Probe as _;
         if $crate::is_compiled_in(&$probe) {
-            ($probe).emit($site, || $crate::Kind::$kind($($argument),*))
+            ($probe).report($site, |scribe| scribe.write($crate::report::$kind($($argument),*)));
         }
     }};
 }

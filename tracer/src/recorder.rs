@@ -1,10 +1,16 @@
 //! Recorders: what keeps the events of a run. Binary records in memory; JSON is made later.
 
+mod chunks;
 mod full;
+mod lock;
 mod log;
 mod ring;
 
+pub use chunks::Chunks;
+pub(crate) use chunks::Contents;
 pub use full::Full;
+pub(crate) use lock::{BriefLock, Guard};
+pub use log::Beside;
 pub use ring::Ring;
 
 use crate::{Actor, Kind, Site};
@@ -52,7 +58,7 @@ pub(crate) struct Head {
 
 impl Head {
     /// The record of this head and a kind.
-    fn with(&self, kind: Kind) -> Record {
+    pub(crate) fn with(&self, kind: Kind) -> Record {
         Record {
             sequence: self.sequence,
             time: self.time,
@@ -100,46 +106,21 @@ pub trait Recorder: Send {
         true
     }
 
-    /// How a tracer holds this recorder. Only the full recorder has a place of its own.
+    /// How a tracer holds this recorder. Only those that keep events in chunks have their own way.
     #[doc(hidden)]
     fn into_held(self) -> Held
     where
         Self: Sized + 'static,
     {
-        Held(Holding::Other(Box::new(self)))
+        Held { chunks: Chunks::default(), other: Some(Box::new(self)) }
     }
 }
 
-/// A recorder as a tracer holds it.
+/// A recorder as a tracer holds it. Every event is written into chunks: the recorders that keep it
+/// there need no more.
 #[doc(hidden)]
-pub struct Held(Holding);
-
-/// The full recorder is known by its type, so that a probe's event goes to its place without being
-/// copied on the way.
-enum Holding {
-    Full(Full),
-    Other(Box<dyn Recorder>),
-}
-
-impl Held {
-    /// Keeps one event, which comes by reference: moving it would copy it.
-    #[inline]
-    pub(crate) fn record(&mut self, head: &Head, kind: &mut Option<Kind>) {
-        match &mut self.0 {
-            Holding::Full(full) => full.keep(head, kind),
-            Holding::Other(recorder) => {
-                if let Some(kind) = kind.take() {
-                    recorder.record(head.with(kind));
-                }
-            }
-        }
-    }
-
-    /// The recorder.
-    pub(crate) fn recorder(&mut self) -> &mut dyn Recorder {
-        match &mut self.0 {
-            Holding::Full(full) => full,
-            Holding::Other(recorder) => recorder.as_mut(),
-        }
-    }
+pub struct Held {
+    pub(crate) chunks: Chunks,
+    /// Any other recorder: it is given the event from there.
+    pub(crate) other: Option<Box<dyn Recorder>>,
 }

@@ -4,6 +4,9 @@ use super::{State, Timeline};
 use crate::{Direction, Event, EventSource, Header, Kind, RegionId, Role, SiteInfo, Text};
 use std::ops::Range;
 
+/// No send queue is longer, in bytes: a region that says so is not searched for copies.
+const LONGEST_QUEUE: u64 = 1 << 26;
+
 /// Names the field that a byte of a layout belongs to: `(layout, offset in it) -> field`. The
 /// tracer knows no layouts; whoever asks brings the field tables.
 pub type FieldName<'a> = &'a dyn Fn(&str, usize) -> Option<String>;
@@ -159,7 +162,10 @@ pub fn copied_from(state: &State, bytes: &[u8]) -> Vec<Span> {
     }
     let queues = state.regions().filter(|region| {
         let info = region.info();
-        region.mapped() && info.role == Role::SendQueue && info.stride != 0
+        region.mapped()
+            && info.role == Role::SendQueue
+            && info.stride != 0
+            && info.length <= LONGEST_QUEUE
     });
     let found = queues.flat_map(|region| {
         let queue = region.bytes(0..region.info().length);

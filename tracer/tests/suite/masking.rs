@@ -234,6 +234,43 @@ fn fields_that_are_addresses_are_masked_by_name() {
 }
 
 #[test]
+fn registers_that_lie_at_zero_make_no_address_of_small_numbers() {
+    let words = [&[0; 8][..], &0x18_u64.to_be_bytes()].concat();
+    let trace = trace([
+        map(1, Role::InitSegment, 0, 0x1000),
+        map(2, Role::CommandQueue, QUEUE, 0x1000),
+        Kind::store(RegionId(2), 0, "cmd_queue_entry", &words),
+        Kind::call("write", [("offset", hex(0x18))]),
+    ]);
+    let (_, masked) = masked(&trace, &ADDRESSES);
+    assert_eq!(bytes(&masked.events[2])[..], words);
+    let Kind::Call { arguments, .. } = &masked.events[3].kind else { panic!("not a call") };
+    assert_eq!(number(&arguments[0]), 0x18);
+}
+
+#[test]
+fn a_copy_without_fields_hides_the_addresses_of_its_original() {
+    let segment = 0x7f3a_9c5d_2640_u64.to_be_bytes();
+    let wqe = [&[0x11; 16][..], &segment].concat();
+    let trace = trace([
+        map(2, Role::SendQueue, QUEUE, 0x1000),
+        map(3, Role::UserAccessRegion, 0, 0x1000),
+        Kind::store(RegionId(2), 16, "remote_address_segment", &segment),
+        Kind::register_write(RegionId(3), 0x800, "BlueFlame", "control_segment", &wqe),
+    ]);
+    let field = |layout: &str, offset: usize| match (layout, offset) {
+        ("remote_address_segment", 0..8) => FieldClass::Address,
+        _ => FieldClass::Other,
+    };
+    let options = Options { field: Some(&field), ..ADDRESSES };
+    let (_, masked) = masked(&trace, &options);
+    let moved = &bytes(&masked.events[2])[..];
+    assert_ne!(moved, segment);
+    assert_eq!(bytes(&masked.events[3])[16..], *moved);
+    assert_eq!(bytes(&masked.events[3])[..16], [0x11; 16]);
+}
+
+#[test]
 fn a_mask_is_the_same_each_time() {
     let both = Options { mask_payload: true, ..ADDRESSES };
     assert_eq!(masked(&addressed(), &both).0, masked(&addressed(), &both).0);

@@ -1,7 +1,7 @@
 //! Other addresses in the place of those of the machine, the same for the same.
 
 use super::{Classify, FieldClass, bytes_of, packet};
-use crate::{Argument, Bytes, Event, EventSource, Kind, RegionId, Value};
+use crate::{Argument, Bytes, Event, EventSource, Kind, RegionId, Role, Value};
 use std::collections::HashMap;
 
 /// Bits of an address that stay: the place in a page of 4 KiB.
@@ -46,6 +46,7 @@ impl<'a> Addresses<'a> {
         for step in 0..events.len() {
             let Some(event) = events.get(step) else { break };
             if let Kind::Map(region) = &event.kind
+                && is_memory(region.role)
                 && let Some(more) = region.length.checked_sub(1)
             {
                 spans.push((region.address, region.address.saturating_add(more)));
@@ -127,8 +128,8 @@ impl<'a> Addresses<'a> {
         };
     }
 
-    /// Replaces the words of eight bytes that are addresses: fields that are said to be, and
-    /// values that lie in a region. `start` is the offset or address of the first byte, and words
+    /// Replaces the words of eight bytes that are addresses: fields that are said to be, values
+    /// that lie in a region, and large values in a page that an address was met in before. `start` is the offset or address of the first byte, and words
     /// begin at multiples of `alignment`.
     fn words(&mut self, layout: &str, start: u64, alignment: u64, bytes: &[u8]) -> Bytes {
         let mut masked = bytes.to_vec();
@@ -139,7 +140,7 @@ impl<'a> Addresses<'a> {
             let aligned = start.wrapping_add(at as u64).is_multiple_of(alignment);
             let moved = match field {
                 Some(FieldClass::Address) => Some(self.replace(value)),
-                _ if aligned => self.in_region(value),
+                _ if aligned && value != 0 => self.in_region(value).or_else(|| self.met(value)),
                 _ => None,
             };
             match moved {
@@ -188,12 +189,25 @@ impl<'a> Addresses<'a> {
         page | address & KEPT
     }
 
+    /// The replacement of a large value whose page lies outside all regions, if an address there
+    /// was replaced before: the copy of a structure may come without its fields.
+    fn met(&self, value: u64) -> Option<u64> {
+        let page = self.others.get(&(value & !KEPT)).filter(|_| value >= SMALLEST)?;
+        Some(page | value & KEPT)
+    }
+
     /// The replacement of an address in a region.
     fn in_region(&self, address: u64) -> Option<u64> {
         let after = self.clusters.partition_point(|cluster| cluster.first <= address);
         let cluster = self.clusters.get(after.checked_sub(1)?)?;
         (address <= cluster.last).then(|| cluster.moved.wrapping_add(address - cluster.first))
     }
+}
+
+/// Whether a region has bus addresses of memory: those of registers are places in a window, often
+/// from 0 on, where every small number would be taken for one.
+fn is_memory(role: Role) -> bool {
+    !matches!(role, Role::UserAccessRegion | Role::InitSegment)
 }
 
 /// The pages of all spans, those that touch put together, each moved to a place of its own.

@@ -1,0 +1,83 @@
+//! What the clones of a tracer share.
+
+use super::numbered::Numbered;
+use crate::recorder::{BriefLock, Clock, Guard, Record, Recorder};
+use crate::report::Report;
+use crate::{Actor, Site};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Switches, counters and the recorder.
+pub(super) struct Shared {
+    /// Whether the recorder holds events. If not, it must not be asked: it may stand in an event,
+    /// and whoever asks may be the one that it waits for.
+    keeps: bool,
+    pub(super) groups: AtomicU32,
+    pub(super) next_region: AtomicU32,
+    /// For a recorder that may take long over an event: whoever has the turn may wait there. The
+    /// live one stands in an event until its reader steps on.
+    turn: Option<Mutex<()>>,
+    numbered: BriefLock<Numbered>,
+}
+
+impl Shared {
+    /// With all groups on.
+    pub(super) fn new(recorder: impl Recorder + 'static, clock: Clock) -> Self {
+        let keeps = recorder.keeps_events();
+        let numbered = Numbered::new(recorder.into_held(), clock);
+        Self {
+            keeps,
+            groups: AtomicU32::new(u32::MAX),
+            next_region: AtomicU32::new(1),
+            turn: numbered.hands_on().then(Mutex::default),
+            numbered: BriefLock::new(numbered),
+        }
+    }
+
+    /// Records one event.
+    #[inline(always)]
+    pub(super) fn record(&self, actor: Actor, site: &'static Site, report: impl Report) {
+        let turn = self.turn.as_ref().map(wait_for);
+        let mut numbered = self.numbered.lock();
+        report.keep(&mut numbered, actor, site);
+        if let Some(turn) = turn {
+            hand_on(numbered, turn);
+        }
+    }
+
+    /// Takes out what the recorder holds. Records are made of it when the lock is free again.
+    pub(super) fn take(&self) -> Vec<Record> {
+        if !self.keeps {
+            return Vec::new();
+        }
+        let _turn = self.turn.as_ref().map(wait_for);
+        let contents = self.numbered.lock().take();
+        contents.into_records()
+    }
+
+    /// Copies what the recorder holds.
+    pub(super) fn snapshot(&self) -> Vec<Record> {
+        if !self.keeps {
+            return Vec::new();
+        }
+        let _turn = self.turn.as_ref().map(wait_for);
+        let contents = self.numbered.lock().copy();
+        contents.into_records()
+    }
+}
+
+/// The turn, also after a panic elsewhere: what was recorded stays readable.
+#[cold]
+#[inline(never)]
+fn wait_for(turn: &Mutex<()>) -> MutexGuard<'_, ()> {
+    turn.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hands on the event that was just written, and ends the turn.
+#[cold]
+#[inline(never)]
+fn hand_on(mut numbered: Guard<'_, Numbered>, turn: MutexGuard<'_, ()>) {
+    numbered.hand_on();
+    drop(numbered);
+    drop(turn);
+}
