@@ -75,6 +75,31 @@ impl Card {
             Rst2initQp => self.handle(given, Initialized, |card, given| card.rst2init(given, bus)),
             Init2rtrQp => self.handle(given, Initialized, |card, given| card.init2rtr(given, bus)),
             Rtr2rtsQp => self.handle(given, Initialized, |card, given| card.rtr2rts(given, bus)),
+            Init2initQp => self.handle(given, Initialized, Self::init2init),
+            Rts2rtsQp => self.handle(given, Initialized, Self::rts2rts),
+            Sqerr2rtsQp => self.handle(given, Initialized, Self::sqerr2rts),
+            CreateRmp => self.handle(given, Initialized, Self::create_rmp),
+            ModifyRmp => self.handle(given, Initialized, Self::modify_rmp),
+            DestroyRmp => self.handle(given, Initialized, Self::destroy_rmp),
+            QueryRmp => self.handle(given, Initialized, Self::query_rmp),
+            CreateXrcSrq => self.handle(given, Initialized, Self::create_xrc_srq),
+            DestroyXrcSrq => self.handle(given, Initialized, Self::destroy_xrc_srq),
+            QueryXrcSrq => self.handle(given, Initialized, Self::query_xrc_srq),
+            ArmXrcSrq => self.handle(given, Initialized, Self::arm_xrc_srq),
+            AllocXrcd => self.handle(given, Initialized, Self::alloc_xrcd),
+            DeallocXrcd => self.handle(given, Initialized, Self::dealloc_xrcd),
+            AllocTransportDomain => self.handle(given, Initialized, Self::alloc_transport_domain),
+            DeallocTransportDomain => {
+                self.handle(given, Initialized, Self::dealloc_transport_domain)
+            }
+            CreateUctx => self.handle(given, Initialized, Self::create_user),
+            DestroyUctx => self.handle(given, Initialized, Self::destroy_user),
+            AllocQCounter => self.handle(given, Initialized, Self::alloc_q_counter),
+            DeallocQCounter => self.handle(given, Initialized, Self::dealloc_q_counter),
+            QueryQCounter => self.handle(given, Initialized, Self::query_q_counter),
+            QueryVportCounter => self.handle(given, Initialized, Self::query_vport_counter),
+            ModifyHcaVportContext => self.handle(given, Initialized, Self::modify_vport_context),
+            MadIfc => self.handle(given, Initialized, Self::mad_ifc),
             ToErrQp => self.handle(given, Initialized, |card, given| card.fail_qp(given, bus)),
             ToRstQp => self.handle(given, Initialized, |card, given| card.reset_qp(given, bus)),
         }
@@ -94,7 +119,8 @@ impl Card {
         if room < <I::Output as Layout>::LAYOUT.size {
             return refused(Reason::OutputTooShort);
         }
-        if bytes.get(2..4) != Some(&[0, 0]) {
+        let user = bytes.get(2..4).map_or(0, |uid| u16::from_be_bytes([uid[0], uid[1]]));
+        if !self.numbers.has_user(user) {
             return refused(Reason::UserContext);
         }
         let permitted = self.life.permits(needs, &self.config);

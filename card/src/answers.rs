@@ -1,6 +1,7 @@
 //! The responder's other half: acknowledgements, refusals, and the answers to reads.
 
 use crate::card::Card;
+use crate::counters::Counted;
 use crate::dma::{Bus, PROBE_GROUP, read_host};
 use crate::packets::{Acknowledgement, Packet};
 use crate::queue_pair::QueuePair;
@@ -114,6 +115,7 @@ impl Card {
     ) {
         let code = match refusal {
             Refusal::NotReady => {
+                self.count(qp, Counted::OutOfBuffer);
                 let timer = qp.context.min_rnr_nak();
                 return self.answer(qp, psn, (AETH_RNR_NAK, timer.into()), bus);
             }

@@ -4,6 +4,7 @@ use crate::administration::{Answer, Given, plain};
 use crate::buffer::addresses;
 use crate::card::Card;
 use crate::dma::{Bus, PROBE_GROUP};
+use crate::infiniband::VENDOR;
 use crate::life::Stage;
 use crate::reason::Reason;
 use doorbell_prm::commands::*;
@@ -11,9 +12,6 @@ use doorbell_tracer::probe;
 
 /// The interface steps that the card supports: 0 and 1, one bit each.
 const SUPPORTED_ISSI: u32 = 0b11;
-
-/// IEEE company number of Mellanox.
-const IEEE_VENDOR: u32 = 0x0002c9;
 
 impl Card {
     // ANCHOR: card_bring_up
@@ -99,6 +97,9 @@ impl Card {
         self.memory_keys.clear();
         self.domains.clear();
         self.uars.clear();
+        self.numbers = Default::default();
+        self.counters.clear();
+        self.shared_receives.clear();
         self.doorbells.clear();
         self.fabric.clear();
     }
@@ -173,7 +174,8 @@ impl Card {
     ) -> Answer<QueryAdapterOut> {
         let mut output = QueryAdapterOut::zeroed();
         let adapter = output.query_adapter_struct_mut();
-        adapter.set_ieee_vendor_id(IEEE_VENDOR);
+        let [a, b, c] = VENDOR;
+        adapter.set_ieee_vendor_id(u32::from_be_bytes([0, a, b, c]));
         adapter.set_vsd_vendor_id(self.config.vendor_id);
         adapter.set_vsd_contd_psid(self.config.board);
         plain(output)

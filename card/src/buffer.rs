@@ -33,6 +33,21 @@ impl PageBuffer {
         Ok(Self { pages, page_shift, offset, length })
     }
 
+    /// The same, as the context of a queue says it: `log_page_size` less 12, and the offset in
+    /// 64ths of a page.
+    pub(crate) fn of_queue(
+        list: &[u8],
+        log_page_size: u8,
+        page_offset: u8,
+        length: u64,
+    ) -> Result<Self, Reason> {
+        let shift = u32::from(log_page_size) + 12;
+        if shift > MAX_PAGE_SHIFT {
+            return Err(Reason::PageSize);
+        }
+        Self::new(list, shift, u64::from(page_offset) << (shift - 6), length)
+    }
+
     /// The bus addresses and lengths of `length` bytes from byte `at` on; stops at the end.
     pub(crate) fn pieces(&self, at: u64, length: u64) -> Vec<(u64, u64)> {
         let end = at.saturating_add(length).min(self.length);
@@ -56,6 +71,9 @@ impl PageBuffer {
         self.pieces(at, 1).first().map(|(address, _)| *address)
     }
 }
+
+/// log2 of the largest page.
+const MAX_PAGE_SHIFT: u32 = 31;
 
 /// The addresses in a list of 8 bytes each, big-endian.
 pub(crate) fn addresses(list: &[u8]) -> impl Iterator<Item = u64> + '_ {

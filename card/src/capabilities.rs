@@ -2,7 +2,7 @@
 
 use crate::administration::{Answer, Given, plain};
 use crate::card::Card;
-use crate::config::CardConfig;
+use crate::config::{CardConfig, Link};
 use crate::fabric::{LOWEST_SOURCE_PORT, ROCE_ADDRESSES, ROCE_V2};
 use crate::reason::Reason;
 use doorbell_prm::commands::*;
@@ -25,13 +25,25 @@ pub(crate) const LOG_MAX_PD: u8 = 10;
 pub(crate) const LOG_MAX_MESSAGE: u8 = 30;
 /// log2 of outstanding reads, either way.
 pub(crate) const LOG_MAX_READS: u8 = 4;
-/// Interrupt vectors.
-pub(crate) const VECTORS: u16 = 32;
+/// log2 of the largest shared receive queue, and of how many there can be of either kind.
+pub(crate) const LOG_MAX_SRQ_SIZE: u8 = 15;
+pub(crate) const LOG_MAX_SRQ: u8 = 10;
+/// log2 of how many domains there can be of each kind.
+pub(crate) const LOG_MAX_XRCD: u8 = 10;
+pub(crate) const LOG_MAX_TRANSPORT_DOMAIN: u8 = 10;
+/// log2 of how many user contexts there can be.
+pub(crate) const LOG_MAX_USER_CONTEXT: u8 = 10;
+/// How many counter sets there can be.
+pub(crate) const MAX_COUNTER_SETS: u16 = 64;
 
 /// `cmdif_checksum`: signatures are used both ways.
 const SIGNATURES_ON: u8 = 3;
 /// `port_type`: Ethernet.
 const PORT_ETHERNET: u8 = 1;
+/// `port_type`: InfiniBand.
+const PORT_INFINIBAND: u8 = 0;
+/// `local_ca_ack_delay`: 4.096 us times 2 to this power.
+const ACK_DELAY: u8 = 16;
 /// In `l3_type` of the RoCE group: IPv4 is supported.
 const L3_IPV4_SUPPORTED: u8 = 1 << 1;
 
@@ -63,8 +75,6 @@ impl Capabilities {
             .set_max_wqe_sz_rq(2048)
             .set_num_ports(1)
             .set_native_port_num(1)
-            .set_port_type(PORT_ETHERNET)
-            .set_roce(true)
             .set_rc(true)
             .set_cqe_version(1)
             .set_cq_oi(true)
@@ -76,6 +86,10 @@ impl Capabilities {
             .set_uar_4k(true)
             .set_uar_sz((config.bar_size() >> 20).max(1).ilog2() as u8)
             .set_num_of_uars_per_page(1);
+        match config.link {
+            Link::Ethernet => most.set_port_type(PORT_ETHERNET).set_roce(true),
+            Link::InfiniBand { .. } => set_infiniband(&mut most),
+        };
         // Signatures are possible, and off until a driver asks for them.
         let mut current = most;
         current.set_cmdif_checksum(0);
@@ -156,6 +170,29 @@ fn exceeds(chosen: &GeneralCapabilities, most: &GeneralCapabilities) -> bool {
         numbers.collect::<Vec<_>>()
     };
     numbers(chosen).iter().zip(numbers(most)).any(|(chosen, most)| *chosen > most)
+}
+
+/// What an operating system finds on a card with an InfiniBand port.
+fn set_infiniband(most: &mut GeneralCapabilities) -> &mut GeneralCapabilities {
+    // A table of 8 GIDs and one of 128 partition keys have the number 0.
+    most.set_port_type(PORT_INFINIBAND)
+        .set_ib_virt(true)
+        .set_gid_table_size(0)
+        .set_pkey_table_size(0)
+        .set_log_max_srq(LOG_MAX_SRQ)
+        .set_log_max_srq_sz(LOG_MAX_SRQ_SIZE)
+        .set_log_max_rmp(LOG_MAX_SRQ)
+        .set_ud(true)
+        // There are XRC domains and queues, without which `mlx5_ib` does not load; but an XRC queue
+        // pair is refused.
+        .set_xrc(true)
+        .set_log_max_xrcd(LOG_MAX_XRCD)
+        .set_log_max_transport_domain(LOG_MAX_TRANSPORT_DOMAIN)
+        .set_log_max_uctx(LOG_MAX_USER_CONTEXT)
+        .set_max_qp_cnt(MAX_COUNTER_SETS)
+        .set_local_ca_ack_delay(ACK_DELAY)
+        .set_device_frequency_mhz(1000)
+        .set_device_frequency_khz(1_000_000)
 }
 
 fn roce_capabilities() -> RoceCapabilities {

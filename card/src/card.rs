@@ -4,15 +4,20 @@ use crate::capabilities::Capabilities;
 use crate::command_queue::CommandDoorbell;
 use crate::completion_queue::CompletionQueue;
 use crate::config::CardConfig;
+use crate::counters::CounterSets;
 use crate::dma::{Bus, PROBE_GROUP};
+use crate::domains::Domains;
 use crate::doorbells::Doorbell;
 use crate::event_queue::EventQueue;
 use crate::fabric::RoceTable;
 use crate::host::Host;
 use crate::init_segment::Registers;
 use crate::life::Life;
+use crate::management::Traffic;
 use crate::port::PortRegisters;
 use crate::queue_pair::QueuePair;
+use crate::requester::Message;
+use crate::shared_ring::SharedReceives;
 use crate::translation::MemoryKeys;
 use doorbell_prm::commands::QpState;
 use doorbell_prm::registers::uar::UAR_PAGE_SIZE;
@@ -32,6 +37,11 @@ pub struct Card {
     pub(crate) port_registers: PortRegisters,
     pub(crate) uars: BTreeSet<u32>,
     pub(crate) domains: BTreeSet<u32>,
+    pub(crate) numbers: Domains,
+    pub(crate) counters: CounterSets,
+    pub(crate) shared_receives: SharedReceives,
+    pub(crate) transmitted: Traffic,
+    pub(crate) received: Traffic,
     pub(crate) memory_keys: MemoryKeys,
     pub(crate) event_queues: BTreeMap<u8, EventQueue>,
     pub(crate) completion_queues: BTreeMap<u32, CompletionQueue>,
@@ -40,6 +50,10 @@ pub struct Card {
     pub(crate) commands: VecDeque<CommandDoorbell>,
     pub(crate) doorbells: VecDeque<Doorbell>,
     pub(crate) fabric: VecDeque<Vec<u8>>,
+    /// Nanoseconds since power-on, when somebody tells.
+    pub(crate) now: Option<u64>,
+    /// Doorbell records of mapped UAR pages are to be looked at.
+    pub(crate) looking: bool,
     /// The last call of `run` found nothing to do.
     idle: bool,
 }
@@ -52,9 +66,14 @@ impl Card {
             registers: Registers::new(&config),
             life: Life::default(),
             capabilities: Capabilities::new(&config),
-            port_registers: PortRegisters::new(),
+            port_registers: PortRegisters::new(&config),
             uars: BTreeSet::new(),
             domains: BTreeSet::new(),
+            numbers: Domains::default(),
+            counters: CounterSets::new(),
+            shared_receives: SharedReceives::new(),
+            transmitted: Traffic::default(),
+            received: Traffic::default(),
             memory_keys: MemoryKeys::new(),
             event_queues: BTreeMap::new(),
             completion_queues: BTreeMap::new(),
@@ -63,9 +82,18 @@ impl Card {
             commands: VecDeque::new(),
             doorbells: VecDeque::new(),
             fabric: VecDeque::new(),
+            now: None,
+            looking: false,
             idle: false,
             config,
         }
+    }
+
+    /// A reset of the PCI function: everything is as after power-on, but for the time.
+    pub fn reset(&mut self) {
+        let (now, timer) = (self.now, self.registers.timer);
+        *self = Self::new(self.config.clone(), self.tracer.clone());
+        (self.now, self.registers.timer) = (now, timer);
     }
 
     /// What kind of card it is.
@@ -135,6 +163,9 @@ impl Card {
             self.deliver(&bytes, bus);
             return true;
         }
+        if std::mem::take(&mut self.looking) && self.look_at_records(bus) {
+            return true;
+        }
         self.answer_reads(bus)
             || self.send_packets(bus)
             || self.begin_wqes(bus)
@@ -174,18 +205,27 @@ impl Card {
     }
 
     fn time_outs(&mut self, bus: &mut Bus<'_>) -> bool {
-        let lost = |qp: &QueuePair| {
-            let waiting = qp.message.as_ref().is_some_and(|message| message.waiting);
-            waiting && qp.context.primary_address_path().ack_timeout() > 0
+        let found = self.queue_pairs.values().find(|qp| {
+            let late = |message: &Message| message.waiting && self.has_come(message.late_at);
+            let timed = qp.context.primary_address_path().ack_timeout() > 0;
+            timed && qp.message.as_ref().is_some_and(late)
+        });
+        let Some(qpn) = found.map(|qp| qp.qpn) else {
+            return false;
         };
-        self.first_qp(lost, |card, qp| card.time_out(qp, bus))
+        self.with_qp(qpn, |card, qp| card.time_out(qp, bus));
+        true
     }
 
     fn look_again(&mut self) {
         for qp in self.queue_pairs.values_mut() {
             qp.recheck |= qp.state == QpState::Error;
             if let Some(message) = &mut qp.message {
-                message.parked = false;
+                let ready = match (self.now, message.resume_at) {
+                    (Some(now), Some(moment)) => now >= moment,
+                    _ => true,
+                };
+                message.parked &= !ready;
             }
         }
     }

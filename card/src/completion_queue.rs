@@ -19,6 +19,10 @@ pub(crate) struct CompletionQueue {
     /// The consumer index as last read from the doorbell record.
     pub(crate) consumer: u32,
     pub(crate) arm: Arm,
+    /// The arming word of the doorbell record, as last looked at.
+    pub(crate) armed_by: u32,
+    /// Index behind the last entry that wakes a queue armed for solicited ones.
+    pub(crate) waking: Option<u32>,
 }
 
 /// What raises an event.
@@ -89,6 +93,9 @@ impl Card {
             return false;
         }
         queue.producer = queue.producer.wrapping_add(1) & INDEX_MASK;
+        if entry.wakes {
+            queue.waking = Some(queue.producer);
+        }
         let fires = queue.arm == Arm::Next || queue.arm == Arm::Solicited && entry.wakes;
         if fires {
             self.fire(cqn, bus);
@@ -117,7 +124,12 @@ impl Card {
         };
         queue.arm = arm;
         // An entry that software has not seen raises the event at once.
-        if arm == Arm::Next && queue.producer != consumer {
+        let unseen = match arm {
+            Arm::Next => queue.producer != consumer,
+            Arm::Solicited => queue.waking.is_some_and(|waking| is_ahead(waking, consumer)),
+            Arm::Fired => false,
+        };
+        if unseen {
             self.fire(cqn, bus);
         }
     }
@@ -130,6 +142,11 @@ impl Card {
             self.announce_completion(eqn, cqn, bus);
         }
     }
+}
+
+/// Whether an index that wraps at 2^24 lies ahead of another one.
+fn is_ahead(index: u32, of: u32) -> bool {
+    (1..=INDEX_MASK / 2).contains(&(index.wrapping_sub(of) & INDEX_MASK))
 }
 
 /// Writes all of the entry but its last byte, and then that byte, with the owner bit in it: who
@@ -156,5 +173,16 @@ fn read_consumer(queue: &mut CompletionQueue, bus: &mut Bus<'_>) {
     if read.is_ok() {
         queue.consumer = record.consumer_index();
     }
+}
+
+/// Tells that the arming was not seen, but its record: the register is memory that software maps.
+pub(crate) fn tell_armed_by_record(cqn: u32, consumer: u32, bus: &Bus<'_>) {
+    probe!(
+        bus.tracer,
+        note(
+            "completion queue armed by its record",
+            [("cqn", Value::Hex(cqn.into())), ("consumer index", Value::from(consumer))]
+        )
+    );
 }
 // ANCHOR_END: card_completion

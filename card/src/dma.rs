@@ -58,6 +58,11 @@ impl<'a> Bus<'a> {
         done
     }
 
+    /// Reads host memory without a word: for looks that mostly find nothing new.
+    pub(crate) fn peek(&mut self, address: u64, into: &mut [u8]) -> Result<(), DmaFault> {
+        in_range(address, into.len().max(1)).and_then(|()| self.host.dma_read(address, into))
+    }
+
     fn refused(&self, site: &'static Site, what: &'static str, address: u64, length: usize) {
         probe!(at site, self.tracer, note(what, [
             ("address", Value::Hex(address)),

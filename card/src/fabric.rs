@@ -6,10 +6,11 @@
 use crate::card::Card;
 use crate::config::CardConfig;
 use crate::dma::{Bus, PROBE_GROUP};
+use crate::infiniband::{envelope_of, ip_of_lid};
 use crate::packets::{Addressing, Packet, build, parse};
 use crate::queue_pair::QueuePair;
 use doorbell_prm::commands::{AddressPath, QpState, RoceAddress};
-use doorbell_prm::roce::BthOpcode;
+use doorbell_prm::roce::{BthOpcode, EthernetHeader, Ipv4Header, UdpHeader};
 use doorbell_tracer::{Value, probe};
 
 /// The RoCE address table: the card's own addresses.
@@ -87,6 +88,12 @@ fn joined(high: u16, low: u32) -> [u8; 6] {
     [a, b, c, d, e, f]
 }
 
+/// Ethernet, IP and UDP headers.
+const ENVELOPE_SIZE: usize = EthernetHeader::SIZE + Ipv4Header::SIZE + UdpHeader::SIZE;
+/// InfiniBand's local route header and variant CRC.
+const LOCAL_ROUTE_SIZE: usize = 8;
+const VARIANT_CRC_SIZE: usize = 2;
+
 /// Time to live of a path that names none.
 const DEFAULT_TIME_TO_LIVE: u8 = 64;
 /// The lowest UDP source port of RoCE v2; a queue pair that is given none derives its own.
@@ -94,14 +101,25 @@ pub(crate) const LOWEST_SOURCE_PORT: u16 = 0xc000;
 
 impl Card {
     // ANCHOR: card_fabric
-    /// Puts a packet on the wire.
+    /// Puts a packet for the other side of a queue pair on the wire.
     pub(crate) fn transmit(&mut self, qp: &QueuePair, packet: &Packet, bus: &Bus<'_>) {
-        let Some(addressing) = self.addressing(qp) else {
-            return;
-        };
-        let bytes = build(packet, &addressing);
+        if let Some(addressing) = self.addressing(qp) {
+            self.transmit_to(&addressing, qp, packet, bus);
+        }
+    }
+
+    /// Puts a packet for anybody on the wire.
+    pub(crate) fn transmit_to(
+        &mut self,
+        addressing: &Addressing,
+        qp: &QueuePair,
+        packet: &Packet,
+        bus: &Bus<'_>,
+    ) {
+        let bytes = build(packet, addressing);
         let (from, to, name) = (qp.qpn, packet.destination_qpn, packet.opcode.label());
         probe!(bus.tracer, packet(from, to, name, packet.psn, &bytes));
+        self.transmitted.add(self.wire_length(bytes.len()));
         self.fabric.push_back(bytes);
     }
 
@@ -111,11 +129,20 @@ impl Card {
             return drop_packet("packet dropped: malformed", 0, bus);
         };
         let qpn = packet.destination_qpn;
-        if !self.roce.has(addressing.destination_mac, addressing.destination_ip) {
+        if !self.is_own(&addressing) {
             return drop_packet("packet dropped: nobody has this address", qpn, bus);
         }
+        self.received.add(self.wire_length(bytes.len()));
+        if packet.opcode.has_deth() {
+            return self.deliver_datagram(&addressing, &packet, bus);
+        }
         let found = self.queue_pairs.get(&qpn);
-        if !found.is_some_and(|qp| expects(qp, &addressing, &packet)) {
+        let from = |qp: &QueuePair| match self.lid() {
+            Some(_) => ip_of_lid(qp.context.primary_address_path().rlid()),
+            None => last_four(qp.context.primary_address_path().rgid_rip()),
+        };
+        let expected = |qp: &QueuePair| expects(qp, &packet) && from(qp) == addressing.source_ip;
+        if !found.is_some_and(expected) {
             return drop_packet("packet dropped: no queue pair that expects it", qpn, bus);
         }
         self.with_qp(qpn, |card, qp| match is_response(packet.opcode) {
@@ -124,8 +151,28 @@ impl Card {
         });
     }
 
+    /// How many bytes of a packet would be on the wire. An InfiniBand packet would have a local
+    /// route header in front and a checksum at its end, in place of the envelope.
+    fn wire_length(&self, length: usize) -> usize {
+        match self.lid() {
+            Some(_) => length - ENVELOPE_SIZE + LOCAL_ROUTE_SIZE + VARIANT_CRC_SIZE,
+            None => length,
+        }
+    }
+
+    fn is_own(&self, addressing: &Addressing) -> bool {
+        match self.lid() {
+            Some(lid) => addressing.destination_ip == ip_of_lid(lid),
+            None => self.roce.has(addressing.destination_mac, addressing.destination_ip),
+        }
+    }
+
     fn addressing(&self, qp: &QueuePair) -> Option<Addressing> {
         let path = qp.context.primary_address_path();
+        let own_port = source_port(qp);
+        if let Some(lid) = self.lid() {
+            return Some(envelope_of(lid, path.rlid(), own_port));
+        }
         let own = self.roce.get(path.src_addr_index().into())?;
         Some(Addressing {
             source_mac: mac_of(own),
@@ -133,7 +180,7 @@ impl Card {
             source_ip: last_four(own.source_l3_address()),
             destination_ip: last_four(path.rgid_rip()),
             source_port: match path.udp_sport() {
-                0 => LOWEST_SOURCE_PORT | (qp.qpn as u16 & !LOWEST_SOURCE_PORT),
+                0 => own_port,
                 port => port,
             },
             time_to_live: match path.hop_limit() {
@@ -146,14 +193,18 @@ impl Card {
     // ANCHOR_END: card_fabric
 }
 
-/// Whether a queue pair is in a state to take a packet, and the packet comes from its other side.
-fn expects(qp: &QueuePair, addressing: &Addressing, packet: &Packet) -> bool {
-    let path = qp.context.primary_address_path();
+/// The UDP source port of a queue pair that was given none.
+pub(crate) fn source_port(qp: &QueuePair) -> u16 {
+    LOWEST_SOURCE_PORT | (qp.qpn as u16 & !LOWEST_SOURCE_PORT)
+}
+
+/// Whether a queue pair is in a state to take a packet.
+fn expects(qp: &QueuePair, packet: &Packet) -> bool {
     let ready = match is_response(packet.opcode) {
         true => qp.state == QpState::ReadyToSend,
         false => qp.receives(),
     };
-    ready && last_four(path.rgid_rip()) == addressing.source_ip
+    ready && qp.is_connected()
 }
 
 fn is_response(opcode: BthOpcode) -> bool {
@@ -162,7 +213,7 @@ fn is_response(opcode: BthOpcode) -> bool {
 }
 
 // ANCHOR: card_drop
-fn drop_packet(why: &'static str, qpn: u32, bus: &Bus<'_>) {
+pub(crate) fn drop_packet(why: &'static str, qpn: u32, bus: &Bus<'_>) {
     probe!(bus.tracer, note(why, [("destination qpn", Value::Hex(qpn.into()))]));
 }
 // ANCHOR_END: card_drop

@@ -12,6 +12,8 @@ pub(crate) struct Registers {
     segment: Box<InitSegment>,
     /// Physical address of the command queue; `None` until both halves are written.
     pub(crate) command_queue: Option<u64>,
+    /// The free-running timer: nanoseconds, as told.
+    pub(crate) timer: u64,
 }
 
 /// log2 of the number of command slots: 32.
@@ -31,7 +33,7 @@ impl Registers {
             .set_cmd_interface_rev(COMMAND_INTERFACE_REVISION)
             .set_log_cmdq_size(LOG_SLOTS)
             .set_log_cmdq_stride(LOG_STRIDE);
-        Self { segment, command_queue: None }
+        Self { segment, command_queue: None, timer: 0 }
     }
 
     /// Reads registers. Two of them change by being looked at: the health counter counts on, so
@@ -44,6 +46,7 @@ impl Registers {
         let visible = bytes.get(from..).unwrap_or(&[]);
         let length = visible.len().min(into.len());
         into[..length].copy_from_slice(&visible[..length]);
+        self.read_timer(at, into);
         let end = at.saturating_add(length as u64);
         if (at..end).contains(&offset::INITIALIZING) {
             self.segment.set_initializing(false);
@@ -51,6 +54,17 @@ impl Registers {
         if (at..end).contains(&offset::HEALTH_COUNTER) {
             let count = self.segment.health_counter().wrapping_add(1);
             self.segment.set_health_counter(count);
+        }
+    }
+
+    /// The timer is two words, the upper half first.
+    fn read_timer(&self, at: u64, into: &mut [u8]) {
+        for (number, value) in (0..).zip(self.timer.to_be_bytes()) {
+            let place = (offset::INTERNAL_TIMER_HIGH + number).checked_sub(at);
+            let place = place.and_then(|place| usize::try_from(place).ok());
+            if let Some(byte) = place.and_then(|place| into.get_mut(place)) {
+                *byte = value;
+            }
         }
     }
 

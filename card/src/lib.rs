@@ -10,18 +10,24 @@
 //! ```text
 //!   registers            command queue             queue pairs               wire
 //!   card.rs              command_queue.rs          send_queue.rs             fabric.rs
-//!   init_segment.rs      mailboxes.rs              work_request.rs           packets.rs
-//!   doorbells.rs         administration.rs         requester.rs  --packet--> invariant_crc.rs
-//!                        bring_up.rs, port.rs      responses.rs  <-packet---
-//!                        objects.rs                responder.rs, answers.rs, receive_queue.rs
-//!                        qp_commands.rs            translation.rs (memory keys)
-//!                                                  completion_queue.rs, event_queue.rs
+//!   init_segment.rs      mailboxes.rs              work_request.rs           infiniband.rs
+//!   doorbells.rs         administration.rs         requester.rs  --packet--> packets.rs
+//!   look.rs              bring_up.rs, port.rs      responses.rs  <-packet--- invariant_crc.rs
+//!                        objects.rs, domains.rs    responder.rs, answers.rs, datagrams.rs
+//!                        qp_commands.rs            receive_queue.rs, shared_ring.rs
+//!                        qp_options.rs             translation.rs (memory keys)
+//!                        shared_receive.rs         completion_queue.rs, event_queue.rs
+//!                        management.rs             time.rs
 //! ```
 //!
-//! It is one port of RoCE v2 over IPv4, with reliable connections: SEND, SEND with immediate
-//! data, RDMA WRITE, RDMA WRITE with immediate data, RDMA READ, and NOP. Its capabilities say
-//! neither more nor less. Where it cannot be what a ConnectX is, because it has no clock or
-//! because no public source tells, the place says so.
+//! Its port is one of RoCE v2 over IPv4, or of InfiniBand ([`Link`]). It executes reliable
+//! connections: SEND, SEND with immediate data, RDMA WRITE, RDMA WRITE with immediate data, RDMA
+//! READ, and NOP; with receive queues of their own or shared ones. With InfiniBand it also
+//! executes datagrams, and has all that an operating system's driver asks of it. Its capabilities
+//! say neither more nor less, but for one: `mlx5_ib` does not load without XRC, so an InfiniBand
+//! card says that it has XRC domains and queues, which it has, but makes no XRC queue pair. Where
+//! it cannot be what a ConnectX is, because it has no clock (see [`Card::tell_time`]) or because
+//! no public source tells, the place says so.
 //!
 //! No input makes it panic, and it touches no memory but through [`Host`], which refuses what is
 //! not mapped.
@@ -36,6 +42,8 @@ mod config;
 mod card;
 
 mod dma;
+
+mod time;
 
 // Commands: how they come in,
 mod init_segment;
@@ -57,14 +65,26 @@ mod port;
 
 mod objects;
 
+mod domains;
+
+mod counters;
+
+mod shared_receive;
+
+mod management;
+
 mod buffer;
 
 mod qp_commands;
+
+mod qp_options;
 
 mod reason;
 
 // The data path: a doorbell, a WQE,
 mod doorbells;
+
+mod look;
 
 mod queue_pair;
 
@@ -79,8 +99,12 @@ mod requester;
 
 mod responses;
 
+mod datagrams;
+
 // the wire,
 mod fabric;
+
+mod infiniband;
 
 mod packets;
 
@@ -93,12 +117,14 @@ mod answers;
 
 mod receive_queue;
 
+mod shared_ring;
+
 // and what software gets to see of it.
 mod completion_queue;
 
 mod event_queue;
 
 pub use card::Card;
-pub use config::{CardConfig, FIRST_UAR};
+pub use config::{CardConfig, FIRST_UAR, Link, VECTORS};
 pub use host::{DmaFault, Host};
 pub use reason::refusal_text;

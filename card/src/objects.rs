@@ -6,7 +6,7 @@ use crate::buffer::{PageBuffer, addresses};
 use crate::capabilities::*;
 use crate::card::Card;
 use crate::completion_queue::{Arm, CompletionQueue};
-use crate::config::FIRST_UAR;
+use crate::config::{FIRST_UAR, VECTORS};
 use crate::event_queue::EventQueue;
 use crate::reason::Reason;
 use crate::translation::MemoryKey;
@@ -28,6 +28,10 @@ pub(crate) fn lowest_free(
 ) -> Result<u32, Reason> {
     let mut numbers = first..first + count;
     numbers.find(|number| !taken(*number)).ok_or(Reason::TooMany)
+}
+
+fn context_mode(context: &MkeyContext) -> Option<MkeyAccessMode> {
+    MkeyAccessMode::from_code(context.access_mode_4_2() << 2 | context.access_mode_1_0())
 }
 
 impl Card {
@@ -78,8 +82,15 @@ impl Card {
     // ANCHOR: card_create_mkey
     /// Registers memory: every page that the region touches must have a translation entry.
     pub(crate) fn create_mkey(&mut self, given: Given<'_, CreateMkeyIn>) -> Answer<CreateMkeyOut> {
-        let mut context = *given.input.memory_key_mkey_entry();
+        let context = *given.input.memory_key_mkey_entry();
         self.check_key(given.input, &context)?;
+        if context_mode(&context) == Some(MkeyAccessMode::Physical) {
+            // Physical addresses are the kernel's alone.
+            if given.input.uid() != 0 {
+                return Err(Reason::AccessMode);
+            }
+            return self.add_key(context, Vec::new());
+        }
         let shift = u32::from(context.log_page_size());
         let inside = context.start_addr() & ((1 << shift) - 1);
         let pages =
@@ -97,9 +108,12 @@ impl Card {
         if entries.iter().any(|entry| entry & ((1 << shift) - 1) & !flags != 0) {
             return Err(Reason::PageAddress);
         }
+        self.add_key(context, entries)
+    }
+
+    fn add_key(&mut self, context: MkeyContext, entries: Vec<u64>) -> Answer<CreateMkeyOut> {
         let taken = |index| self.memory_keys.contains_key(&index);
         let index = lowest_free(FIRST_MKEY, 1 << LOG_MAX_MKEY, taken)?;
-        context.set_free(false);
         self.memory_keys.insert(index, MemoryKey { context, entries });
         let mut output = CreateMkeyOut::zeroed();
         output.set_mkey_index(index);
@@ -107,21 +121,21 @@ impl Card {
     }
 
     fn check_key(&self, input: &CreateMkeyIn, context: &MkeyContext) -> Result<(), Reason> {
-        let mode = context.access_mode_4_2() << 2 | context.access_mode_1_0();
-        if MkeyAccessMode::from_code(mode) != Some(MkeyAccessMode::Translated) {
-            return Err(Reason::AccessMode);
-        }
         let unsupported = input.pg_access()
             || input.mkey_umem_valid()
             || context.free()
-            || context.length64()
-            || context.umr_en()
             || context.bsf_en()
             || context.a();
-        if unsupported {
+        let (translated, whole) = match context_mode(context) {
+            Some(MkeyAccessMode::Translated) => (true, false),
+            Some(MkeyAccessMode::Physical) => (false, context.length64()),
+            _ => return Err(Reason::AccessMode),
+        };
+        // Only a key for physical addresses can stand for all of them.
+        if unsupported || context.length64() != whole {
             return Err(Reason::MkeyFeature);
         }
-        if !(12..=31).contains(&context.log_page_size()) {
+        if translated && !(12..=31).contains(&context.log_page_size()) {
             return Err(Reason::PageSize);
         }
         if context.start_addr().checked_add(context.length()).is_none() {
@@ -154,10 +168,10 @@ impl Card {
             return Err(Reason::Vector);
         }
         self.has_uar(context.uar_page())?;
-        let buffer = PageBuffer::new(
+        let buffer = PageBuffer::of_queue(
             given.tail,
-            u32::from(context.log_page_size()) + 12,
-            u64::from(context.page_offset()) * 64,
+            context.log_page_size(),
+            context.page_offset(),
             (Eqe::SIZE as u64) << context.log_eq_size(),
         )?;
         let taken = |number| self.event_queues.contains_key(&(number as u8));
@@ -207,16 +221,24 @@ impl Card {
         if !self.event_queues.contains_key(&eqn) {
             return Err(Reason::NoSuchEq);
         }
-        let buffer = PageBuffer::new(
+        let buffer = PageBuffer::of_queue(
             given.tail,
-            u32::from(context.log_page_size()) + 12,
-            u64::from(context.page_offset()) * 64,
+            context.log_page_size(),
+            context.page_offset(),
             (Cqe::SIZE as u64) << context.log_cq_size(),
         )?;
         let taken = |number| self.completion_queues.contains_key(&number);
         let number = lowest_free(FIRST_CQ, 1 << LOG_MAX_CQ, taken)?;
         context.set_status(0);
-        let queue = CompletionQueue { context, buffer, producer: 0, consumer: 0, arm: Arm::Fired };
+        let queue = CompletionQueue {
+            context,
+            buffer,
+            producer: 0,
+            consumer: 0,
+            arm: if self.is_mapped(context.uar_page()) { Arm::Next } else { Arm::Fired },
+            armed_by: 0,
+            waking: None,
+        };
         self.completion_queues.insert(number, queue);
         let mut output = CreateCqOut::zeroed();
         output.set_cqn(number);

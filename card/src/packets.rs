@@ -2,8 +2,8 @@
 
 use crate::invariant_crc::invariant_crc;
 use doorbell_prm::roce::{
-    AcknowledgeHeader, BaseTransportHeader, BthOpcode, EthernetHeader, INVARIANT_CRC_SIZE,
-    ImmediateHeader, Ipv4Header, ROCE_UDP_PORT, RdmaExtendedHeader, UdpHeader,
+    AcknowledgeHeader, BaseTransportHeader, BthOpcode, DatagramHeader, EthernetHeader,
+    INVARIANT_CRC_SIZE, ImmediateHeader, Ipv4Header, ROCE_UDP_PORT, RdmaExtendedHeader, UdpHeader,
 };
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 
@@ -18,6 +18,13 @@ pub(crate) struct Addressing {
     pub(crate) time_to_live: u8,
     /// DSCP and ECN bits.
     pub(crate) traffic_class: u8,
+}
+
+/// DETH: who sends a datagram, and the receiver's queue key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Datagram {
+    pub(crate) queue_key: u32,
+    pub(crate) source_qpn: u32,
 }
 
 /// RETH: which memory of the receiver is meant.
@@ -44,6 +51,7 @@ pub(crate) struct Packet {
     pub(crate) psn: u32,
     pub(crate) acknowledge_request: bool,
     pub(crate) solicited: bool,
+    pub(crate) datagram: Option<Datagram>,
     pub(crate) memory: Option<RemoteMemory>,
     pub(crate) acknowledgement: Option<Acknowledgement>,
     pub(crate) immediate: Option<[u8; 4]>,
@@ -59,6 +67,7 @@ impl Packet {
             psn: psn & PSN_MASK,
             acknowledge_request: false,
             solicited: false,
+            datagram: None,
             memory: None,
             acknowledgement: None,
             immediate: None,
@@ -121,6 +130,12 @@ fn transport(packet: &Packet) -> Vec<u8> {
     base.set_acknowledge_request(packet.acknowledge_request.into());
     base.set_psn(packet.psn);
     let mut bytes = base.as_bytes().to_vec();
+    if let Some(datagram) = packet.datagram {
+        let mut header = DatagramHeader::zeroed();
+        header.queue_key = datagram.queue_key.into();
+        header.set_source_qpn(datagram.source_qpn);
+        bytes.extend(header.as_bytes());
+    }
     if let Some(memory) = packet.memory {
         let header = RdmaExtendedHeader {
             virtual_address: memory.address.into(),
@@ -209,6 +224,12 @@ fn parse_transport(bytes: &[u8]) -> Option<Packet> {
     let mut packet = Packet::new(opcode, base.destination_qpn(), base.psn());
     packet.acknowledge_request = base.acknowledge_request() == 1;
     packet.solicited = base.solicited() == 1;
+    if opcode.has_deth() {
+        let (header, after) = DatagramHeader::ref_from_prefix(rest).ok()?;
+        packet.datagram =
+            Some(Datagram { queue_key: header.queue_key.get(), source_qpn: header.source_qpn() });
+        rest = after;
+    }
     if opcode.has_reth() {
         let (header, after) = RdmaExtendedHeader::ref_from_prefix(rest).ok()?;
         packet.memory = Some(RemoteMemory {

@@ -2,16 +2,12 @@
 
 use crate::administration::{Answer, Given, plain};
 use crate::card::Card;
+use crate::config::CardConfig;
 use crate::fabric::{ROCE_ADDRESSES, ROCE_V2};
+use crate::infiniband::*;
 use crate::reason::Reason;
 use doorbell_prm::commands::*;
 
-/// The port is up: port and vport state.
-const ACTIVE: u8 = 4;
-/// The link is up: physical state.
-const LINK_UP: u8 = 5;
-/// The default partition key, the table's only entry.
-const DEFAULT_PKEY: u32 = 0xffff;
 /// In a query's index: the whole table.
 const WHOLE_TABLE: u16 = 0xffff;
 /// In `roce_l3_type`: IPv4.
@@ -27,14 +23,39 @@ impl Card {
         let mut output = QueryHcaVportContextOut::zeroed();
         output
             .hca_vport_context_mut()
-            .set_port_physical_state(LINK_UP)
-            .set_port_state(ACTIVE)
-            .set_vport_state(ACTIVE)
+            .set_port_physical_state(PORT_LINK_UP)
+            .set_port_state(PORT_ACTIVE)
+            .set_vport_state(PORT_ACTIVE)
             .set_system_image_guid(self.config.node_guid)
             .set_node_guid(self.config.node_guid)
-            .set_port_guid(self.config.port_guid)
-            .set_grh_required(true);
+            .set_port_guid(self.config.port_guid);
+        let context = output.hca_vport_context_mut();
+        match self.lid() {
+            None => context.set_grh_required(true),
+            Some(lid) => context
+                .set_lid(lid)
+                .set_has_smi(true)
+                .set_cap_mask1(self.port_registers.capabilities)
+                .set_cap_mask1_field_select(ANNOUNCED_BY_SOFTWARE)
+                .set_subnet_timeout(SUBNET_TIMEOUT),
+        };
         plain(output)
+    }
+
+    /// What software announces that it does at the port; nothing else of it can be changed.
+    pub(crate) fn modify_vport_context(
+        &mut self,
+        given: Given<'_, ModifyHcaVportContextIn>,
+    ) -> Answer<ModifyHcaVportContextOut> {
+        only_port(given.input.port_num(), given.input.other_vport())?;
+        let wanted = given.input.hca_vport_context();
+        let selected = wanted.cap_mask1_field_select();
+        if wanted.field_select() != 0 || selected & !ANNOUNCED_BY_SOFTWARE != 0 {
+            return Err(Reason::ReadOnlyPort);
+        }
+        let capabilities = &mut self.port_registers.capabilities;
+        *capabilities = *capabilities & !selected | wanted.cap_mask1() & selected;
+        plain(ModifyHcaVportContextOut::zeroed())
     }
 
     /// GIDs of the port: the addresses of the RoCE table.
@@ -43,10 +64,14 @@ impl Card {
         given: Given<'_, QueryHcaVportGidIn>,
     ) -> Answer<QueryHcaVportGidOut> {
         only_port(given.input.port_num(), given.input.other_vport())?;
-        let (first, count) = range(given.input.gid_index(), ROCE_ADDRESSES)?;
+        let entries = self.lid().map_or(ROCE_ADDRESSES, |_| GIDS);
+        let (first, count) = range(given.input.gid_index(), entries)?;
         let count = count.min(given.room.saturating_sub(QueryHcaVportGidOut::SIZE) / 16);
-        let entries = (first..first + count).filter_map(|index| self.roce.get(index));
-        let list = entries.flat_map(|entry| entry.source_l3_address()).collect();
+        let list = (first..first + count).flat_map(|index| match self.lid() {
+            Some(_) => self.gid(index),
+            None => self.roce.get(index).map_or([0; 16], |entry| entry.source_l3_address()),
+        });
+        let list = list.collect();
         let mut output = QueryHcaVportGidOut::zeroed();
         output.set_gids_num(count as u16);
         Ok((output, list))
@@ -57,8 +82,13 @@ impl Card {
         given: Given<'_, QueryHcaVportPkeyIn>,
     ) -> Answer<QueryHcaVportPkeyOut> {
         only_port(given.input.port_num(), given.input.other_vport())?;
-        range(given.input.pkey_index(), 1)?;
-        Ok((QueryHcaVportPkeyOut::zeroed(), DEFAULT_PKEY.to_be_bytes().to_vec()))
+        let entries = self.lid().map_or(1, |_| PARTITION_KEYS);
+        let (first, count) = range(given.input.pkey_index(), entries)?;
+        let count = count.min(given.room.saturating_sub(QueryHcaVportPkeyOut::SIZE) / 4);
+        // The first entry is the default partition; the others are empty.
+        let key = |index: usize| if index == 0 { u32::from(DEFAULT_PKEY) } else { 0 };
+        let list = (first..first + count).flat_map(|index| key(index).to_be_bytes());
+        Ok((QueryHcaVportPkeyOut::zeroed(), list.collect()))
     }
 
     pub(crate) fn set_roce_address(
@@ -98,9 +128,14 @@ impl Card {
             1 => false,
             _ => return Err(Reason::UnknownVariant),
         };
+        let registers = &mut self.port_registers;
         let register = match RegisterId::from_code(given.input.register_id()) {
-            Some(RegisterId::HostEndianness) => &mut self.port_registers.host_endianness[..],
-            Some(RegisterId::NodeDescription) => &mut self.port_registers.node_description[..],
+            Some(RegisterId::HostEndianness) => &mut registers.host_endianness[..],
+            Some(RegisterId::NodeDescription) => &mut registers.node_description[..],
+            Some(_) if writes => return Err(Reason::ReadOnlyRegister),
+            Some(RegisterId::Ptys) => &mut registers.link[..],
+            Some(RegisterId::Pmtu) => &mut registers.mtu[..],
+            Some(RegisterId::Pvlc) => &mut registers.lanes[..],
             None => return Err(Reason::UnknownRegister),
         };
         if writes {
@@ -116,15 +151,27 @@ impl Card {
 #[derive(Debug, Clone)]
 pub(crate) struct PortRegisters {
     host_endianness: [u8; 16],
-    node_description: [u8; 64],
+    pub(crate) node_description: [u8; 64],
+    /// Capability mask of an InfiniBand port.
+    pub(crate) capabilities: u32,
+    link: Vec<u8>,
+    mtu: Vec<u8>,
+    lanes: Vec<u8>,
 }
 
 impl PortRegisters {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(config: &CardConfig) -> Self {
         let mut node_description = [0; 64];
         let name = b"doorbell software card";
         node_description[..name.len()].copy_from_slice(name);
-        Self { host_endianness: [0; 16], node_description }
+        Self {
+            host_endianness: [0; 16],
+            node_description,
+            capabilities: PORT_CAPABILITIES,
+            link: link_register(config),
+            mtu: mtu_register(),
+            lanes: lanes_register(),
+        }
     }
 }
 

@@ -4,25 +4,17 @@ use crate::administration::{Answer, Given, plain};
 use crate::buffer::PageBuffer;
 use crate::capabilities::{LOG_MAX_MESSAGE, LOG_MAX_QP, LOG_MAX_QP_SIZE, LOG_MAX_READS};
 use crate::card::Card;
+use crate::config::Link;
 use crate::dma::{Bus, PROBE_GROUP};
 use crate::fabric::{is_used, remote_mac, unmapped};
 use crate::objects::lowest_free;
-use crate::queue_pair::{QueuePair, Ring};
+use crate::qp_options::apply_optional;
+use crate::queue_pair::{NO_RQ, QueuePair, REGULAR_RQ, SHARED_RQ};
 use crate::reason::Reason;
 use doorbell_prm::commands::*;
-use doorbell_prm::wqe::SEGMENT_UNIT;
 use doorbell_tracer::probe;
 
 const FIRST_QP: u32 = 0x40;
-
-/// `rq_type`: a receive queue of its own, or none.
-const REGULAR_RQ: u8 = 0;
-const NO_RQ: u8 = 3;
-
-/// Bits of `opt_param_mask` (`mlx5_core`, `MLX5_QP_OPTPAR_*`): optional parameters of a transition.
-const OPTIONAL_RRE: u32 = 1 << 1;
-const OPTIONAL_RWE: u32 = 1 << 3;
-const OPTIONAL_RNR_TIMEOUT: u32 = 1 << 6;
 
 impl Card {
     // ANCHOR: card_create_qp
@@ -33,12 +25,12 @@ impl Card {
     ) -> Answer<CreateQpOut> {
         let mut context = *given.input.qpc();
         self.check_new_qp(&context)?;
-        let receive = receive_ring(&context);
+        let receive = QueuePair::receive_ring_of(&context);
         let send = QueuePair::send_ring_of(&context, &receive);
-        let buffer = PageBuffer::new(
+        let buffer = PageBuffer::of_queue(
             given.tail,
-            u32::from(context.log_page_size()) + 12,
-            u64::from(context.page_offset()) * 64,
+            context.log_page_size(),
+            context.page_offset(),
             receive.size() + send.size(),
         )?;
         let taken = |qpn| self.queue_pairs.contains_key(&qpn);
@@ -68,11 +60,15 @@ impl Card {
     }
 
     fn check_new_qp(&self, context: &QpContext) -> Result<(), Reason> {
-        if context.st() != QpServiceType::ReliableConnection.code() {
+        if !self.has_service(context.st()) {
             return Err(Reason::ServiceType);
         }
-        if ![REGULAR_RQ, NO_RQ].contains(&context.rq_type()) {
+        if ![REGULAR_RQ, SHARED_RQ, NO_RQ].contains(&context.rq_type()) {
             return Err(Reason::ReceiveQueueType);
+        }
+        let shared = self.shared_receives.contains_key(&context.srqn_rmpn_xrqn());
+        if context.rq_type() == SHARED_RQ && !shared {
+            return Err(Reason::NoSuchSharedReceive);
         }
         if context.log_sq_size().max(context.log_rq_size()) > LOG_MAX_QP_SIZE {
             return Err(Reason::QueueSize);
@@ -80,7 +76,9 @@ impl Card {
         if !context.dbr_addr().is_multiple_of(8) {
             return Err(Reason::RecordAddress);
         }
-        if !self.domains.contains(&context.pd()) {
+        // Memory is registered for every domain.
+        let registers = context.st() == QpServiceType::Registration.code();
+        if !registers && !self.domains.contains(&context.pd()) {
             return Err(Reason::NoSuchPd);
         }
         let mut queues = [context.cqn_snd(), context.cqn_rcv()].into_iter();
@@ -90,6 +88,19 @@ impl Card {
         self.has_uar(context.uar_page())
     }
     // ANCHOR_END: card_create_qp
+
+    /// Reliable connections; on InfiniBand also datagrams, with the management queue pairs, and the
+    /// queue pair by which an operating system would register memory.
+    fn has_service(&self, code: u8) -> bool {
+        use QpServiceType::*;
+        match QpServiceType::from_code(code) {
+            Some(ReliableConnection) => true,
+            Some(UnreliableDatagram | SubnetManagement | GeneralManagement | Registration) => {
+                self.config.link != Link::Ethernet
+            }
+            _ => false,
+        }
+    }
 
     pub(crate) fn destroy_qp(&mut self, given: Given<'_, DestroyQpIn>) -> Answer<DestroyQpOut> {
         match self.queue_pairs.remove(&given.input.qpn()) {
@@ -133,7 +144,13 @@ impl Card {
             }
             let own = qp.context.primary_address_path_mut();
             own.set_vhca_port_num(1).set_pkey_index(0);
-            qp.context.set_pm_state(wanted.pm_state()).set_rre(wanted.rre()).set_rwe(wanted.rwe());
+            qp.context
+                .set_pm_state(wanted.pm_state())
+                .set_rre(wanted.rre())
+                .set_rwe(wanted.rwe())
+                .set_rae(wanted.rae())
+                .set_q_key(wanted.q_key())
+                .set_counter_set_id(wanted.counter_set_id());
             Ok(())
         })?;
         plain(Rst2initQpOut::zeroed())
@@ -150,8 +167,13 @@ impl Card {
         let (wanted, mask) = (given.input.qpc(), given.input.opt_param_mask());
         let states = (QpState::Init, QpState::ReadyToReceive);
         self.transition(given.input.qpn(), states, bus, |card, qp| {
-            card.check_connection(wanted)?;
-            *qp.context.primary_address_path_mut() = *wanted.primary_address_path();
+            card.check_parameters(wanted)?;
+            if qp.is_connected() {
+                card.check_path(wanted.primary_address_path())?;
+            }
+            let own = qp.context.primary_address_path_mut();
+            *own = *wanted.primary_address_path();
+            own.set_vhca_port_num(1).set_pkey_index(0);
             qp.context
                 .set_mtu(wanted.mtu())
                 .set_log_msg_max(wanted.log_msg_max())
@@ -160,13 +182,12 @@ impl Card {
                 .set_min_rnr_nak(wanted.min_rnr_nak())
                 .set_next_rcv_psn(wanted.next_rcv_psn());
             qp.expected_psn = wanted.next_rcv_psn();
-            apply_optional(qp, wanted, mask);
-            Ok(())
+            apply_optional(qp, wanted, mask)
         })?;
         plain(Init2rtrQpOut::zeroed())
     }
 
-    fn check_connection(&self, wanted: &QpContext) -> Result<(), Reason> {
+    fn check_parameters(&self, wanted: &QpContext) -> Result<(), Reason> {
         PathMtu::from_code(wanted.mtu()).ok_or(Reason::PathMtu)?;
         if wanted.log_msg_max() > LOG_MAX_MESSAGE {
             return Err(Reason::MessageSize);
@@ -174,7 +195,13 @@ impl Card {
         if wanted.log_rra_max() > LOG_MAX_READS {
             return Err(Reason::ReadDepth);
         }
-        let path = wanted.primary_address_path();
+        Ok(())
+    }
+
+    fn check_path(&self, path: &AddressPath) -> Result<(), Reason> {
+        if let Link::InfiniBand { .. } = self.config.link {
+            return self.check_route(path);
+        }
         if unmapped(path.rgid_rip()).is_none() || remote_mac(path) == [0; 6] {
             return Err(Reason::RemoteAddress);
         }
@@ -207,8 +234,7 @@ impl Card {
                 .set_log_sra_max(wanted.log_sra_max())
                 .set_next_send_psn(wanted.next_send_psn());
             qp.next_send_psn = wanted.next_send_psn();
-            apply_optional(qp, wanted, mask);
-            Ok(())
+            apply_optional(qp, wanted, mask)
         })?;
         plain(Rtr2rtsQpOut::zeroed())
     }
@@ -266,24 +292,4 @@ impl Card {
         });
         outcome
     }
-}
-
-fn apply_optional(qp: &mut QueuePair, wanted: &QpContext, mask: u32) {
-    if mask & OPTIONAL_RRE != 0 {
-        qp.context.set_rre(wanted.rre());
-    }
-    if mask & OPTIONAL_RWE != 0 {
-        qp.context.set_rwe(wanted.rwe());
-    }
-    if mask & OPTIONAL_RNR_TIMEOUT != 0 {
-        qp.context.set_min_rnr_nak(wanted.min_rnr_nak());
-    }
-}
-
-fn receive_ring(context: &QpContext) -> Ring {
-    if context.rq_type() == NO_RQ {
-        return Ring::new(0, SEGMENT_UNIT as u64, 0);
-    }
-    let stride = (SEGMENT_UNIT as u64) << context.log_rq_stride();
-    Ring::new(0, stride, 1 << context.log_rq_size())
 }

@@ -9,10 +9,10 @@ use crate::requester::Message;
 use crate::responder::Inbound;
 use crate::translation::Asker;
 use doorbell_prm::Layout;
-use doorbell_prm::commands::{PathMtu, QpContext, QpState};
+use doorbell_prm::commands::{PathMtu, QpContext, QpServiceType, QpState};
 use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome, ErrorCqe};
 use doorbell_prm::eqe::EventType;
-use doorbell_prm::wqe::SEND_BLOCK;
+use doorbell_prm::wqe::{SEGMENT_UNIT, SEND_BLOCK};
 use doorbell_prm::zerocopy::{self, big_endian::U16};
 use doorbell_tracer::{Value, probe};
 
@@ -41,6 +41,11 @@ pub(crate) struct QueuePair {
     /// In the error state: the doorbell record may say something new.
     pub(crate) recheck: bool,
 }
+
+/// `rq_type`: a receive queue of its own, a shared one, or none.
+pub(crate) const REGULAR_RQ: u8 = 0;
+pub(crate) const SHARED_RQ: u8 = 1;
+pub(crate) const NO_RQ: u8 = 3;
 
 /// A ring of equal entries and two counters that wrap at 65536: how far software got, and how
 /// far the card got.
@@ -96,9 +101,45 @@ impl QueuePair {
         matches!(self.state, QpState::ReadyToReceive | QpState::ReadyToSend)
     }
 
+    /// The shared receive queue from which it receives, if it has one.
+    pub(crate) fn shared_receive(&self) -> Option<u32> {
+        let shared = self.context.rq_type() == SHARED_RQ;
+        shared.then(|| self.context.srqn_rmpn_xrqn())
+    }
+
+    /// Whether the queue pair is connected to another one.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.context.st() == QpServiceType::ReliableConnection.code()
+    }
+
+    /// Whether the queue pair sends datagrams, to whom each of them says.
+    pub(crate) fn is_datagram(&self) -> bool {
+        use QpServiceType::*;
+        let kinds = [UnreliableDatagram, SubnetManagement, GeneralManagement];
+        kinds.iter().any(|kind| kind.code() == self.context.st())
+    }
+
+    /// The number by which others know it: the management queue pairs have numbers of their own.
+    pub(crate) fn public_qpn(&self) -> u32 {
+        match QpServiceType::from_code(self.context.st()) {
+            Some(QpServiceType::SubnetManagement) => 0,
+            Some(QpServiceType::GeneralManagement) => 1,
+            _ => self.qpn,
+        }
+    }
+
     /// The number that completions carry.
     pub(crate) fn user_index(&self) -> u32 {
         self.context.user_index()
+    }
+
+    /// The receive queue of its own, if it has one, at the beginning of the buffer.
+    pub(crate) fn receive_ring_of(context: &QpContext) -> Ring {
+        if context.rq_type() != REGULAR_RQ {
+            return Ring::new(0, SEGMENT_UNIT as u64, 0);
+        }
+        let stride = (SEGMENT_UNIT as u64) << context.log_rq_stride();
+        Ring::new(0, stride, 1 << context.log_rq_size())
     }
 
     pub(crate) fn send_ring_of(context: &QpContext, receive: &Ring) -> Ring {
@@ -162,6 +203,10 @@ impl Card {
             let failure = Failure { syndrome, index, opcode: None };
             self.complete_with_error(qp, failure, bus);
         }
+        if qp.shared_receive().is_some() {
+            // It takes no receive from now on, and the others of the queue need not wait for it.
+            self.announce_qp(EventType::SrqLastWqe, qp.qpn, bus);
+        }
     }
     // ANCHOR_END: card_qp_state
 
@@ -183,6 +228,7 @@ impl Card {
         failure: Failure,
         bus: &mut Bus<'_>,
     ) {
+        self.count_failure(qp, failure.opcode.is_some(), failure.syndrome);
         let mut cqe = ErrorCqe::zeroed();
         cqe.set_user_index(qp.user_index());
         cqe.syndrome = failure.syndrome.code();

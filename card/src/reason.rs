@@ -38,7 +38,7 @@ reasons! {
     UnknownOpcode = 1 BadOperation "no such command on this card";
     InputTooShort = 2 BadInputLength "the input is shorter than the command's";
     OutputTooShort = 3 BadOutputLength "the room for the output is too small";
-    UserContext = 4 BadParameter "the card has no user contexts: uid must be 0";
+    UserContext = 4 BadParameter "no such user context: CREATE_UCTX makes one";
     OtherFunction = 5 BadParameter "the card has one function: function_id must be 0";
     NotEnabled = 6 BadSystemState "the function is not enabled: ENABLE_HCA comes first";
     AlreadyEnabled = 7 BadSystemState "the function is enabled already";
@@ -65,7 +65,7 @@ reasons! {
     NoSuchQp = 28 BadResource "no such queue pair";
     InUse = 29 BadResourceState "another object still uses it";
     TooMany = 30 LimitExceeded "the card has no more of these";
-    AccessMode = 31 BadParameter "only translated (MTT) memory keys are supported";
+    AccessMode = 31 BadParameter "only memory keys that translate (MTT) or stand for physical addresses (PA) are supported";
     MkeyFeature = 32 BadParameter "a feature of the memory key is not supported";
     MkeyRange = 33 BadParameter "the region wraps around the address space";
     PageSize = 34 BadParameter "the page size is out of range: 4 KiB to 2 GiB";
@@ -73,17 +73,22 @@ reasons! {
     QueueSize = 36 BadParameter "the queue is larger than the capabilities allow";
     CqeSize = 37 BadParameter "only 64-byte CQEs are supported";
     RecordAddress = 38 BadParameter "the doorbell record is not aligned to 8 bytes";
-    ServiceType = 39 BadParameter "only reliable connections are supported";
-    ReceiveQueueType = 40 BadParameter "only a regular receive queue, or none, is supported";
+    ServiceType = 39 BadParameter "this service type is not supported";
+    ReceiveQueueType = 40 BadParameter "only a regular receive queue, a shared one that is a linked list, or none, is supported";
     QpState = 41 BadQpState "the queue pair is not in a state from which this leads";
     PathMtu = 42 BadParameter "the path MTU is none of 256 to 4096";
-    RemoteAddress = 43 BadParameter "the remote address is not an IPv4-mapped GID with a MAC address";
-    SourceAddress = 44 BadParameter "the RoCE address table has no such entry";
+    RemoteAddress = 43 BadParameter "the remote address is neither an IPv4-mapped GID with a MAC address nor, on InfiniBand, a LID";
+    SourceAddress = 44 BadParameter "the table of own addresses has no such entry";
     MessageSize = 45 BadParameter "log_msg_max is larger than the capability";
     ReadDepth = 46 BadParameter "more outstanding reads than the capability allows";
     Profile = 47 BadParameter "this way of closing is not supported";
     AddressKind = 48 BadParameter "only RoCE v2 over IPv4 without a VLAN is supported";
     Vector = 49 BadParameter "there is no such interrupt vector";
+    NoSuchDomain = 51 BadResource "no such XRC domain, transport domain or user context";
+    NoSuchCounterSet = 52 BadResource "no such counter set";
+    NoSuchSharedReceive = 53 BadResource "no such shared receive queue of this kind";
+    BadDatagram = 54 BadPacket "the management datagram makes no sense";
+    ReadOnlyPort = 55 BadParameter "of the port only what software announces can be changed";
     MissingPages = 50 BadInputLength "the input holds fewer page addresses than the buffer has pages";
 }
 

@@ -6,6 +6,7 @@ use crate::dma::{Bus, read_host, write_host};
 use crate::packets::Packet;
 use crate::queue_pair::{Failure, QueuePair};
 use crate::responder::Refusal;
+use crate::shared_ring::SharedReceive;
 use crate::translation::{Right, Span, translate};
 use crate::work_request::data_span;
 use doorbell_prm::Layout;
@@ -31,6 +32,9 @@ impl Card {
         qp: &mut QueuePair,
         bus: &mut Bus<'_>,
     ) -> Result<Receive, Refusal> {
+        if let Some(shared) = qp.shared_receive() {
+            return self.take_shared(shared, bus);
+        }
         if qp.receive.entries == 0 {
             return Err(Refusal::NotReady);
         }
@@ -44,6 +48,15 @@ impl Card {
         let scatter = fetch(qp, index, bus)?;
         qp.receive.consumer = index.wrapping_add(1);
         Ok(Receive { index, scatter })
+    }
+
+    /// Gives the receive WQE that was taken last back, unused.
+    pub(crate) fn untake_receive(&mut self, qp: &mut QueuePair, receive: &Receive) {
+        let shared = qp.shared_receive().and_then(|number| self.shared_receives.get_mut(&number));
+        match shared {
+            Some(queue) => queue.untake(receive.index),
+            None => qp.receive.consumer = receive.index,
+        }
     }
 
     /// Writes bytes `from..` of a message to where its receive WQE says.
@@ -160,7 +173,7 @@ fn read_receive_counter(qp: &mut QueuePair, bus: &mut Bus<'_>) -> Result<(), Ref
     }
 }
 
-/// Reads a receive WQE: data segments up to the one that ends the list, or to its end.
+/// Reads a receive WQE.
 fn fetch(qp: &QueuePair, index: u16, bus: &mut Bus<'_>) -> Result<Vec<Span>, Refusal> {
     let mut wqe = vec![0; qp.receive.stride as usize];
     let mut done = 0;
@@ -170,9 +183,53 @@ fn fetch(qp: &QueuePair, index: u16, bus: &mut Bus<'_>) -> Result<Vec<Span>, Ref
             .map_err(|_| Refusal::Broken("the receive queue cannot be read"))?;
         done += length as usize;
     }
+    Ok(read_scatter(&wqe))
+}
+
+/// The data segments of a receive WQE, up to the one that ends the list, or to its end.
+pub(crate) fn read_scatter(wqe: &[u8]) -> Vec<Span> {
     let segments = wqe.chunks_exact(DataSegment::SIZE);
     let segments = segments.filter_map(|bytes| DataSegment::ref_from_bytes(bytes).ok());
     let listed = segments.take_while(|segment| segment.lkey.get() != INVALID_LKEY);
-    Ok(listed.map(data_span).collect())
+    listed.map(data_span).collect()
+}
+
+/// The same for a shared receive queue.
+pub(crate) fn read_shared_counter(
+    queue: &mut SharedReceive,
+    bus: &mut Bus<'_>,
+) -> Result<(), Refusal> {
+    let mut word = [0; 4];
+    read_host!(
+        bus,
+        queue.record,
+        &mut word,
+        "counter of the shared receive queue's doorbell record",
+        "qp_doorbell_record"
+    )
+    .map_err(|_| Refusal::Broken("the doorbell record cannot be read"))?;
+    queue.posted = u32::from_be_bytes(word) as u16;
+    match u32::from(queue.pending()) <= 1 << queue.log_entries {
+        true => Ok(()),
+        false => Err(Refusal::Broken("the doorbell record is ahead of the queue")),
+    }
+}
+
+/// Reads a WQE of a shared receive queue, its next segment included.
+pub(crate) fn fetch_shared(
+    queue: &SharedReceive,
+    index: u16,
+    bus: &mut Bus<'_>,
+) -> Result<Vec<u8>, Refusal> {
+    let stride = 1_u64 << queue.log_stride;
+    let mut wqe = vec![0; stride as usize];
+    let mut done = 0;
+    for (address, length) in queue.buffer.pieces(u64::from(index) * stride, stride) {
+        let part = &mut wqe[done..done + length as usize];
+        read_host!(bus, address, part, "shared receive WQE fetch", "wqe_srq_next_segment")
+            .map_err(|_| Refusal::Broken("the shared receive queue cannot be read"))?;
+        done += length as usize;
+    }
+    Ok(wqe)
 }
 // ANCHOR_END: card_receive_fetch

@@ -1,9 +1,9 @@
 //! The requester: sends a message packet by packet, and waits for the answer.
 //!
 //! This card lets each message be answered before it begins the next of the same queue pair; a
-//! ConnectX keeps many under way. It has no clock: a retry that a ConnectX would make after a
-//! while, this card makes at once, and an answer counts as lost when nothing is left that could
-//! still bring it. Retry counts are kept.
+//! ConnectX keeps many under way. Without a clock (see [`crate::time`]) a retry that a ConnectX
+//! would make after a while is made at once, and an answer counts as lost when nothing is left
+//! that could still bring it. Retry counts are kept.
 
 use crate::card::Card;
 use crate::dma::{Bus, PROBE_GROUP, read_host};
@@ -29,8 +29,11 @@ pub(crate) struct Message {
     pub(crate) received: u64,
     /// All is sent; the answer is not here yet.
     pub(crate) waiting: bool,
-    /// The other side is not ready, and may take as long as it likes.
+    /// The other side is not ready: not before `resume_at`, when there is a clock.
     pub(crate) parked: bool,
+    pub(crate) resume_at: Option<u64>,
+    /// When the answer is late, when there is a clock.
+    pub(crate) late_at: Option<u64>,
     /// Retries left after a lost packet or answer.
     pub(crate) retries: u8,
     /// Retries left after "not ready".
@@ -49,6 +52,8 @@ impl Message {
             received: 0,
             waiting: false,
             parked: false,
+            resume_at: None,
+            late_at: None,
             retries: qp.context.retry_count(),
             rnr_retries: qp.context.rnr_retry(),
             request,
@@ -131,7 +136,9 @@ impl Card {
             Err(syndrome) => return self.fail_message(qp, syndrome, bus),
         };
         self.transmit(qp, &packet, bus);
+        let late_at = self.answer_deadline(qp);
         if let Some(message) = &mut qp.message {
+            message.late_at = late_at;
             message.sent = place + 1;
             message.waiting = message.is_read() || message.sent == packets;
         }
@@ -164,8 +171,8 @@ impl Card {
         Ok(packet)
     }
 
-    /// Collects bytes of the message, from the WQE itself or by DMA.
-    fn gather(
+    /// Collects bytes of a message, from the WQE itself or by DMA.
+    pub(crate) fn gather(
         &self,
         qp: &QueuePair,
         request: &WorkRequest,

@@ -1,6 +1,7 @@
 //! The responder: carries out what the other side asks for, and answers.
 
 use crate::card::Card;
+use crate::counters::Counted;
 use crate::dma::{Bus, write_host};
 use crate::packets::{PSN_MASK, Packet};
 use crate::queue_pair::QueuePair;
@@ -55,9 +56,11 @@ impl Card {
             return self.carry_out(qp, packet, bus);
         }
         if ahead < PSN_MASK / 2 {
+            self.count(qp, Counted::OutOfSequence);
             let (psn, code) = (qp.expected_psn, NakCode::PsnSequenceError);
             return self.answer(qp, psn, (AETH_NAK, code.code().into()), bus);
         }
+        self.count(qp, Counted::Duplicate);
         match packet.opcode {
             BthOpcode::ReadRequest => {
                 if let Err(refusal) = self.begin_read(qp, &packet, bus) {
@@ -81,6 +84,7 @@ impl Card {
             Ok(span) => span,
             Err(refusal) => return self.refuse(qp, packet.psn, refusal, bus),
         };
+        self.count(qp, Counted::Request(packet.opcode));
         qp.expected_psn = qp.expected_psn.wrapping_add(span as u32) & PSN_MASK;
         if packet.opcode == BthOpcode::ReadRequest || ends_message(packet.opcode) {
             qp.msn = qp.msn.wrapping_add(1) & PSN_MASK;
@@ -173,7 +177,7 @@ impl Card {
         if let Err(refusal) = self.write_remote(qp, span, &packet.payload, bus) {
             // The receive was not used: it is flushed with the others.
             if let Some(receive) = receive {
-                qp.receive.consumer = receive.index;
+                self.untake_receive(qp, &receive);
             }
             return Err(refusal);
         }

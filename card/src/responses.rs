@@ -2,6 +2,7 @@
 
 use crate::card::Card;
 use crate::completion_queue::Entry;
+use crate::counters::Counted;
 use crate::dma::{Bus, PROBE_GROUP, write_host};
 use crate::packets::{PSN_MASK, Packet};
 use crate::queue_pair::{Failure, QueuePair};
@@ -36,16 +37,21 @@ impl Card {
                 self.complete_message(qp, bus);
             }
             AETH_ACK => {}
-            AETH_RNR_NAK => self.take_not_ready(qp, place, bus),
+            AETH_RNR_NAK => self.take_not_ready(qp, place, answer.detail, bus),
             _ => match refusal(answer.detail) {
-                None => self.retry(qp, place, "the other side missed a packet: sent again", bus),
+                None => {
+                    self.count(qp, Counted::SequenceError);
+                    self.retry(qp, place, "the other side missed a packet: sent again", bus);
+                }
                 Some(syndrome) => self.fail_message(qp, syndrome, bus),
             },
         }
     }
 
     /// The other side had no receive posted.
-    fn take_not_ready(&mut self, qp: &mut QueuePair, place: u64, bus: &mut Bus<'_>) {
+    fn take_not_ready(&mut self, qp: &mut QueuePair, place: u64, timer: u32, bus: &mut Bus<'_>) {
+        self.count(qp, Counted::NotReadyAnswer);
+        let resume_at = self.ready_again(timer);
         let Some(message) = &mut qp.message else {
             return;
         };
@@ -63,16 +69,17 @@ impl Card {
         if left == 0 {
             return self.fail_message(qp, CqeSyndrome::RnrRetryExceeded, bus);
         }
-        if left == RNR_RETRY_FOREVER {
-            message.parked = true;
-        } else {
+        if left < RNR_RETRY_FOREVER {
             message.rnr_retries -= 1;
         }
+        message.parked = left == RNR_RETRY_FOREVER || resume_at.is_some();
+        message.resume_at = resume_at;
         message.rewind(place);
     }
 
     /// The answer can no longer come: sends again, or gives up.
     pub(crate) fn time_out(&mut self, qp: &mut QueuePair, bus: &mut Bus<'_>) {
+        self.count(qp, Counted::Timeout);
         self.retry(qp, 0, "no answer: sent again", bus);
     }
 

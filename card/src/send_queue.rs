@@ -3,6 +3,7 @@
 use crate::card::Card;
 use crate::dma::{Bus, PROBE_GROUP, read_host};
 use crate::host::DmaFault;
+use crate::look::has_news;
 use crate::queue_pair::{Failure, QueuePair};
 use crate::requester::Message;
 use crate::work_request::{WorkRequest, read_work_request};
@@ -54,44 +55,55 @@ impl Card {
             return;
         }
         self.with_qp(qpn, |card, qp| {
-            if !matches!(qp.state, QpState::ReadyToSend | QpState::Error) {
-                probe!(
-                    bus.tracer,
-                    note(
-                        "doorbell ignored: the queue pair is not ready to send",
-                        [("qpn", Value::Hex(qpn.into())), ("state", Value::from(qp.state.label())),]
-                    )
-                );
-                return;
-            }
-            if qp.state == QpState::Error {
-                qp.recheck = true;
-                return;
-            }
-            if read_send_counter(qp, bus).is_err() {
-                return card.catastrophe(qp, "the doorbell record cannot be read", bus);
-            }
-            if qp.send.is_overdrawn() {
-                return card.catastrophe(qp, "the doorbell record is ahead of the queue", bus);
-            }
-            if qp.send.pending() == 0 {
-                probe!(
-                    bus.tracer,
-                    note(
-                        "the doorbell record says nothing new",
-                        [
-                            ("qpn", Value::Hex(qpn.into())),
-                            ("send counter", Value::from(qp.send.producer)),
-                        ]
-                    )
-                );
-                return;
-            }
             let whole = bytes.len() >= control.ds() as usize * SEGMENT_UNIT;
-            if bytes.len() >= SEND_BLOCK && whole && control.ds() > 0 {
-                qp.blueflame = Some((index, bytes));
-            }
+            let whole = bytes.len() >= SEND_BLOCK && whole && control.ds() > 0;
+            card.notice_posted(qp, whole.then_some((index, bytes)), bus);
         });
+    }
+
+    /// Learns from the doorbell record what was posted to a send queue.
+    pub(crate) fn notice_posted(
+        &mut self,
+        qp: &mut QueuePair,
+        blueflame: Option<(u16, Vec<u8>)>,
+        bus: &mut Bus<'_>,
+    ) {
+        if !matches!(qp.state, QpState::ReadyToSend | QpState::Error) {
+            probe!(
+                bus.tracer,
+                note(
+                    "doorbell ignored: the queue pair is not ready to send",
+                    [("qpn", Value::Hex(qp.qpn.into())), ("state", Value::from(qp.state.label()))]
+                )
+            );
+            return;
+        }
+        if qp.state == QpState::Error {
+            qp.recheck = true;
+            return;
+        }
+        if read_send_counter(qp, bus).is_err() {
+            return self.catastrophe(qp, "the doorbell record cannot be read", bus);
+        }
+        if qp.send.is_overdrawn() {
+            return self.catastrophe(qp, "the doorbell record is ahead of the queue", bus);
+        }
+        if qp.send.pending() == 0 {
+            probe!(
+                bus.tracer,
+                note(
+                    "the doorbell record says nothing new",
+                    [
+                        ("qpn", Value::Hex(qp.qpn.into())),
+                        ("send counter", Value::from(qp.send.producer)),
+                    ]
+                )
+            );
+            return;
+        }
+        if blueflame.is_some() {
+            qp.blueflame = blueflame;
+        }
     }
 
     /// Begins the next WQE of a queue pair that has one and is not busy.
@@ -102,6 +114,9 @@ impl Card {
                 qp.send.consumer = index.wrapping_add(request.blocks);
                 qp.message = Some(Message::new(request, qp));
                 self.check_message(qp, bus);
+                if qp.is_datagram() {
+                    self.send_datagram(qp, bus);
+                }
             }
             Err(Refused::Wqe { syndrome, opcode }) => {
                 qp.send.consumer = index.wrapping_add(1);
@@ -117,7 +132,7 @@ impl Card {
     /// Flushes one posted piece of work of a queue pair in the error state. `false` when there is
     /// none.
     pub(crate) fn flush_one(&mut self, qp: &mut QueuePair, bus: &mut Bus<'_>) -> bool {
-        if std::mem::take(&mut qp.recheck) {
+        if std::mem::take(&mut qp.recheck) && has_news(qp, bus) {
             read_both_counters(qp, bus);
         }
         let syndrome = CqeSyndrome::WorkRequestFlushed;
@@ -141,6 +156,11 @@ impl Card {
 }
 
 // ANCHOR: card_doorbell_record
+/// Tells that a doorbell was not seen, but its record: the register is memory that software maps.
+pub(crate) fn tell_record_seen(qpn: u32, bus: &Bus<'_>) {
+    probe!(bus.tracer, note("send doorbell seen in the record", [("qpn", Value::Hex(qpn.into()))]));
+}
+
 /// Learns from the doorbell record how far software got with its sends.
 fn read_send_counter(qp: &mut QueuePair, bus: &mut Bus<'_>) -> Result<(), DmaFault> {
     let mut record = QpDoorbellRecord::zeroed();
@@ -247,7 +267,8 @@ fn understand(qp: &QueuePair, wqe: &[u8]) -> Result<WorkRequest, Refused> {
     let opcode = control.opcode() as u8;
     let refused = |syndrome| Refused::Wqe { syndrome, opcode };
     let blocks = blocks_of(wqe);
-    let right = control.ds() > 0
+    let right = (qp.is_connected() || qp.is_datagram())
+        && control.ds() > 0
         && blocks <= qp.send.pending()
         && control.wqe_index() == u32::from(qp.send.consumer)
         && control.qpn() == qp.qpn;
@@ -257,7 +278,7 @@ fn understand(qp: &QueuePair, wqe: &[u8]) -> Result<WorkRequest, Refused> {
     let length = control.ds() as usize * SEGMENT_UNIT;
     let bytes = wqe.get(..length);
     let bytes = bytes.ok_or_else(|| refused(CqeSyndrome::LocalQpOperationError))?;
-    read_work_request(control, bytes, blocks).map_err(refused)
+    read_work_request(control, bytes, blocks, qp.is_datagram()).map_err(refused)
 }
 // ANCHOR_END: card_wqe_check
 

@@ -1,6 +1,6 @@
 //! Memory keys: from a key and a virtual address to bus addresses, or to a refusal.
 
-use doorbell_prm::commands::{MkeyContext, TRANSLATION_READ, TRANSLATION_WRITE};
+use doorbell_prm::commands::{MkeyAccessMode, MkeyContext};
 use std::collections::BTreeMap;
 
 /// What somebody wants to do with memory.
@@ -25,8 +25,6 @@ pub(crate) enum KeyFault {
     NoRight,
     /// Some of the bytes lie outside the region.
     OutOfBounds,
-    /// The page's translation entry does not allow this.
-    PageAbsent,
 }
 
 impl KeyFault {
@@ -37,7 +35,6 @@ impl KeyFault {
             Self::WrongQueuePair => "the key is for another queue pair",
             Self::NoRight => "the key does not allow this",
             Self::OutOfBounds => "the address is outside the region",
-            Self::PageAbsent => "the page is absent",
         }
     }
 }
@@ -96,6 +93,10 @@ pub(crate) fn check(
     if !allowed {
         return Err(KeyFault::NoRight);
     }
+    if context.length64() {
+        let end = span.address.checked_add(span.length);
+        return end.map(|_| key).ok_or(KeyFault::OutOfBounds);
+    }
     let into = span.address.checked_sub(context.start_addr());
     match into.and_then(|into| context.length().checked_sub(into)) {
         Some(left) if span.length <= left => Ok(key),
@@ -111,6 +112,9 @@ pub(crate) fn translate(
     right: Right,
 ) -> Result<Vec<(u64, u64)>, KeyFault> {
     let key = check(keys, asker, span, right)?;
+    if key.context.access_mode_1_0() == MkeyAccessMode::Physical.code() {
+        return Ok(vec![(span.address, span.length)]);
+    }
     let shift = u32::from(key.context.log_page_size());
     let page = 1_u64 << shift;
     let start = key.context.start_addr();
@@ -121,9 +125,8 @@ pub(crate) fn translate(
     while at < end {
         let entry = key.entries.get((at >> shift) as usize);
         let entry = entry.ok_or(KeyFault::OutOfBounds)?;
-        if entry & needed(right) == 0 {
-            return Err(KeyFault::PageAbsent);
-        }
+        // The low bits would say which pages are present, with on-demand paging; without it,
+        // which this card has not, every page is, and a driver may leave them out.
         let size = (end - at).min(page - (at & (page - 1)));
         let address = (entry & !(page - 1)) + (at & (page - 1));
         match pieces.last_mut() {
@@ -135,13 +138,6 @@ pub(crate) fn translate(
     Ok(pieces)
 }
 // ANCHOR_END: card_translation
-
-fn needed(right: Right) -> u64 {
-    match right {
-        Right::LocalRead | Right::RemoteRead => TRANSLATION_READ,
-        Right::LocalWrite | Right::RemoteWrite => TRANSLATION_WRITE,
-    }
-}
 
 /// In a key's `qpn`: any queue pair may use it.
 const ANY_QUEUE_PAIR: u32 = 0xff_ffff;

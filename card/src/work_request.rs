@@ -3,10 +3,10 @@
 use crate::translation::Span;
 use doorbell_prm::cqe::CqeSyndrome;
 use doorbell_prm::wqe::{
-    ControlSegment, DataSegment, INLINE_SEGMENT, InlineHeader, RemoteAddressSegment, SEGMENT_UNIT,
-    SendOpcode,
+    COMPACT_DATAGRAM_SIZE, ControlSegment, DataSegment, DatagramSegment, INLINE_SEGMENT,
+    InlineHeader, RemoteAddressSegment, SEGMENT_UNIT, SendOpcode,
 };
-use doorbell_prm::zerocopy::FromBytes;
+use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 
 /// A send work request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +20,21 @@ pub(crate) struct WorkRequest {
     pub(crate) signaled: bool,
     pub(crate) solicited: bool,
     pub(crate) immediate: [u8; 4],
+    /// Where a datagram goes.
+    pub(crate) destination: Option<Destination>,
     /// Address and key on the other side.
     pub(crate) remote: Option<(u64, u32)>,
     pub(crate) parts: Vec<Part>,
     /// Bytes of all parts together.
     pub(crate) length: u64,
+}
+
+/// Where a datagram goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Destination {
+    pub(crate) lid: u16,
+    pub(crate) qpn: u32,
+    pub(crate) queue_key: u32,
 }
 
 /// A part of the data.
@@ -86,11 +96,17 @@ pub(crate) fn read_work_request(
     control: &ControlSegment,
     bytes: &[u8],
     blocks: u16,
+    is_datagram: bool,
 ) -> Result<WorkRequest, CqeSyndrome> {
     let refused = CqeSyndrome::LocalQpOperationError;
     let opcode = SendOpcode::from_code(control.opcode() as u8).ok_or(refused)?;
     let mut rest = bytes.get(ControlSegment::SIZE..).ok_or(refused)?;
     use SendOpcode::*;
+    let mut destination = None;
+    if is_datagram && opcode != Nop {
+        let (found, after) = read_destination(opcode, rest)?;
+        (destination, rest) = (Some(found), after);
+    }
     let remote = match opcode {
         Nop | Send | SendImmediate => None,
         RdmaWrite | RdmaWriteImmediate | RdmaRead => {
@@ -116,10 +132,32 @@ pub(crate) fn read_work_request(
         signaled: control.completion_mode() & 2 != 0,
         solicited: control.solicited() == 1,
         immediate: control.immediate.to_bytes(),
+        destination,
         remote,
         length: parts.iter().map(Part::length).sum(),
         parts,
     })
+}
+
+/// Reads the datagram segment. A datagram can be sent, and nothing else.
+fn read_destination(opcode: SendOpcode, bytes: &[u8]) -> Result<(Destination, &[u8]), CqeSyndrome> {
+    let refused = CqeSyndrome::LocalQpOperationError;
+    if !matches!(opcode, SendOpcode::Send | SendOpcode::SendImmediate) {
+        return Err(refused);
+    }
+    let compact = bytes.get(..COMPACT_DATAGRAM_SIZE).ok_or(refused)?;
+    let mut segment = DatagramSegment::zeroed();
+    segment.as_mut_bytes()[..COMPACT_DATAGRAM_SIZE].copy_from_slice(compact);
+    let size = match segment.extended() {
+        1 => DatagramSegment::SIZE,
+        _ => COMPACT_DATAGRAM_SIZE,
+    };
+    let destination = Destination {
+        lid: segment.rlid.get(),
+        qpn: segment.destination_qpn(),
+        queue_key: segment.queue_key.get(),
+    };
+    Ok((destination, bytes.get(size..).ok_or(refused)?))
 }
 
 /// Reads data and inline segments up to the end of the WQE.

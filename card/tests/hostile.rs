@@ -160,6 +160,62 @@ proptest! {
     }
 
     #[test]
+    fn random_inputs_on_infiniband(
+        which in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        body in bytes(0..600),
+    ) {
+        let mut it = Setup::with(Machine::infiniband(), Connection::default());
+        for which in which {
+            let shape = which.get(command_shapes());
+            let mut input = vec![0; shape.input.size.min(4200)];
+            for (to, from) in input.iter_mut().skip(4).zip(&body) {
+                *to = *from;
+            }
+            input.extend(&body);
+            input[..2].copy_from_slice(&shape.opcode.code().to_be_bytes());
+            let output = it.machine.raw(&input, shape.output.size.min(5000));
+            prop_assert!(CommandStatus::from_code(output[0]).is_some());
+            it.machine.card.tell_time(1 << 40);
+            run(&mut it.machine);
+        }
+    }
+
+    #[test]
+    fn random_datagrams_into_random_shared_receives(
+        wqe in bytes(16..192),
+        pool in bytes(512),
+        posted in 0u32..10,
+    ) {
+        let mut it = Setup::with(Machine::infiniband(), Connection::default());
+        let (record, buffer) = (it.machine.page(), it.machine.page());
+        let mut rmp = CreateRmpIn::new();
+        let queue = rmp.ctx_mut().wq_mut();
+        queue.set_pd(it.pd).set_log_wq_sz(3).set_log_wq_stride(6).set_dbr_addr(record);
+        let number = it.machine.command(&rmp, &buffer.to_be_bytes()).rmpn();
+        it.machine.memory.put(buffer, &pool);
+        it.machine.memory.put(record, &posted.to_be_bytes());
+        let (record, buffer) = (it.machine.page(), it.machine.page());
+        let mut input = it.qp_input(0, record);
+        input.qpc_mut().set_st(QpServiceType::GeneralManagement.code());
+        input.qpc_mut().set_rq_type(1).set_srqn_rmpn_xrqn(number);
+        let qpn = it.machine.command(&input, &buffer.to_be_bytes()).qpn();
+        it.pairs[0] = Pair { qpn, buffer: buffer - RQ_BYTES, record, cq: 0, posted: 0, received: 0 };
+        it.connect(0, 0, Connection::default());
+        // As many as there are: to itself, as number 1 of LID 7.
+        for _ in 0..4 {
+            let mut wqe = wqe.clone();
+            wqe[3] = 0x0a;
+            wqe[7] = (wqe.len() / 16) as u8;
+            if wqe.len() >= 32 {
+                wqe[24..32].copy_from_slice(&[0, 0, 0, 1, 0, 0, 0, 7]);
+            }
+            let head = it.place(0, &wqe);
+            it.machine.card.write((u64::from(it.uar) << 12) + 0x800, &head);
+            run(&mut it.machine);
+        }
+    }
+
+    #[test]
     fn contexts_with_one_field_changed(
         which: prop::sample::Index,
         value: u64,

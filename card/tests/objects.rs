@@ -69,7 +69,7 @@ fn a_memory_key_is_checked() {
     };
     check(
         &|input, _| {
-            input.memory_key_mkey_entry_mut().set_access_mode_1_0(0);
+            input.memory_key_mkey_entry_mut().set_access_mode_1_0(2);
         },
         BadParameter,
     );

@@ -49,5 +49,5 @@ fn registers_behind_a_command_are_read_and_written() {
     assert_eq!(it.ask(access.set_op_mod(1), &[], 64).tail, name);
     assert_eq!(it.refused(access.set_op_mod(0), &[0; 63]).0, BadInputLength);
     assert_eq!(it.refused(access.set_op_mod(2), &[0; 64]).0, BadParameter);
-    assert_eq!(it.refused(access.set_op_mod(1).set_register_id(0x5004), &[]).0, BadParameter);
+    assert_eq!(it.refused(access.set_op_mod(1).set_register_id(0x5fff), &[]).0, BadParameter);
 }

@@ -25,9 +25,15 @@ fn a_queue_pair_is_checked() {
     );
     check(
         &|context| {
-            context.set_rq_type(1);
+            context.set_rq_type(2);
         },
         BadParameter,
+    );
+    check(
+        &|context| {
+            context.set_rq_type(1).set_srqn_rmpn_xrqn(0x999);
+        },
+        BadResource,
     );
     check(
         &|context| {

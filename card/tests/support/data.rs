@@ -2,6 +2,7 @@
 
 pub use super::posting::*;
 use super::*;
+use doorbell_card::Link;
 use doorbell_prm::cqe::CQE_INITIAL_OP_OWN;
 use doorbell_prm::eqe::{EQE_INITIAL_OWNER, Eqe, EventType};
 
@@ -126,6 +127,10 @@ impl Setup {
 
     pub fn to_rtr(&self, qpn: u32, remote: u32, connection: Connection) -> Init2rtrQpIn {
         let config = self.machine.card.config();
+        let lid = match config.link {
+            Link::InfiniBand { lid } => lid,
+            Link::Ethernet => 0,
+        };
         let [a, b, c, d, e, f] = config.mac;
         let mut gid = [0; 16];
         gid[10..12].fill(0xff);
@@ -143,6 +148,7 @@ impl Setup {
         context
             .primary_address_path_mut()
             .set_vhca_port_num(1)
+            .set_rlid(lid)
             .set_rgid_rip(gid)
             .set_rmac_47_32(u16::from_be_bytes([a, b]))
             .set_rmac_31_0(u32::from_be_bytes([c, d, e, f]));

@@ -91,9 +91,14 @@ impl Machine {
 
     /// Powered on; the command queue's address is written.
     pub fn traced(tracer: Tracer) -> Self {
+        Self::of(CardConfig::default(), tracer)
+    }
+
+    /// The same, with a card of any kind.
+    pub fn of(config: CardConfig, tracer: Tracer) -> Self {
         let mut machine = Self {
-            card: Card::new(CardConfig::default(), tracer),
-            memory: Memory::new(256),
+            card: Card::new(config, tracer),
+            memory: Memory::new(320),
             next_page: BASE,
             queue: 0,
             boxes: Vec::new(),
@@ -249,7 +254,16 @@ impl Machine {
     }
 
     pub fn traced_up(tracer: Tracer) -> Self {
-        let mut machine = Self::traced(tracer);
+        Self::traced(tracer).brought_up()
+    }
+
+    /// A card with an InfiniBand port, LID 7, after all of bring-up.
+    pub fn infiniband() -> Self {
+        Self::of(CardConfig::infiniband(7), Tracer::off()).brought_up()
+    }
+
+    pub fn brought_up(self) -> Self {
+        let mut machine = self;
         machine.command(&EnableHcaIn::new(), &[]);
         let mut issi = SetIssiIn::new();
         issi.set_current_issi(1);

@@ -1,0 +1,106 @@
+//! The card and the guest it works for, under one lock.
+
+use crate::guest_memory::GuestMemory;
+use crate::interrupts::Interrupts;
+use doorbell_card::{Card, DmaFault, Host};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// What both threads work on.
+pub(crate) struct Machine {
+    inner: Mutex<Inner>,
+    /// Something happened that the worker should see to at once.
+    pub(crate) news: Condvar,
+    /// How many threads besides the worker wait for the lock.
+    wanted: AtomicU32,
+    power_on: Instant,
+}
+
+/// The card with its surroundings.
+pub(crate) struct Inner {
+    pub(crate) card: Card,
+    pub(crate) guest: Guest,
+    /// A client holds the connection, and has memory that the card can reach.
+    pub(crate) connected: bool,
+    /// The worker is to end.
+    pub(crate) stopped: bool,
+}
+
+/// The guest's side of PCIe.
+pub(crate) struct Guest {
+    pub(crate) memory: GuestMemory,
+    pub(crate) interrupts: Interrupts,
+}
+
+impl Host for Guest {
+    fn dma_read(&mut self, address: u64, into: &mut [u8]) -> Result<(), DmaFault> {
+        self.memory.read(address, into)
+    }
+
+    fn dma_write(&mut self, address: u64, bytes: &[u8]) -> Result<(), DmaFault> {
+        self.memory.write(address, bytes)
+    }
+
+    fn interrupt(&mut self, vector: u32) {
+        self.interrupts.raise(vector);
+    }
+}
+
+impl Machine {
+    pub(crate) fn new(card: Card) -> Self {
+        let guest = Guest { memory: GuestMemory::default(), interrupts: Interrupts::new() };
+        let inner = Inner { card, guest, connected: false, stopped: false };
+        Self {
+            inner: Mutex::new(inner),
+            news: Condvar::new(),
+            wanted: AtomicU32::new(0),
+            power_on: Instant::now(),
+        }
+    }
+
+    /// Takes the lock. A thread that panicked while it held it left the card as it was, and a
+    /// reset brings the card back from anything.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the lock before the worker takes it again.
+    pub(crate) fn lock_first(&self) -> MutexGuard<'_, Inner> {
+        self.wanted.fetch_add(1, Ordering::Relaxed);
+        let inner = self.lock();
+        self.wanted.fetch_sub(1, Ordering::Relaxed);
+        inner
+    }
+
+    /// Whether somebody waits in [`Machine::lock_first`].
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed) > 0
+    }
+
+    /// Nanoseconds since the card was made.
+    pub(crate) fn time(&self) -> u64 {
+        u64::try_from(self.power_on.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// A client is gone: nothing of it stays, and the card is as after power-on.
+    pub(crate) fn disconnect(&self) {
+        let mut inner = self.lock();
+        inner.card.reset();
+        inner.guest.memory.clear();
+        inner.guest.interrupts.clear();
+        inner.connected = false;
+    }
+}
+
+impl Inner {
+    /// Lets the card do one piece of work; `false` when there was none.
+    pub(crate) fn step(&mut self) -> bool {
+        self.card.run(&mut self.guest)
+    }
+
+    /// Lets the card do up to `steps` pieces of work; `true` when it came to rest before.
+    pub(crate) fn work(&mut self, steps: u32) -> bool {
+        (0..steps).any(|_| !self.step())
+    }
+}
