@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ALL, Pair, SIZES, context};
-use doorbell_driver::bus::{MappedPage, Memory, Registers};
+use doorbell_driver::bus::{Bus, MappedPage, Memory, Registers};
 use doorbell_driver::control::ControlError;
 use doorbell_driver::control::firmware::Firmware;
 use doorbell_driver::mlx5::{BlueFlameSettings, Mlx5, NoDoor};
@@ -92,8 +92,11 @@ struct Dead {
     memory: Arc<Memory>,
 }
 
-impl Registers for Dead {
+impl Bus for Dead {
     type Page = MappedPage;
+}
+
+impl Registers for Dead {
     fn read(&self, offset: usize) -> u32 {
         match (self.alive, offset) {
             (false, _) => u32::MAX,
@@ -105,6 +108,9 @@ impl Registers for Dead {
     fn write(&self, _: usize, _: u32) {}
     fn map_uar(&self, _: u32) -> MappedPage {
         panic!("nobody gets that far")
+    }
+    fn write_combining(&self) -> bool {
+        true
     }
     fn relax(&self) {}
 }

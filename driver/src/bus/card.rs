@@ -5,7 +5,7 @@
 //! ("posted") until the card takes them. A read pushes everything before it. The card is passive:
 //! it takes what has arrived, and works, when the CPU has nothing to do but wait.
 
-use super::{DoorbellRegister, Memory, Registers, UarPage};
+use super::{Bus, DoorbellRegister, Memory, Registers, UarPage};
 use doorbell_card::{Card, CardConfig, DmaFault, Host};
 use doorbell_tracer::{Actor, Tracer};
 use std::collections::VecDeque;
@@ -102,9 +102,11 @@ impl Slot {
     }
 }
 
-impl Registers for CardBus {
+impl Bus for CardBus {
     type Page = CardPage;
+}
 
+impl Registers for CardBus {
     fn read(&self, offset: usize) -> u32 {
         let mut slot = lock(&self.slot);
         slot.deliver();
@@ -121,6 +123,10 @@ impl Registers for CardBus {
 
     fn map_uar(&self, index: u32) -> CardPage {
         CardPage { slot: Arc::clone(&self.slot), base: u64::from(index) << 12 }
+    }
+
+    fn write_combining(&self) -> bool {
+        true
     }
 
     fn relax(&self) {

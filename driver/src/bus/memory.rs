@@ -56,6 +56,21 @@ impl Memory {
         Arc::new(Self { base, length, address, free: Mutex::new(BTreeMap::from([(0, length)])) })
     }
 
+    /// `pages` zeroed pages that both sides know at the same address: where the kernel translates
+    /// the program's addresses for the card.
+    pub fn at_own_address(pages: usize) -> Arc<Self> {
+        let mut memory = Self::new(pages, 0);
+        if let Some(memory) = Arc::get_mut(&mut memory) {
+            memory.address = memory.base.addr().get() as u64;
+        }
+        memory
+    }
+
+    /// Where it lies for the program, and its length in bytes.
+    pub fn place(&self) -> (NonNull<u8>, usize) {
+        (self.base, self.length)
+    }
+
     /// The layout of an allocation of `length` bytes.
     fn layout(length: usize) -> Layout {
         Layout::from_size_align(length, PAGE_SIZE).expect("whole pages below isize::MAX")
@@ -110,7 +125,7 @@ impl Memory {
     #[inline]
     pub fn find(&self, address: u64, length: usize) -> Option<NonNull<u8>> {
         let offset = usize::try_from(address.wrapping_sub(self.address)).ok()?;
-        if offset > self.length || length > self.length - offset {
+        if offset.checked_add(length)? > self.length {
             return None;
         }
         // SAFETY: `offset` is at most the length of the allocation.

@@ -2,7 +2,8 @@
 //!
 //! The data path needs only a [`UarPage`]: one page of doorbell registers. Bringing a card up needs
 //! [`Registers`], the rest of BAR 0. Which card stands behind them is decided here and nowhere
-//! above: `card.rs` is the software card in this process.
+//! above: `card.rs` is the software card in this process, `uar.rs` a page of a real one that the
+//! kernel has mapped for us, `vfio.rs` a whole card without its kernel driver.
 
 use doorbell_prm::registers::uar::BLUEFLAME_REGISTER_SIZE;
 use std::sync::Arc;
@@ -10,10 +11,14 @@ use std::sync::Arc;
 mod card;
 mod memory;
 mod uar;
+#[cfg(target_os = "linux")]
+mod vfio;
 
 pub use card::{CardBus, CardPage, CardRegister};
 pub use memory::{DmaRegion, Memory, OutOfMemory, PAGE_SIZE, Purpose};
 pub use uar::{MappedPage, MappedRegister};
+#[cfg(target_os = "linux")]
+pub use vfio::{VfioCard, VfioError, check_driver, identify};
 
 /// One page of doorbell registers, mapped write-combining: the UAR of PRM "UAR Page Format".
 ///
@@ -51,11 +56,14 @@ pub trait DoorbellRegister: Send + 'static {
     }
 }
 
-/// BAR 0 of a card, from the initialization segment on. All words are big endian.
-pub trait Registers: Send + Sync + 'static {
+/// A way to a card, as far as the data path needs it: what its mapped UAR pages are.
+pub trait Bus: Send + Sync + 'static {
     /// The type of a mapped UAR page.
     type Page: UarPage;
+}
 
+/// BAR 0 of a card, from the initialization segment on. All words are big endian.
+pub trait Registers: Bus {
     /// Reads the word at `offset` bytes.
     fn read(&self, offset: usize) -> u32;
 
@@ -64,6 +72,9 @@ pub trait Registers: Send + Sync + 'static {
 
     /// Maps the UAR page of this index.
     fn map_uar(&self, index: u32) -> Self::Page;
+
+    /// Whether UAR pages are mapped write-combining.
+    fn write_combining(&self) -> bool;
 
     /// What the CPU does while it waits for the card. A real card needs nothing but time; the
     /// software card gets its turn here.

@@ -8,6 +8,8 @@ use std::sync::Arc;
 /// A page of registers that is mapped into this process.
 pub struct MappedPage {
     base: NonNull<u8>,
+    /// What keeps it mapped.
+    _owner: Option<Arc<dyn Send + Sync>>,
 }
 
 // SAFETY: registers are written only, by whole aligned words; the locks of the queues that own
@@ -23,7 +25,46 @@ impl MappedPage {
     /// - `base` is valid for writes of 4096 bytes and aligned to 4096 for as long as this value lives.
     /// - Nothing holds a Rust reference into the page.
     pub unsafe fn new(base: NonNull<u8>) -> Self {
-        Self { base }
+        Self { base, _owner: None }
+    }
+
+    /// The page at `base`, which `owner` keeps mapped.
+    ///
+    /// # Safety
+    /// - As for [`MappedPage::new`], for as long as `owner` lives.
+    pub unsafe fn within(base: NonNull<u8>, owner: Arc<dyn Send + Sync>) -> Self {
+        Self { base, _owner: Some(owner) }
+    }
+
+    /// The page at `offset` of a device's file. It stays mapped for as long as this value lives.
+    #[cfg(target_os = "linux")]
+    pub fn map(file: &impl rustix::fd::AsFd, offset: u64) -> rustix::io::Result<Self> {
+        use rustix::mm::{MapFlags, ProtFlags, mmap};
+        // SAFETY: the kernel chooses a place that nothing else uses.
+        let place = unsafe {
+            mmap(std::ptr::null_mut(), PAGE_SIZE, ProtFlags::WRITE, MapFlags::SHARED, file, offset)
+        }?;
+        let base = NonNull::new(place.cast()).ok_or(rustix::io::Errno::NOMEM)?;
+        Ok(Self { base, _owner: Some(Arc::new(Mapping(base))) })
+    }
+}
+
+/// A mapping of one page that is undone when dropped.
+#[cfg(target_os = "linux")]
+struct Mapping(NonNull<u8>);
+
+#[cfg(target_os = "linux")]
+// SAFETY: only an address, which `munmap` gets in the end.
+unsafe impl Send for Mapping {}
+#[cfg(target_os = "linux")]
+// SAFETY: as for `Send`.
+unsafe impl Sync for Mapping {}
+
+#[cfg(target_os = "linux")]
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: `MappedPage::map` mapped the page, and what stands in it keeps this value.
+        let _ = unsafe { rustix::mm::munmap(self.0.as_ptr().cast(), PAGE_SIZE) };
     }
 }
 

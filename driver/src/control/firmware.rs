@@ -39,6 +39,8 @@ struct Held {
     /// Whether the function has been enabled, and initialized.
     enabled: bool,
     initialized: bool,
+    /// The port is one for Ethernet.
+    ethernet: bool,
     /// Our address on the network.
     address: Option<PortAddress>,
 }

@@ -2,18 +2,21 @@
 //!
 //! The data path needs nobody's help, but what it works on has to be asked for: a page of
 //! registers, a protection domain, keys, queues. [`Control`] lists those requests; they are the
-//! ones that a program sends to the kernel's `mlx5_ib` through uverbs. `firmware.rs` answers them
-//! without a kernel, by being `mlx5_core` and `mlx5_ib` itself: it brings the card up and speaks
+//! ones that a program sends to the kernel's `mlx5_ib` through uverbs, and `uverbs.rs` sends them
+//! there. `firmware.rs` answers them without a kernel, by being `mlx5_core` and `mlx5_ib` itself: it brings the card up and speaks
 //! to its firmware.
+
+#[cfg(target_os = "linux")]
+pub mod uverbs;
 
 pub mod firmware;
 
-use crate::bus::{Memory, OutOfMemory, Registers};
-use crate::verbs::{Access, ConnectTo, SendParameters};
+use crate::bus::{Bus, Memory, OutOfMemory};
+use crate::verbs::{Access, ConnectTo, QueuePairCapabilities, SendParameters};
 use std::sync::Arc;
 
 /// The requests of the control path.
-pub trait Control<R: Registers>: Send + Sync {
+pub trait Control<B: Bus>: Send + Sync {
     /// The memory that is shared with the card.
     fn memory(&self) -> &Arc<Memory>;
 
@@ -23,8 +26,8 @@ pub trait Control<R: Registers>: Send + Sync {
     /// This side's address on the network.
     fn address(&self) -> PortAddress;
 
-    /// Asks for a page of doorbell registers, mapped; and its index, which queues are created with.
-    fn alloc_uar(&self) -> Result<(u32, R::Page), ControlError>;
+    /// Asks for a page of doorbell registers, mapped.
+    fn alloc_uar(&self) -> Result<Granted<B::Page>, ControlError>;
 
     /// Gives a page of doorbell registers back.
     fn dealloc_uar(&self, index: u32);
@@ -63,13 +66,38 @@ pub trait Control<R: Registers>: Send + Sync {
     fn start_qp(&self, number: u32, parameters: &SendParameters) -> Result<(), ControlError>;
 }
 
-/// A port's own address for RoCE v2.
+/// A page of doorbell registers that was asked for.
+pub struct Granted<P> {
+    /// Its index on the card, which queues are created with.
+    pub index: u32,
+    /// The page, mapped.
+    pub page: P,
+    /// It is mapped write-combining: its registers take BlueFlame.
+    pub write_combining: bool,
+}
+
+/// A port's own address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortAddress {
-    /// GID at index 0: an IPv4 address as `::ffff:a.b.c.d`.
+    /// GID: over RoCE v2 an IPv4 address as `::ffff:a.b.c.d`.
     pub gid: [u8; 16],
-    /// MAC address.
+    /// Its index in the port's table.
+    pub gid_index: u8,
+    /// LID: the address within an InfiniBand subnet; 0 on Ethernet.
+    pub lid: u16,
+    /// What the port is plugged into.
+    pub link: Link,
+    /// MAC address, where the driver has to know it: not through the kernel's door.
     pub mac: [u8; 6],
+}
+
+/// What a port is plugged into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// An InfiniBand subnet.
+    InfiniBand,
+    /// Ethernet: RoCE v2.
+    Ethernet,
 }
 
 /// A key to a stretch of memory.
@@ -127,6 +155,8 @@ pub struct QpRequest {
     pub uar: u32,
     /// What completions will name it by.
     pub user_index: u32,
+    /// What the program asked for; the sizes above follow from it.
+    pub capabilities: QueuePairCapabilities,
 }
 
 /// Why the control path failed.
@@ -177,6 +207,32 @@ pub enum ControlError {
         found: u64,
         /// What it ought to be.
         needed: &'static str,
+    },
+    /// A device's file could not be opened.
+    #[error("{path} cannot be opened: {what} (error {errno})")]
+    Node {
+        /// The file.
+        path: String,
+        /// What the error means, and what helps.
+        what: &'static str,
+        /// The system's number for it.
+        errno: i32,
+    },
+    /// The kernel refused a request.
+    #[error("the kernel refused {request}: {what} (error {errno})")]
+    Kernel {
+        /// The request.
+        request: &'static str,
+        /// What the error means, and what helps.
+        what: &'static str,
+        /// The system's number for it.
+        errno: i32,
+    },
+    /// A port has no address.
+    #[error("port 1 of {device} has no address: bring its link up, or start a subnet manager")]
+    NoAddress {
+        /// The device.
+        device: String,
     },
     /// No shared memory left for a mailbox or pages.
     #[error(transparent)]

@@ -8,7 +8,7 @@ use super::doorbell::DoorbellRecord;
 use super::records::Record;
 use super::send_queue::Outstanding;
 use super::tables::Mlx5Context;
-use crate::bus::{DmaRegion, Purpose, Registers};
+use crate::bus::{Bus, DmaRegion, Purpose};
 use crate::control::{Control, CqRequest};
 use crate::verbs::{self, Context, VerbsError};
 use doorbell_prm::cqe::{Cqe, CqeOpcode};
@@ -23,23 +23,23 @@ const PROBE_GROUP: Group = Group::Control;
 pub const CQE_SIZE: usize = 64;
 
 /// libmlx5's part of a completion queue (`struct mlx5_cq`).
-pub struct Mlx5CompletionQueue<R: Registers> {
+pub struct Mlx5CompletionQueue<B: Bus> {
     /// What polls work on.
     pub queue: Arc<Mutex<CqState>>,
     /// Where events of this queue go.
     pub tracer: Tracer,
-    _keeper: Keeper<R>,
+    _keeper: Keeper<B>,
 }
 
 /// What keeps the queue alive on the card; destroys it there before its memory goes.
-struct Keeper<R: Registers> {
-    control: Arc<dyn Control<R>>,
+struct Keeper<B: Bus> {
+    control: Arc<dyn Control<B>>,
     number: u32,
     _buffer: DmaRegion,
     _record: Record,
 }
 
-impl<R: Registers> Drop for Keeper<R> {
+impl<B: Bus> Drop for Keeper<B> {
     fn drop(&mut self) {
         self.control.destroy_cq(self.number);
     }
@@ -105,8 +105,13 @@ impl Entries {
     /// Whether the entry that `index` counts has been written by the card in this turn of the ring.
     #[inline(always)]
     pub fn is_ours(self, index: u32, op_own: u8) -> bool {
-        let turn = index & self.size != 0;
-        op_own >> 4 != CqeOpcode::Invalid as u8 && (op_own & 1 != 0) == turn
+        op_own >> 4 != CqeOpcode::Invalid as u8 && (op_own ^ self.turn(index)) & 1 == 0
+    }
+
+    /// The owner bit that means "yours" in the turn of the ring that `index` is in.
+    #[inline(always)]
+    pub fn turn(self, index: u32) -> u8 {
+        u8::from(index & self.size != 0)
     }
     // ANCHOR_END: owner_bit
 }
@@ -197,13 +202,13 @@ impl CqState {
     #[inline(always)]
     pub fn update_record<P: Probe>(&mut self, probe: &P) {
         let bytes = self.record.store(self.consumer_index & 0xff_ffff);
-        probe!(*probe, store(self.record.region, self.record.offset, "", &bytes);
+        probe!(P: *probe, store(self.record.region, self.record.offset, "", &bytes);
             from "consumer_index" = "cq.consumer_index & 0xffffff");
     }
     // ANCHOR_END: cq_record
 }
 
-impl<R: Registers> Mlx5CompletionQueue<R> {
+impl<B: Bus> Mlx5CompletionQueue<B> {
     /// libmlx5's part of a completion queue of the verbs (`to_mcq`).
     #[inline(always)]
     pub fn of(cq: &verbs::CompletionQueue) -> &Self {
@@ -213,11 +218,11 @@ impl<R: Registers> Mlx5CompletionQueue<R> {
 
 // ANCHOR: create_cq
 /// Creates a completion queue of at least `entries` entries (`mlx5_create_cq`).
-pub fn create_cq<R: Registers>(
+pub fn create_cq<B: Bus>(
     context: &Arc<Context>,
     entries: u32,
 ) -> Result<verbs::CompletionQueue, VerbsError> {
-    let mlx5 = Mlx5Context::<R>::of(context);
+    let mlx5 = Mlx5Context::<B>::of(context);
     let tracer = context.tracer();
     probe!(*tracer, call("ibv_create_cq", [("cqe", entries.into())]));
     let log_size = log_size(entries)?;
@@ -258,7 +263,7 @@ pub fn create_cq<R: Registers>(
         _keeper: keeper,
     };
     probe!(*tracer, returned("ibv_create_cq", doorbell_tracer::Value::Hex(number.into())));
-    Ok(verbs::CompletionQueue::new(context, number, Box::new(queue)))
+    Ok(verbs::CompletionQueue::new(context, number, queue))
 }
 // ANCHOR_END: create_cq
 

@@ -6,11 +6,11 @@
 //! there is BlueFlame, and saves the card that read. (PRM, "Doorbells", "BlueFlame")
 
 use super::barrier::{FLUSH_WRITES, TO_DEVICE, WRITE_COMBINING_START};
-use super::ring::BLOCK;
-use super::send_queue::{SendQueue, blocks};
+use super::ring::{BLOCK, Block};
+use super::send_queue::{Built, SendQueue, Wqe, blocks};
 use crate::bus::{DoorbellRegister, UarPage};
-use crate::verbs::{SendFlags, SendRequest};
 use doorbell_tracer::{Group, Probe, RegionId, Relation, probe};
+use std::hint::cold_path;
 use std::ptr::NonNull;
 
 const PROBE_GROUP: Group = Group::PostSend;
@@ -50,40 +50,54 @@ pub struct BlueFlame<U: UarPage> {
     pub region: RegionId,
 }
 
+/// The only work request of a call.
+#[derive(Clone, Copy)]
+pub struct Alone {
+    /// Its data is inline.
+    pub inline: bool,
+}
+
 // ANCHOR: ring_doorbell
-/// Hands work requests to the card whose WQEs have been built. (`post_send_db`)
+/// Hands the `count` work requests to the card whose WQEs have been built; `alone` tells of it
+/// if it is one. (`post_send_db`)
 ///
 /// The order is the point of it all: WQEs, record, register, and a barrier between any two.
 #[inline(always)]
 pub fn ring_doorbell<U: UarPage, P: Probe>(
     queue: &mut SendQueue<U>,
-    built: &[SendRequest<'_>],
+    built: Built,
+    count: u32,
+    alone: Option<Alone>,
     probe: &P,
 ) {
-    queue.head = queue.head.wrapping_add(built.len() as u32);
-    probe!(*probe, index(queue.region, "sq.head", queue.head));
+    if count == 0 {
+        return;
+    }
+    (queue.head, queue.cur_post) = (built.head, built.cur_post);
+    probe!(P: *probe, index(queue.region, "sq.head", queue.head));
 
     // The card must not see the new counter before it can see the WQEs that it counts.
     (TO_DEVICE.pass)();
-    probe!(*probe, barrier(TO_DEVICE.name, TO_DEVICE.instruction));
-    let bytes = queue.record.store(queue.cur_post & 0xffff);
-    probe!(*probe, store(queue.record.region, queue.record.offset, "", &bytes);
+    probe!(P: *probe, barrier(TO_DEVICE.name, TO_DEVICE.instruction));
+    let bytes = queue.record.store(built.cur_post & 0xffff);
+    probe!(P: *probe, store(queue.record.region, queue.record.offset, "", &bytes);
         from "send_counter" = "sq.cur_post & 0xffff");
 
     // The register must not be written before the record can be seen. This register is the
     // queue's own, so no lock is taken that would order the two.
     (WRITE_COMBINING_START.pass)();
-    probe!(*probe, barrier(WRITE_COMBINING_START.name, WRITE_COMBINING_START.instruction));
-    if takes_blueflame(queue, built, probe) {
-        copy_wqe(queue, probe);
+    probe!(P: *probe, barrier(WRITE_COMBINING_START.name, WRITE_COMBINING_START.instruction));
+    let last = built.last();
+    if takes_blueflame(queue, built, count, alone, probe) {
+        copy_wqe(queue, built, last, probe);
     } else {
-        write_register(queue, probe);
+        write_register(queue, last, probe);
     }
 
     // Out of the write-combining buffer, before the next post can write the other buffer.
     (FLUSH_WRITES.pass)();
     queue.register.register.flushed();
-    probe!(*probe, barrier(FLUSH_WRITES.name, FLUSH_WRITES.instruction));
+    probe!(P: *probe, barrier(FLUSH_WRITES.name, FLUSH_WRITES.instruction));
     toggle_buffer(queue, probe);
 }
 // ANCHOR_END: ring_doorbell
@@ -93,95 +107,128 @@ pub fn ring_doorbell<U: UarPage, P: Probe>(
 #[inline(always)]
 fn takes_blueflame<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
-    built: &[SendRequest<'_>],
+    built: Built,
+    count: u32,
+    alone: Option<Alone>,
     probe: &P,
 ) -> bool {
-    let units = queue.last_units;
+    let (units, fit) = (built.last_units, queue.register.buffer_units);
     let settings = queue.settings.blueflame;
-    let units_that_fit = queue.register.buffer_units;
-    let holds = !settings.forbidden;
-    probe!(
-        *probe,
-        check(
-            "BlueFlame is not forbidden",
-            ("MLX5_SHUT_UP_BF", u32::from(settings.forbidden)),
-            Relation::Equal,
-            ("off", 0_u32),
-            holds
-        )
-    );
-    if !holds {
+    let conditions = Conditions {
+        allowed: !settings.forbidden,
+        alone: alone.is_some(),
+        taken: fit != 0,
+        worth_it: alone.is_some_and(|one| one.inline) || settings.preferred,
+        more_than_control: units > 1,
+        fits: units <= fit,
+    };
+    if P::ON {
+        tell_conditions(&conditions, (count, units, fit), probe);
+    }
+    if !conditions.alone {
         return false;
     }
-    let holds = built.len() == 1;
-    probe!(
-        *probe,
-        check(
-            "one work request in the call",
-            ("posted", built.len()),
-            Relation::Equal,
-            ("one", 1_u32),
-            holds
-        )
-    );
-    if !holds {
+    if !(conditions.allowed && conditions.taken && conditions.worth_it) {
+        cold_path();
         return false;
     }
-    let holds = units_that_fit != 0;
-    probe!(
-        *probe,
-        check(
-            "the register takes BlueFlame",
-            ("buffer size / 16", units_that_fit),
-            Relation::NotEqual,
-            ("none", 0_u32),
-            holds
-        )
-    );
-    if !holds {
+    // A WQE without data is rare, and so is one that is longer than a buffer.
+    if !conditions.more_than_control {
+        cold_path();
         return false;
     }
-    let inline = built[0].send_flags.contains(SendFlags::INLINE);
-    let holds = inline || settings.preferred;
+    if !conditions.fits {
+        cold_path();
+        return false;
+    }
+    true
+}
+
+/// Which of the six conditions hold.
+struct Conditions {
+    /// BlueFlame is not forbidden.
+    allowed: bool,
+    /// One work request in the call.
+    alone: bool,
+    /// The register takes BlueFlame.
+    taken: bool,
+    /// The data is inline, or BlueFlame is preferred for all.
+    worth_it: bool,
+    /// The WQE is more than a control segment.
+    more_than_control: bool,
+    /// The WQE fits the buffer.
+    fits: bool,
+}
+
+/// Tells of the conditions in their order, up to the first that does not hold.
+#[inline(always)]
+fn tell_conditions<P: Probe>(
+    conditions: &Conditions,
+    (count, units, fit): (u32, u32, u32),
+    probe: &P,
+) {
+    let holds = conditions.allowed;
+    let forbidden = ("MLX5_SHUT_UP_BF", u32::from(!holds));
     probe!(
-        *probe,
+        P: *probe,
+        check("BlueFlame is not forbidden", forbidden, Relation::Equal, ("needed", 0_u32), holds)
+    );
+    if !holds {
+        return;
+    }
+    let holds = conditions.alone;
+    let posted = ("posted", count);
+    probe!(
+        P: *probe,
+        check("one work request in the call", posted, Relation::Equal, ("needed", 1_u32), holds)
+    );
+    if !holds {
+        return;
+    }
+    let holds = conditions.taken;
+    let buffer = ("buffer size / 16", fit);
+    probe!(
+        P: *probe,
+        check("the register takes BlueFlame", buffer, Relation::NotEqual, ("none", 0_u32), holds)
+    );
+    if !holds {
+        return;
+    }
+    let holds = conditions.worth_it;
+    let either = ("inline | MLX5_POST_SEND_PREFER_BF", u32::from(holds));
+    probe!(
+        P: *probe,
         check(
             "the data is inline, or BlueFlame preferred",
-            ("inline | MLX5_POST_SEND_PREFER_BF", u32::from(holds)),
+            either,
             Relation::Equal,
-            ("yes", 1_u32),
+            ("needed", 1_u32),
             holds
         )
     );
     if !holds {
-        return false;
+        return;
     }
-    let holds = units > 1;
+    let holds = conditions.more_than_control;
+    let control = ("of the control segment", 1_u32);
     probe!(
-        *probe,
+        P: *probe,
         check(
             "the WQE is more than a control segment",
             ("units", units),
             Relation::Greater,
-            ("one", 1_u32),
+            control,
             holds
         )
     );
     if !holds {
-        return false;
+        return;
     }
-    let holds = units <= units_that_fit;
+    let holds = conditions.fits;
     probe!(
-        *probe,
-        check(
-            "the WQE fits the buffer",
-            ("units", units),
-            Relation::LessOrEqual,
-            ("buffer size / 16", units_that_fit),
-            holds
-        )
+        P: *probe,
+        check("the WQE fits the buffer", ("units", units), Relation::LessOrEqual, buffer, holds)
     );
-    holds
 }
 // ANCHOR_END: blueflame_conditions
 
@@ -189,27 +236,35 @@ fn takes_blueflame<U: UarPage, P: Probe>(
 /// Copies the WQE to the register, in whole blocks of 64 bytes and in ascending order, so that
 /// each block can leave the CPU as one PCIe write. (`mlx5_bf_copy`)
 #[inline(always)]
-fn copy_wqe<U: UarPage, P: Probe>(queue: &SendQueue<U>, probe: &P) {
-    let register = &queue.register.register;
-    let end = queue.cur_post;
-    let first = end.wrapping_sub(blocks(queue.last_units));
-    let mut number = first;
-    while number != end {
-        let block = queue.ring.block(number);
-        let offset = number.wrapping_sub(first) as usize * BLOCK;
-        register.write_64(offset, |unit| block.unit(unit));
-        probe!(
-            *probe,
-            register_write(
-                queue.register.region,
-                register.offset() + offset,
-                "BlueFlame",
-                if number == first { "wqe_control_segment" } else { "" },
-                &queue.ring.bytes(queue.ring.block_offset(number), BLOCK)
-            )
-        );
-        number = number.wrapping_add(1);
+fn copy_wqe<U: UarPage, P: Probe>(queue: &SendQueue<U>, built: Built, wqe: Wqe, probe: &P) {
+    copy_block(queue, wqe, 0, wqe.block, probe);
+    for index in 1..blocks(built.last_units) {
+        copy_block(queue, wqe, index, built.ring.block(wqe.number.wrapping_add(index)), probe);
     }
+}
+
+/// Copies one block, number `index` of the WQE.
+#[inline(always)]
+fn copy_block<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    index: u32,
+    block: Block,
+    probe: &P,
+) {
+    let register = &queue.register.register;
+    let offset = index as usize * BLOCK;
+    register.write_64(offset, |unit| block.unit(unit));
+    probe!(
+        P: *probe,
+        register_write(
+            queue.register.region,
+            register.offset() + offset,
+            "BlueFlame",
+            if index == 0 { "wqe_control_segment" } else { "" },
+            &queue.ring.bytes(queue.ring.block_offset(wqe.number.wrapping_add(index)), BLOCK)
+        )
+    );
 }
 // ANCHOR_END: blueflame_copy
 
@@ -217,13 +272,12 @@ fn copy_wqe<U: UarPage, P: Probe>(queue: &SendQueue<U>, probe: &P) {
 /// Writes the first 8 bytes of the last WQE: queue pair and WQE index are in them, and so the
 /// card knows whom to serve and how far.
 #[inline(always)]
-fn write_register<U: UarPage, P: Probe>(queue: &SendQueue<U>, probe: &P) {
+fn write_register<U: UarPage, P: Probe>(queue: &SendQueue<U>, wqe: Wqe, probe: &P) {
     let register = &queue.register.register;
-    let bytes =
-        queue.ring.block(queue.cur_post.wrapping_sub(blocks(queue.last_units))).first_word();
+    let bytes = wqe.block.first_word();
     register.write_8(bytes);
     probe!(
-        *probe,
+        P: *probe,
         register_write(
             queue.register.region,
             register.offset(),
@@ -242,7 +296,7 @@ fn write_register<U: UarPage, P: Probe>(queue: &SendQueue<U>, probe: &P) {
 fn toggle_buffer<U: UarPage, P: Probe>(queue: &mut SendQueue<U>, probe: &P) {
     queue.register.register.toggle();
     probe!(
-        *probe,
+        P: *probe,
         index(queue.register.region, "bf.offset", queue.register.register.buffer() as u32)
     );
 }

@@ -3,115 +3,169 @@
 //! For a short message this saves the card a DMA read, and the program may reuse its buffer at
 //! once. The price is a longer WQE, and a copy by the CPU. (PRM, "Inline Data Segment")
 
-use super::ring::{Ring, UNIT};
-use super::send_queue::SendQueue;
-use crate::bus::{Memory, UarPage};
+use super::ring::{Block, UNIT};
+use super::send_queue::{SendQueue, Wqe, small};
+use crate::bus::UarPage;
 use crate::verbs::{PostCause, ScatterGatherElement};
 use doorbell_prm::wqe::InlineHeader;
 use doorbell_tracer::{Group, Probe, Relation, probe};
+use std::ptr::NonNull;
 use zerocopy::transmute;
 
 const PROBE_GROUP: Group = Group::PostSend;
 
 // ANCHOR: inline
-/// Copies all elements, one behind the other, after a 4-byte header that tells their sum. Returns
-/// the first unit left free; `None` if an element does not fit, see [`why_not`].
-/// (`set_data_inl_seg`)
-#[inline(always)]
+/// Copies all elements, one behind the other, after a 4-byte header that tells their sum. Begins
+/// behind the first `units` of the WQE and returns how many there are then; `None` if an element
+/// does not fit, see [`why_not`]. (`set_data_inl_seg`)
 pub fn write_inline<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
+    wqe: Wqe,
     elements: &[ScatterGatherElement],
-    unit: u32,
+    units: u32,
     probe: &P,
 ) -> Option<u32> {
-    let ring = queue.ring;
+    let unit = wqe.unit(units);
     let mut length = 0_u32;
     for element in elements {
-        let sum = u64::from(length) + u64::from(element.length);
-        let limit = queue.limits.max_inline;
-        probe!(
-            *probe,
-            check(
-                "inline data fits",
-                ("length", sum),
-                Relation::LessOrEqual,
-                ("max_inline_data", limit),
-                sum <= u64::from(limit)
-            )
-        );
-        if sum > u64::from(limit) {
+        let sum = length.saturating_add(element.length);
+        let fits = sum <= queue.limits.max_inline;
+        tell_length(queue, sum, probe);
+        if !fits {
             return None;
         }
-        copy_element(queue, ring, element, unit, length as usize, probe)?;
-        length = sum as u32;
+        // The CPU reads the buffer here: no key is asked for, and the card will never see it.
+        let from = queue.settings.memory.find(element.address, element.length as usize)?;
+        let skip = HEADER.wrapping_add(length);
+        // SAFETY: `find` vouches for the source, which is the program's own buffer and no part of
+        // the ring; `max_inline_data` keeps header and data far below the size of the ring.
+        unsafe { queue.ring.copy(unit, skip, from, element.length) };
+        tell_copied(queue, unit, skip, element.length, probe);
+        length = sum;
     }
     if length == 0 {
-        return Some(unit);
+        return Some(units);
     }
-    let header: [u8; 4] = transmute!(InlineHeader::new(length));
-    ring.store_4(unit, header);
-    probe!(*probe, store(queue.region, ring.offset(unit), "wqe_inline_header", &header);
-        from "byte_count" = "sum of wr.sg_list[i].length");
-    let units = (InlineHeader::SIZE as u32 + length).div_ceil(UNIT as u32);
-    Some(unit.wrapping_add(units))
+    let header = header(length);
+    queue.ring.store_4(unit, header);
+    tell_header(queue, unit, header, probe);
+    Some(units.wrapping_add(units_of(length)))
 }
+
+/// Units that `length` bytes take with the header in front of them.
+#[inline(always)]
+fn units_of(length: u32) -> u32 {
+    HEADER.wrapping_add(length).div_ceil(UNIT as u32)
+}
+
+/// The header of `length` bytes.
+#[inline(always)]
+fn header(length: u32) -> [u8; 4] {
+    transmute!(InlineHeader::new(length))
+}
+
+/// Size of the header in bytes.
+const HEADER: u32 = InlineHeader::SIZE as u32;
 // ANCHOR_END: inline
 
-// ANCHOR: inline_copy
-/// Copies one element behind the `done` bytes that are there already. It is the CPU that reads
-/// the buffer here: no key is asked for, and the card will never see it.
-#[inline(always)]
-fn copy_element<U: UarPage, P: Probe>(
-    queue: &SendQueue<U>,
-    ring: Ring,
-    element: &ScatterGatherElement,
-    unit: u32,
-    done: usize,
-    probe: &P,
-) -> Option<()> {
-    let length = element.length as usize;
-    let memory: &Memory = &queue.settings.memory;
-    let from = memory.find(element.address, length)?;
-    let skip = InlineHeader::SIZE + done;
-    // SAFETY: `find` vouches for the source, which is the program's own buffer and no part of the
-    // ring's; `max_inline_data` keeps header and data far below the size of the ring.
-    unsafe { ring.copy(unit, skip, from, length) };
-    tell_copied(queue, unit, skip, length, probe);
-    Some(())
+// ANCHOR: inline_short
+/// One element that is short: it fits the first block of the WQE, and is copied without a loop.
+#[derive(Clone, Copy)]
+pub struct Short {
+    from: NonNull<u8>,
+    length: u32,
 }
-// ANCHOR_END: inline_copy
+
+impl Short {
+    /// The element behind the first `units` of a WQE, if it is that short and may be copied.
+    #[inline(always)]
+    pub fn of<U: UarPage>(
+        queue: &SendQueue<U>,
+        element: &ScatterGatherElement,
+        units: u32,
+    ) -> Option<Self> {
+        let length = element.length;
+        if !Block::is_short(units, HEADER, length) || length > queue.limits.max_inline {
+            return None;
+        }
+        let from = queue.settings.memory.find(element.address, length as usize)?;
+        Some(Self { from, length })
+    }
+
+    /// Copies it behind the header, and returns how many units the WQE has then.
+    #[inline(always)]
+    pub fn write<U: UarPage, P: Probe>(
+        self,
+        queue: &SendQueue<U>,
+        wqe: Wqe,
+        units: u32,
+        probe: &P,
+    ) -> u32 {
+        tell_length(queue, self.length, probe);
+        // SAFETY: as in `write_inline`; `of` has asked whether it is short.
+        unsafe { wqe.block.copy_short(units, HEADER, self.from, self.length) };
+        tell_copied(queue, wqe.unit(units), HEADER, self.length, probe);
+        let header = header(self.length);
+        wqe.block.store_4(units, header);
+        tell_header(queue, wqe.unit(units), header, probe);
+        units.wrapping_add(units_of(self.length))
+    }
+}
+// ANCHOR_END: inline_short
 
 /// Why the elements cannot be inline: the first one that made the sum too large, or that is not in
 /// the context's memory.
 #[cold]
 pub fn why_not<U: UarPage>(queue: &SendQueue<U>, elements: &[ScatterGatherElement]) -> PostCause {
     let limit = queue.limits.max_inline;
-    let mut given = 0;
-    for element in elements {
-        given += u64::from(element.length);
-        let found = queue.settings.memory.find(element.address, element.length as usize);
-        if given <= u64::from(limit) && found.is_none() {
-            return PostCause::InlineOutside { address: element.address };
-        }
-        if given > u64::from(limit) {
+    let mut given = 0_u32;
+    for (index, element) in elements.iter().enumerate() {
+        given = given.saturating_add(element.length);
+        if given > limit {
             break;
         }
+        if queue.settings.memory.find(element.address, element.length as usize).is_none() {
+            return PostCause::InlineOutside { element: index as u16 };
+        }
     }
-    PostCause::InlineTooLong { given, limit }
+    PostCause::InlineTooLong { limit: small(limit as usize) }
 }
 
 // ANCHOR: inline_trace
+/// Tells the trace that the length was looked at.
+#[inline(always)]
+fn tell_length<U: UarPage, P: Probe>(queue: &SendQueue<U>, length: u32, probe: &P) {
+    let limit = queue.limits.max_inline;
+    probe!(
+        P: *probe,
+        check(
+            "inline data fits",
+            ("length", length),
+            Relation::LessOrEqual,
+            ("max_inline_data", limit),
+            length <= limit
+        )
+    );
+}
+
+/// Tells the trace that the header was written.
+#[inline(always)]
+fn tell_header<U: UarPage, P: Probe>(queue: &SendQueue<U>, unit: u32, header: [u8; 4], probe: &P) {
+    probe!(P: *probe, store(queue.region, queue.ring.offset(unit), "wqe_inline_header", &header);
+        from "byte_count" = "sum of wr.sg_list[i].length");
+}
+
 /// Tells the trace what was copied: two stores where the ring's end lies between.
 #[inline(always)]
 fn tell_copied<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
     unit: u32,
-    skip: usize,
-    length: usize,
+    skip: u32,
+    length: u32,
     probe: &P,
 ) {
     for (part, offset) in queue.ring.parts(unit, skip, length) {
-        probe!(*probe, store(queue.region, offset, "", &queue.ring.bytes(offset, part));
+        probe!(P: *probe, store(queue.region, offset, "", &queue.ring.bytes(offset, part));
             from "data" = "*wr.sg_list[i].address");
     }
 }

@@ -1,7 +1,7 @@
 //! Protection domains, buffers and memory regions, the provider's part.
 
 use super::tables::Mlx5Context;
-use crate::bus::{Purpose, Registers};
+use crate::bus::{Bus, Purpose};
 use crate::control::{Control, MkeyRequest};
 use crate::verbs::{Access, Buffer, Context, MemoryRegion, ProtectionDomain, VerbsError};
 use doorbell_tracer::{Group, Role, Site, Value, probe, site};
@@ -10,13 +10,13 @@ use std::sync::Arc;
 const PROBE_GROUP: Group = Group::Control;
 
 /// Gives something back to the control path when dropped.
-struct Held<R: Registers> {
-    control: Arc<dyn Control<R>>,
+struct Held<B: Bus> {
+    control: Arc<dyn Control<B>>,
     number: u32,
-    give_back: fn(&dyn Control<R>, u32),
+    give_back: fn(&dyn Control<B>, u32),
 }
 
-impl<R: Registers> Drop for Held<R> {
+impl<B: Bus> Drop for Held<B> {
     fn drop(&mut self) {
         (self.give_back)(&*self.control, self.number);
     }
@@ -24,8 +24,8 @@ impl<R: Registers> Drop for Held<R> {
 
 // ANCHOR: alloc_pd
 /// Asks for a protection domain (`mlx5_alloc_pd`).
-pub fn alloc_pd<R: Registers>(context: &Arc<Context>) -> Result<ProtectionDomain, VerbsError> {
-    let mlx5 = Mlx5Context::<R>::of(context);
+pub fn alloc_pd<B: Bus>(context: &Arc<Context>) -> Result<ProtectionDomain, VerbsError> {
+    let mlx5 = Mlx5Context::<B>::of(context);
     probe!(*context.tracer(), call("ibv_alloc_pd", []));
     let number = mlx5.control.alloc_pd()?;
     let held = Held {
@@ -40,13 +40,13 @@ pub fn alloc_pd<R: Registers>(context: &Arc<Context>) -> Result<ProtectionDomain
 
 // ANCHOR: alloc_buffer
 /// Takes memory that both sides can name. The card cannot touch it before it has a key.
-pub fn alloc_buffer<R: Registers>(
+pub fn alloc_buffer<B: Bus>(
     context: &Arc<Context>,
     length: usize,
     name: &str,
 ) -> Result<Buffer, VerbsError> {
     static PLACE: Site = site!();
-    let memory = Mlx5Context::<R>::of(context).memory.allocate(length)?;
+    let memory = Mlx5Context::<B>::of(context).memory.allocate(length)?;
     let purpose = Purpose { role: Role::Buffer, name, stride: 0, object: 0 };
     let region = context.tracer().map(&PLACE, memory.request(0, length, purpose));
     Ok(Buffer::new(context, memory, region))
@@ -56,7 +56,7 @@ pub fn alloc_buffer<R: Registers>(
 // ANCHOR: reg_mr
 /// Asks for a key to a buffer (`mlx5_reg_mr`). One key serves as lkey and as rkey; what it allows
 /// is kept with it on the card.
-pub fn reg_mr<R: Registers>(
+pub fn reg_mr<B: Bus>(
     pd: &Arc<ProtectionDomain>,
     buffer: Buffer,
     access: Access,
@@ -69,7 +69,7 @@ pub fn reg_mr<R: Registers>(
             why: "lets others write where the program itself may not; add LOCAL_WRITE",
         });
     }
-    let mlx5 = Mlx5Context::<R>::of(pd.context());
+    let mlx5 = Mlx5Context::<B>::of(pd.context());
     let tracer = pd.context().tracer();
     probe!(
         *tracer,

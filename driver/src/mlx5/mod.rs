@@ -5,12 +5,15 @@
 
 mod provider;
 
+mod doors;
+
+mod kinds;
 mod post_send;
 mod send_queue;
 
-mod segments;
-
 mod inline;
+mod segments;
+mod wqe;
 
 mod ring;
 
@@ -21,6 +24,7 @@ mod post_recv;
 mod receive_queue;
 
 mod completion_queue;
+mod parse_cqe;
 mod poll_cq;
 
 mod queue_pair;
@@ -32,5 +36,8 @@ mod settings;
 mod tables;
 
 pub use barrier::{Barrier, FLUSH_WRITES, FROM_DEVICE, TO_DEVICE, WRITE_COMBINING_START};
-pub use provider::{CardDoor, Mlx5, NoDoor, open_with};
+#[cfg(target_os = "linux")]
+pub use doors::VfioDoor;
+pub use doors::{CardDoor, NoDoor};
+pub use provider::{Mlx5, open_with};
 pub use settings::BlueFlameSettings;

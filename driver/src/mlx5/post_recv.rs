@@ -7,7 +7,8 @@ use super::barrier::TO_DEVICE;
 use super::queue_pair::Mlx5QueuePair;
 use super::receive_queue::ReceiveQueue;
 use super::ring::UNIT;
-use crate::bus::Registers;
+use super::send_queue::small;
+use crate::bus::Bus;
 use crate::verbs::{self, PostCause, PostError, QueuePair, ReceiveRequest};
 use doorbell_prm::wqe::DataSegment;
 use doorbell_tracer::{Group, Probe, Relation, Value, probe};
@@ -17,15 +18,15 @@ const PROBE_GROUP: Group = Group::PostReceive;
 
 // ANCHOR: post_recv
 /// Posts work requests to the receive queue, in their order. (`mlx5_post_recv`)
-pub fn post_recv<R: Registers, P: Probe>(
+pub fn post_recv<B: Bus, P: Probe>(
     qp: &QueuePair,
     requests: &[ReceiveRequest<'_>],
 ) -> Result<(), PostError> {
-    let queue_pair = Mlx5QueuePair::<R>::of(qp);
+    let queue_pair = Mlx5QueuePair::<B>::of(qp);
     let probe = P::of(&queue_pair.tracer);
     probe!(
         at & verbs::POST_RECV_CALL,
-        probe,
+        P: probe,
         call(
             "ibv_post_recv",
             [("qp", Value::Hex(qp.number().into())), ("requests", requests.len().into())]
@@ -33,17 +34,17 @@ pub fn post_recv<R: Registers, P: Probe>(
     );
 
     let mut queue = queue_pair.receive.lock();
-    probe!(probe, locked("rq.lock"));
+    probe!(P: probe, locked("rq.lock"));
     let (built, result) = build_all(&queue, requests, &probe);
     if built > 0 {
         update_record(&mut queue, built, &probe);
     }
     drop(queue);
-    probe!(probe, unlocked("rq.lock"));
+    probe!(P: probe, unlocked("rq.lock"));
 
     probe!(
         at & verbs::POST_RECV_CALL,
-        probe,
+        P: probe,
         returned("ibv_post_recv", u32::from(result.is_err()))
     );
     result
@@ -60,8 +61,7 @@ fn build_all<P: Probe>(
     let mut built = 0;
     for request in requests {
         if let Err(cause) = build(queue, request, built, probe) {
-            let index = built as usize;
-            return (built, Err(PostError { index, cause }));
+            return (built, Err(PostError { index: built, cause }));
         }
         built += 1;
     }
@@ -79,7 +79,7 @@ fn build<P: Probe>(
 ) -> Result<(), PostCause> {
     let (outstanding, limit) = (queue.outstanding.count(queue.head) + built, queue.max_post);
     probe!(
-        *probe,
+        P: *probe,
         check(
             "room in the queue",
             ("head - tail + built", outstanding),
@@ -89,11 +89,11 @@ fn build<P: Probe>(
         )
     );
     if outstanding >= limit {
-        return Err(PostCause::QueueFull { outstanding, limit });
+        return Err(PostCause::QueueFull { limit: small(limit as usize) });
     }
     let (given, limit) = (request.sg_list.len(), queue.max_sge as usize);
     probe!(
-        *probe,
+        P: *probe,
         check(
             "elements fit the WQE",
             ("wr.num_sge", given),
@@ -103,7 +103,7 @@ fn build<P: Probe>(
         )
     );
     if given > limit {
-        return Err(PostCause::TooManyElements { given, limit });
+        return Err(PostCause::TooManyElements { limit: small(limit) });
     }
     let counter = queue.head.wrapping_add(built);
     write_pointers(queue, request, counter, probe);
@@ -135,7 +135,7 @@ fn write_pointers<P: Probe>(
 fn store_segment<P: Probe>(queue: &ReceiveQueue, unit: u32, segment: DataSegment, probe: &P) {
     let bytes: [u8; UNIT] = transmute!(segment);
     queue.ring.store(unit, &bytes);
-    probe!(*probe, store(queue.region, queue.ring.offset(unit), "wqe_data_segment", &bytes);
+    probe!(P: *probe, store(queue.region, queue.ring.offset(unit), "wqe_data_segment", &bytes);
         from "byte_count" = "wr.sg_list[i].length", "lkey" = "wr.sg_list[i].lkey",
             "address" = "wr.sg_list[i].address");
 }
@@ -146,11 +146,11 @@ fn store_segment<P: Probe>(queue: &ReceiveQueue, unit: u32, segment: DataSegment
 #[inline(always)]
 fn update_record<P: Probe>(queue: &mut ReceiveQueue, built: u32, probe: &P) {
     queue.head = queue.head.wrapping_add(built);
-    probe!(*probe, index(queue.region, "rq.head", queue.head));
+    probe!(P: *probe, index(queue.region, "rq.head", queue.head));
     (TO_DEVICE.pass)();
-    probe!(*probe, barrier(TO_DEVICE.name, TO_DEVICE.instruction));
+    probe!(P: *probe, barrier(TO_DEVICE.name, TO_DEVICE.instruction));
     let bytes = queue.record.store(queue.head & 0xffff);
-    probe!(*probe, store(queue.record.region, queue.record.offset, "", &bytes);
+    probe!(P: *probe, store(queue.record.region, queue.record.offset, "", &bytes);
         from "receive_counter" = "rq.head & 0xffff");
 }
 // ANCHOR_END: receive_record

@@ -9,7 +9,7 @@ use super::segments::common_control;
 use super::send_queue::{Limits, Outstanding, SendQueue};
 use super::sizes::Sizes;
 use super::tables::{Mlx5Context, Register};
-use crate::bus::{DmaRegion, Purpose, Registers, UarPage};
+use crate::bus::{Bus, DmaRegion, Purpose, UarPage};
 use crate::control::{Control, QpRequest};
 use crate::verbs::{
     self, Access, ConnectTo, ProtectionDomain, QueuePairRequest, SendFlags, SendParameters,
@@ -22,36 +22,36 @@ use std::sync::Arc;
 const PROBE_GROUP: Group = Group::Control;
 
 /// libmlx5's part of a queue pair (`struct mlx5_qp`).
-pub struct Mlx5QueuePair<R: Registers> {
+pub struct Mlx5QueuePair<B: Bus> {
     /// The send queue.
-    pub send: Mutex<SendQueue<R::Page>>,
+    pub send: Mutex<SendQueue<B::Page>>,
     /// The receive queue.
     pub receive: Mutex<ReceiveQueue>,
     /// Where events of this queue pair go.
     pub tracer: Tracer,
-    keeper: Keeper<R>,
+    keeper: Keeper<B>,
 }
 
 /// What keeps the queue pair alive on the card. When it goes, the queue pair is destroyed there,
 /// then leaves its completion queues, and only then its memory goes.
-struct Keeper<R: Registers> {
+struct Keeper<B: Bus> {
     context: Arc<verbs::Context>,
-    control: Arc<dyn Control<R>>,
+    control: Arc<dyn Control<B>>,
     number: u32,
     user_index: u32,
-    register: Option<Register<R>>,
+    register: Option<Register<B>>,
     completion_queues: [Arc<Mutex<CqState>>; 2],
     _buffer: DmaRegion,
     _record: Record,
 }
 
-impl<R: Registers> Drop for Keeper<R> {
+impl<B: Bus> Drop for Keeper<B> {
     fn drop(&mut self) {
         self.control.destroy_qp(self.number);
         for queue in &self.completion_queues {
             queue.lock().leave(self.user_index, self.context.tracer());
         }
-        let mlx5 = Mlx5Context::<R>::of(&self.context);
+        let mlx5 = Mlx5Context::<B>::of(&self.context);
         mlx5.give_user_index(self.user_index);
         if let Some(register) = self.register.take() {
             mlx5.give_register(register);
@@ -59,7 +59,7 @@ impl<R: Registers> Drop for Keeper<R> {
     }
 }
 
-impl<R: Registers> Mlx5QueuePair<R> {
+impl<B: Bus> Mlx5QueuePair<B> {
     /// libmlx5's part of a queue pair of the verbs (`to_mqp`). In C a cast from the struct inside
     /// to the one around it; here the verbs' queue pair owns the provider's, and the type is checked.
     #[inline(always)]
@@ -78,11 +78,11 @@ struct Regions {
 // ANCHOR: create_qp
 /// Creates a reliable connected queue pair (`mlx5_create_qp`): one buffer for both queues, a
 /// doorbell record, a register; then the card is told where they are.
-pub fn create_qp<R: Registers>(
+pub fn create_qp<B: Bus>(
     pd: &Arc<ProtectionDomain>,
     request: &QueuePairRequest<'_>,
 ) -> Result<verbs::QueuePair, VerbsError> {
-    let mlx5 = Mlx5Context::<R>::of(pd.context());
+    let mlx5 = Mlx5Context::<B>::of(pd.context());
     let tracer = pd.context().tracer();
     probe!(
         *tracer,
@@ -111,13 +111,14 @@ pub fn create_qp<R: Registers>(
         record: record.address(),
         uar: register.uar.index,
         user_index,
+        capabilities: request.capabilities,
     })?;
     let regions = announce(&buffer, &record, &sizes, number, tracer);
     let send =
         send_queue(mlx5, &buffer, &record, &sizes, &register, number, request.signal_all, &regions);
     let receive = receive_queue(&buffer, &record, &sizes, &regions);
-    let completion_queues = join::<R>(request, user_index, &send, &receive);
-    let queue_pair = Mlx5QueuePair::<R> {
+    let completion_queues = join::<B>(request, user_index, &send, &receive);
+    let queue_pair = Mlx5QueuePair::<B> {
         send: Mutex::new(send),
         receive: Mutex::new(receive),
         tracer: tracer.clone(),
@@ -133,7 +134,7 @@ pub fn create_qp<R: Registers>(
         },
     };
     probe!(*tracer, returned("ibv_create_qp", Value::Hex(number.into())));
-    Ok(verbs::QueuePair::new(pd, request, number, Box::new(queue_pair)))
+    Ok(verbs::QueuePair::new(pd, request, number, queue_pair))
 }
 // ANCHOR_END: create_qp
 
@@ -166,33 +167,29 @@ fn announce(
 }
 // ANCHOR_END: qp_regions
 
-/// Every register that this driver takes is one for BlueFlame.
-const BUFFER_SIZE: usize = doorbell_prm::registers::uar::BLUEFLAME_BUFFER_SIZE as usize;
-
 /// The send queue of a new queue pair.
 #[expect(clippy::too_many_arguments, reason = "the parts that create_qp has just taken")]
-fn send_queue<R: Registers>(
-    mlx5: &Mlx5Context<R>,
+fn send_queue<B: Bus>(
+    mlx5: &Mlx5Context<B>,
     buffer: &DmaRegion,
     record: &Record,
     sizes: &Sizes,
-    register: &Register<R>,
+    register: &Register<B>,
     number: u32,
     signal_all: bool,
     regions: &Regions,
-) -> SendQueue<R::Page> {
+) -> SendQueue<B::Page> {
     SendQueue {
         // SAFETY: the keeper holds the buffer for as long as the queue pair lives.
         ring: unsafe { Ring::new(buffer, sizes.receive_bytes(), sizes.send_bytes()) },
         cur_post: 0,
-        last_units: 0,
         head: 0,
         full_at: sizes.max_post,
         outstanding: Arc::new(Outstanding::new(1 << sizes.log_send_blocks)),
         record: record.word(doorbell_prm::doorbell::SEND_RECORD_OFFSET, regions.record),
         register: BlueFlame {
-            register: register.uar.page.register(register.offset, BUFFER_SIZE),
-            buffer_units: (BUFFER_SIZE / UNIT) as u32,
+            register: register.uar.page.register(register.offset, register.uar.buffer_size),
+            buffer_units: (register.uar.buffer_size / UNIT) as u32,
             region: register.uar.region,
         },
         control: common_control(number),
@@ -227,14 +224,14 @@ fn receive_queue(
 }
 
 /// Makes the queue pair known to the completion queues where it will complete.
-fn join<R: Registers>(
+fn join<B: Bus>(
     request: &QueuePairRequest<'_>,
     user_index: u32,
-    send: &SendQueue<R::Page>,
+    send: &SendQueue<B::Page>,
     receive: &ReceiveQueue,
 ) -> [Arc<Mutex<CqState>>; 2] {
     let queues = [request.send_cq, request.recv_cq]
-        .map(|cq| Arc::clone(&Mlx5CompletionQueue::<R>::of(cq).queue));
+        .map(|cq| Arc::clone(&Mlx5CompletionQueue::<B>::of(cq).queue));
     queues[0]
         .lock()
         .join(user_index, Member { send: Some(Arc::clone(&send.outstanding)), receive: None });
@@ -246,8 +243,8 @@ fn join<R: Registers>(
 
 // ANCHOR: qp_transitions
 /// RESET to INIT (`ibv_modify_qp` with `IBV_QPS_INIT`).
-pub fn init_qp<R: Registers>(qp: &verbs::QueuePair, access: Access) -> Result<(), VerbsError> {
-    let mlx5 = Mlx5QueuePair::<R>::of(qp);
+pub fn init_qp<B: Bus>(qp: &verbs::QueuePair, access: Access) -> Result<(), VerbsError> {
+    let mlx5 = Mlx5QueuePair::<B>::of(qp);
     probe!(
         mlx5.tracer,
         call(
@@ -261,8 +258,8 @@ pub fn init_qp<R: Registers>(qp: &verbs::QueuePair, access: Access) -> Result<()
 }
 
 /// INIT to RTR (`ibv_modify_qp` with `IBV_QPS_RTR`).
-pub fn connect_qp<R: Registers>(qp: &verbs::QueuePair, to: &ConnectTo) -> Result<(), VerbsError> {
-    let mlx5 = Mlx5QueuePair::<R>::of(qp);
+pub fn connect_qp<B: Bus>(qp: &verbs::QueuePair, to: &ConnectTo) -> Result<(), VerbsError> {
+    let mlx5 = Mlx5QueuePair::<B>::of(qp);
     probe!(
         mlx5.tracer,
         call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "RTR".into())])
@@ -273,11 +270,11 @@ pub fn connect_qp<R: Registers>(qp: &verbs::QueuePair, to: &ConnectTo) -> Result
 }
 
 /// RTR to RTS (`ibv_modify_qp` with `IBV_QPS_RTS`).
-pub fn start_qp<R: Registers>(
+pub fn start_qp<B: Bus>(
     qp: &verbs::QueuePair,
     parameters: &SendParameters,
 ) -> Result<(), VerbsError> {
-    let mlx5 = Mlx5QueuePair::<R>::of(qp);
+    let mlx5 = Mlx5QueuePair::<B>::of(qp);
     probe!(
         mlx5.tracer,
         call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "RTS".into())])

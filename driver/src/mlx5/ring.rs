@@ -48,10 +48,12 @@ impl Ring {
         (block.wrapping_mul(BLOCK as u32) & self.mask) as usize
     }
 
-    /// Bytes from a unit to the end of the ring.
+    /// Offset in bytes of what lies `skip` bytes behind a unit, and the bytes from there to the end
+    /// of the ring.
     #[inline(always)]
-    fn room(&self, unit: u32) -> usize {
-        self.mask as usize + 1 - self.offset(unit)
+    fn behind(&self, unit: u32, skip: u32) -> (u32, u32) {
+        let start = unit.wrapping_mul(UNIT as u32).wrapping_add(skip) & self.mask;
+        (start, self.mask - start + 1)
     }
 
     /// Stores one unit. The blocks of a WQE under construction belong to software: the card reads
@@ -68,18 +70,14 @@ impl Ring {
     /// # Safety
     /// - `from` is valid for reads of `length` bytes and does not lie in this ring.
     /// - `skip + length` is at most the size of the ring.
-    #[inline(always)]
-    pub unsafe fn copy(&self, unit: u32, skip: usize, from: NonNull<u8>, length: usize) {
-        let start = unit.wrapping_add((skip / UNIT) as u32);
-        let skip = skip % UNIT;
-        let first = length.min(self.room(start) - skip);
+    pub unsafe fn copy(&self, unit: u32, skip: u32, from: NonNull<u8>, length: u32) {
+        let (start, room) = self.behind(unit, skip);
+        let (first, length) = (length.min(room) as usize, length as usize);
         // SAFETY: `first` bytes from here end at the end of the ring at the latest; the rest, by
         // the caller's word not longer than the ring, begins at its base.
         unsafe {
-            copy_short(from, self.base.add(self.offset(start) + skip), first);
-            if first < length {
-                copy_rest(from.add(first), self.base, length - first);
-            }
+            self.base.add(start as usize).copy_from_nonoverlapping(from, first);
+            self.base.copy_from_nonoverlapping(from.add(first), length - first);
         }
     }
 
@@ -101,18 +99,13 @@ impl Ring {
     /// The one or two stretches of the ring that `length` bytes, `skip` behind a unit, cover:
     /// their lengths and offsets in bytes. Empty ones are left out.
     #[inline(always)]
-    pub fn parts(
-        &self,
-        unit: u32,
-        skip: usize,
-        length: usize,
-    ) -> impl Iterator<Item = (usize, usize)> {
-        let start = unit.wrapping_add((skip / UNIT) as u32);
-        let skip = skip % UNIT;
-        let first = length.min(self.room(start) - skip);
-        [(first, self.offset(start) + skip), (length - first, 0)]
+    pub fn parts(&self, unit: u32, skip: u32, length: u32) -> impl Iterator<Item = (usize, usize)> {
+        let (start, room) = self.behind(unit, skip);
+        let first = length.min(room);
+        [(first, start), (length - first, 0)]
             .into_iter()
             .filter(|(length, _)| *length > 0)
+            .map(|(length, start)| (length as usize, start as usize))
     }
 
     /// Copies out `length` bytes at `offset`, for a trace.
@@ -173,6 +166,48 @@ impl Block {
         unsafe { self.0.cast::<[u8; 4]>().add(3).write_unaligned(immediate.to_be_bytes()) };
     }
 
+    /// Stores a unit of the block; `unit` counts modulo 4.
+    #[inline(always)]
+    pub fn store_at(self, unit: u32, bytes: [u8; UNIT]) {
+        // SAFETY: the block has four units.
+        unsafe { self.0.add((unit % 4) as usize).write_unaligned(bytes) };
+    }
+
+    /// Stores the first four bytes of a unit of the block; `unit` counts modulo 4.
+    #[inline(always)]
+    pub fn store_4(self, unit: u32, bytes: [u8; 4]) {
+        // SAFETY: the block has four units.
+        unsafe { self.0.add((unit % 4) as usize).cast::<[u8; 4]>().write_unaligned(bytes) };
+    }
+
+    /// Whether [`Block::copy_short`] may be used: 8 to 32 bytes that end in this block.
+    #[inline(always)]
+    pub fn is_short(unit: u32, skip: u32, length: u32) -> bool {
+        (8..=32).contains(&length) && unit * UNIT as u32 + skip + length <= BLOCK as u32
+    }
+
+    /// Copies bytes to `skip` bytes behind the beginning of a unit, without calling anybody: for
+    /// short data the call of a general copy costs more than the copy. The first 16 (or 8) bytes
+    /// are copied, and the last, which may overlap them, so that no odd rest is left.
+    ///
+    /// # Safety
+    /// - `from` is valid for reads of `length` bytes and does not lie in the ring.
+    /// - [`Block::is_short`] is true.
+    #[inline(always)]
+    pub unsafe fn copy_short(self, unit: u32, skip: u32, from: NonNull<u8>, length: u32) {
+        let length = length as usize;
+        // SAFETY: by the caller's word all bytes lie in the block, and there are at least as many
+        // as a piece has.
+        unsafe {
+            let to = self.0.cast::<u8>().add((unit * UNIT as u32 + skip) as usize);
+            if length >= 16 {
+                both_ends::<16>(from, to, length);
+            } else {
+                both_ends::<8>(from, to, length);
+            }
+        }
+    }
+
     /// Loads the first 8 bytes of the block: what the doorbell register gets.
     #[inline(always)]
     pub fn first_word(self) -> [u8; 8] {
@@ -198,45 +233,18 @@ unsafe fn load_unit(from: NonNull<[u8; UNIT]>) -> [u8; UNIT] {
     unsafe { from.read_unaligned() }
 }
 
-/// What lies behind the end of the ring goes to its beginning: seldom, and so out of the way.
+/// Copies the first `SIZE` bytes and the last.
 ///
 /// # Safety
-/// - As for `copy_short`.
-#[cold]
-#[inline(never)]
-unsafe fn copy_rest(from: NonNull<u8>, to: NonNull<u8>, length: usize) {
-    // SAFETY: by the caller's word.
-    unsafe { to.copy_from_nonoverlapping(from, length) };
-}
-
-/// Copies bytes. A few of them without calling anybody, for inline data is short, and the call of
-/// a general copy costs more than the copy: the last 16 (or 8, 4) bytes are copied as such, even if
-/// they overlap what is there already, so that no odd rest is left.
-///
-/// # Safety
-/// - `from` is valid for reads, `to` for writes of `length` bytes; the two do not overlap.
+/// - `from` is valid for reads, `to` for writes of `length` bytes, which is at least `SIZE`; the
+///   two do not overlap.
 #[inline(always)]
-unsafe fn copy_short(from: NonNull<u8>, to: NonNull<u8>, length: usize) {
-    /// Copies the first `T` and the last.
-    #[inline(always)]
-    unsafe fn both_ends<T>(from: NonNull<u8>, to: NonNull<u8>, length: usize) {
-        let last = length - size_of::<T>();
-        // SAFETY: by the caller's word, and because the caller has asked for `length`.
-        unsafe {
-            let (head, tail) =
-                (from.cast::<T>().read_unaligned(), from.add(last).cast::<T>().read_unaligned());
-            to.cast::<T>().write_unaligned(head);
-            to.add(last).cast::<T>().write_unaligned(tail);
-        }
-    }
-    // SAFETY: each case has at least one and at most two of its pieces.
+unsafe fn both_ends<const SIZE: usize>(from: NonNull<u8>, to: NonNull<u8>, length: usize) {
+    let last = length - SIZE;
+    // SAFETY: by the caller's word.
     unsafe {
-        match length {
-            16..=32 => both_ends::<[u64; 2]>(from, to, length),
-            8..16 => both_ends::<u64>(from, to, length),
-            4..8 => both_ends::<u32>(from, to, length),
-            _ => to.copy_from_nonoverlapping(from, length),
-        }
+        to.copy_from_nonoverlapping(from, SIZE);
+        to.add(last).copy_from_nonoverlapping(from.add(last), SIZE);
     }
 }
 

@@ -7,6 +7,7 @@ use super::ring::UNIT;
 use super::send_queue::{SendQueue, Wqe};
 use crate::bus::UarPage;
 use crate::verbs::{Opcode, ScatterGatherElement, SendFlags, SendRequest};
+use bitflags::bitflags;
 use doorbell_prm::wqe::{
     CONTROL_CQ_UPDATE, CONTROL_FENCE, CONTROL_SOLICITED, ControlSegment, DataSegment,
     RemoteAddressSegment, SendOpcode,
@@ -18,88 +19,138 @@ use zerocopy::transmute;
 const PROBE_GROUP: Group = Group::PostSend;
 
 // ANCHOR: opcodes
-/// What an opcode of the verbs is in a WQE, and what its WQE must have.
-#[derive(Clone, Copy)]
-#[repr(align(4))]
-pub struct Posted {
-    /// The WQE's opcode.
-    pub opcode: SendOpcode,
-    /// It has a remote address segment.
-    pub remote: bool,
-    /// Its control segment carries immediate data.
-    pub immediate: bool,
+bitflags! {
+    /// What an opcode of the verbs is in a WQE, and what its WQE must have; empty if this driver
+    /// does not post it.
+    #[derive(Clone, Copy)]
+    pub struct Posted: u32 {
+        /// The WQE's opcode.
+        const OPCODE = 0xff;
+        /// It is posted.
+        const YES = 0x100;
+        /// It has a remote address segment.
+        const REMOTE = 0x200;
+        /// Its control segment carries immediate data.
+        const IMMEDIATE = 0x400;
+    }
 }
 
-/// An entry for each opcode of the verbs, in their order; `None` for those that this driver does
-/// not post. (`mlx5_ib_opcode`, and the switch that follows its use)
-pub static OPCODES: [Option<Posted>; 11] = {
-    let mut table = [None; 11];
-    table[Opcode::RdmaWrite as usize] = posted(SendOpcode::RdmaWrite, true, false);
+/// An entry for each opcode of the verbs, in their order. (`mlx5_ib_opcode`, and the switch that
+/// follows its use)
+pub static OPCODES: [Posted; 11] = {
+    let mut table = [Posted::empty(); 11];
+    table[Opcode::RdmaWrite as usize] = posted(SendOpcode::RdmaWrite, Posted::REMOTE);
     table[Opcode::RdmaWriteWithImmediate as usize] =
-        posted(SendOpcode::RdmaWriteImmediate, true, true);
-    table[Opcode::Send as usize] = posted(SendOpcode::Send, false, false);
-    table[Opcode::SendWithImmediate as usize] = posted(SendOpcode::SendImmediate, false, true);
-    table[Opcode::RdmaRead as usize] = posted(SendOpcode::RdmaRead, true, false);
+        posted(SendOpcode::RdmaWriteImmediate, Posted::REMOTE.union(Posted::IMMEDIATE));
+    table[Opcode::Send as usize] = posted(SendOpcode::Send, Posted::empty());
+    table[Opcode::SendWithImmediate as usize] =
+        posted(SendOpcode::SendImmediate, Posted::IMMEDIATE);
+    table[Opcode::RdmaRead as usize] = posted(SendOpcode::RdmaRead, Posted::REMOTE);
     table
 };
 
+impl Posted {
+    /// Units in front of the data: the control segment, and the remote address segment.
+    #[inline(always)]
+    pub fn units(self) -> u32 {
+        if self.contains(Self::REMOTE) { 2 } else { 1 }
+    }
+}
+
 /// One entry.
-const fn posted(opcode: SendOpcode, remote: bool, immediate: bool) -> Option<Posted> {
-    Some(Posted { opcode, remote, immediate })
+const fn posted(opcode: SendOpcode, with: Posted) -> Posted {
+    Posted::from_bits_retain(opcode as u32).union(Posted::YES).union(with)
 }
 // ANCHOR_END: opcodes
 
 // ANCHOR: remote_address
-/// Writes what an opcode has between its control segment and its data, and returns the first unit
-/// left free. That is where on the other side an RDMA operation goes: address and rkey, which the
-/// card puts into the packet's RETH.
+/// Writes what an opcode has between its control segment and its data, and returns the number of
+/// units so far. That is where on the other side an RDMA operation goes: address and rkey, which
+/// the card puts into the packet's RETH.
 #[inline(always)]
 pub fn write_fixed<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
     wqe: Wqe,
     request: &SendRequest<'_>,
-    posted: &Posted,
+    posted: Posted,
     probe: &P,
 ) -> u32 {
-    if !posted.remote {
-        return wqe.unit().wrapping_add(1);
+    if !posted.contains(Posted::REMOTE) {
+        return posted.units();
     }
     let segment = RemoteAddressSegment::new(request.remote.address, request.remote.rkey);
     wqe.block.store::<1>(transmute!(segment));
-    probe!(*probe, store(queue.region, queue.ring.block_offset(wqe.number) + UNIT, "wqe_remote_address_segment", &wqe.block.unit(1));
+    probe!(P: *probe, store(queue.region, queue.ring.block_offset(wqe.number) + UNIT, "wqe_remote_address_segment", &wqe.block.unit(1));
         from "remote_address" = "wr.remote.address", "rkey" = "wr.remote.rkey");
-    wqe.unit().wrapping_add(2)
+    2
 }
 // ANCHOR_END: remote_address
 
 // ANCHOR: data_pointers
 /// Where on this side: one pointer for each element that is not empty. The card fetches the bytes
-/// later by DMA, so the buffers must stay as they are until the completion. Begins at `unit` and
-/// returns the first unit left free.
-#[inline(always)]
+/// later by DMA, so the buffers must stay as they are until the completion. Begins behind the first
+/// `units` of the WQE and returns how many there are then.
 pub fn write_data_pointers<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
+    wqe: Wqe,
     elements: &[ScatterGatherElement],
-    mut unit: u32,
+    units: u32,
     probe: &P,
 ) -> u32 {
-    let mut index = 0;
-    while let Some(element) = elements.get(index) {
-        // A length of 0 would mean 2 GiB to the card: an empty element must not reach it.
-        if element.length != 0 {
-            let segment = DataSegment::new(element.length, element.lkey, element.address);
-            let bytes: [u8; UNIT] = transmute!(segment);
-            queue.ring.store(unit, &bytes);
-            probe!(*probe, store(queue.region, queue.ring.offset(unit), "wqe_data_segment", &bytes);
-                from "byte_count" = "wr.sg_list[i].length", "lkey" = "wr.sg_list[i].lkey",
-                    "address" = "wr.sg_list[i].address");
-            unit = unit.wrapping_add(1);
-        } else {
-            cold_path();
-        }
-        index += 1;
+    elements.iter().fold(units, |units, element| write_pointer(queue, wqe, element, units, probe))
+}
+
+/// One pointer.
+#[inline(always)]
+fn write_pointer<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    element: &ScatterGatherElement,
+    units: u32,
+    probe: &P,
+) -> u32 {
+    if element.length == 0 {
+        return units;
     }
-    unit
+    let unit = wqe.unit(units);
+    let bytes = pointer(element);
+    queue.ring.store(unit, &bytes);
+    tell_pointer(queue, unit, &bytes, probe);
+    units.wrapping_add(1)
+}
+
+/// The first pointer of a WQE: it lies in the WQE's first block, behind the first one or two
+/// `units`.
+#[inline(always)]
+pub fn write_first_pointer<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    element: &ScatterGatherElement,
+    units: u32,
+    probe: &P,
+) -> u32 {
+    if element.length == 0 {
+        cold_path();
+        return units;
+    }
+    let bytes = pointer(element);
+    wqe.block.store_at(units, bytes);
+    tell_pointer(queue, wqe.unit(units), &bytes, probe);
+    units.wrapping_add(1)
+}
+
+/// The segment of one element.
+#[inline(always)]
+fn pointer(element: &ScatterGatherElement) -> [u8; UNIT] {
+    transmute!(DataSegment::new(element.length, element.lkey, element.address))
+}
+
+/// Tells the trace of a pointer.
+#[inline(always)]
+fn tell_pointer<U: UarPage, P: Probe>(queue: &SendQueue<U>, unit: u32, bytes: &[u8], probe: &P) {
+    probe!(P: *probe, store(queue.region, queue.ring.offset(unit), "wqe_data_segment", bytes);
+        from "byte_count" = "wr.sg_list[i].length", "lkey" = "wr.sg_list[i].lkey",
+            "address" = "wr.sg_list[i].address");
 }
 // ANCHOR_END: data_pointers
 
@@ -111,20 +162,20 @@ pub fn write_control<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
     wqe: Wqe,
     request: &SendRequest<'_>,
-    posted: &Posted,
+    posted: Posted,
     units: u32,
     probe: &P,
 ) {
-    let (index, opcode) = (wqe.number as u16, posted.opcode as u8);
+    let (index, opcode) = (wqe.number as u16, posted.bits() as u8);
     let own = ControlSegment::new(0, index, opcode, 0, units as u8, 0, 0);
     let [own, _] = halves(own);
     let first = u64::from_ne_bytes(own) | u64::from_ne_bytes(queue.control);
     let flags = (request.send_flags | queue.always).bits() as usize;
     wqe.block.store::<0>([first.to_ne_bytes(), SECOND_HALVES[flags & 15]]);
-    if posted.immediate {
+    if posted.contains(Posted::IMMEDIATE) {
         wqe.block.store_immediate(request.immediate);
     }
-    probe!(*probe, store(queue.region, queue.ring.block_offset(wqe.number), "wqe_control_segment", &wqe.block.unit(0));
+    probe!(P: *probe, store(queue.region, queue.ring.block_offset(wqe.number), "wqe_control_segment", &wqe.block.unit(0));
         from "wqe_index" = "sq.cur_post", "opcode" = "wr.opcode", "qpn" = "qp.qp_num",
             "ds" = "number of 16-byte units", "fence_mode" = "wr.send_flags & FENCE",
             "completion_mode" = "wr.send_flags & SIGNALED",

@@ -9,7 +9,7 @@ use super::doorbell::{BlueFlame, DoorbellRecord};
 use super::ring::{Block, Notes, Ring};
 use super::settings::Settings;
 use crate::bus::UarPage;
-use crate::verbs::{PostCause, SendFlags};
+use crate::verbs::SendFlags;
 use doorbell_tracer::{Group, Probe, RegionId, Relation, probe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -31,8 +31,6 @@ pub struct SendQueue<U: UarPage> {
     pub ring: Ring,
     /// Blocks posted since the beginning; masked where a block is meant.
     pub cur_post: u32,
-    /// Length in 16-byte units of the WQE that was built last: the one that the register is told of.
-    pub last_units: u32,
     /// Work requests posted since the beginning.
     pub head: u32,
     /// The `head` at which the queue is full, as far as completions were polled when we looked.
@@ -124,18 +122,75 @@ pub struct Wqe {
 }
 
 impl Wqe {
-    /// Its first unit, before masking.
+    /// One of its units, before masking.
     #[inline(always)]
-    pub fn unit(self) -> u32 {
-        self.number.wrapping_mul(UNITS_PER_BLOCK)
+    pub fn unit(self, index: u32) -> u32 {
+        self.number.wrapping_mul(UNITS_PER_BLOCK).wrapping_add(index)
+    }
+}
+
+/// How far a call of `post_send` has come. The queue's own counters follow when the card is told.
+#[derive(Clone, Copy)]
+pub struct Built {
+    /// The ring that they are built in.
+    pub ring: Ring,
+    /// The queue's `head`, with the work requests that are built.
+    pub head: u32,
+    /// The queue's `cur_post`, with their blocks.
+    pub cur_post: u32,
+    /// Length in 16-byte units of the WQE built last, which is the one that the register is told
+    /// of; 0 if there is none.
+    pub last_units: u32,
+}
+
+impl Built {
+    /// With one WQE more, of `units` units.
+    #[inline(always)]
+    pub fn and(self, units: u32) -> Self {
+        Self {
+            ring: self.ring,
+            head: self.head.wrapping_add(1),
+            cur_post: self.cur_post.wrapping_add(blocks(units)),
+            last_units: units,
+        }
+    }
+
+    /// The same with one that fits a block, as the shortest WQEs do.
+    #[inline(always)]
+    pub fn and_block(self, units: u32) -> Self {
+        debug_assert_eq!(blocks(units), 1);
+        Self {
+            ring: self.ring,
+            head: self.head.wrapping_add(1),
+            cur_post: self.cur_post.wrapping_add(1),
+            last_units: units,
+        }
+    }
+
+    /// The WQE built last.
+    #[inline(always)]
+    pub fn last(self) -> Wqe {
+        self.wqe(self.cur_post.wrapping_sub(blocks(self.last_units)))
+    }
+
+    /// The WQE to be built next.
+    #[inline(always)]
+    pub fn next(self) -> Wqe {
+        self.wqe(self.cur_post)
+    }
+
+    /// The WQE that begins at block `number`.
+    #[inline(always)]
+    fn wqe(self, number: u32) -> Wqe {
+        Wqe { number, block: self.ring.block(number) }
     }
 }
 
 impl<U: UarPage> SendQueue<U> {
-    /// Where the next WQE begins.
+    /// Where a call begins.
     #[inline(always)]
-    pub fn begin(&self) -> Wqe {
-        Wqe { number: self.cur_post, block: self.ring.block(self.cur_post) }
+    pub fn nothing_built(&self) -> Built {
+        Built { ring: self.ring, head: self.head, cur_post: self.cur_post, last_units: 0 }
     }
 
     // ANCHOR: overflow
@@ -147,7 +202,7 @@ impl<U: UarPage> SendQueue<U> {
     pub fn has_room<P: Probe>(&mut self, head: u32, probe: &P) -> bool {
         let fits = head != self.full_at || self.look_again(head);
         probe!(
-            *probe,
+            P: *probe,
             check(
                 "room in the queue",
                 ("head - tail", self.outstanding.count(head)),
@@ -167,13 +222,9 @@ impl<U: UarPage> SendQueue<U> {
         head != self.full_at
     }
     // ANCHOR_END: overflow
+}
 
-    /// What a full queue says.
-    #[cold]
-    pub fn full(&self) -> PostCause {
-        PostCause::QueueFull {
-            outstanding: self.outstanding.count(self.head),
-            limit: self.limits.max_post,
-        }
-    }
+/// A limit as errors have it: the card's own limits are below 2 to the 16th, see `sizes.rs`.
+pub fn small(limit: usize) -> u16 {
+    u16::try_from(limit).unwrap_or(u16::MAX)
 }

@@ -3,6 +3,7 @@
 
 use crate::bus::Memory;
 use spin::{Mutex, MutexGuard};
+use std::hint::{cold_path, spin_loop};
 use std::sync::Arc;
 
 /// libmlx5's two settings for BlueFlame, which it reads from the environment when it opens a device.
@@ -22,6 +23,18 @@ impl Default for BlueFlameSettings {
     }
 }
 
+impl BlueFlameSettings {
+    // ANCHOR: blueflame_environment
+    /// As the two environment variables say, which libmlx5 reads when it opens a device: `1`
+    /// switches one on, and `0` off. (`get_shut_up_bf`, `mlx5_read_env`)
+    pub fn from_environment() -> Self {
+        let says = |name: &str, answer: &str| std::env::var(name).is_ok_and(|text| text == answer);
+        let forbidden = std::env::var("MLX5_SHUT_UP_BF").is_ok_and(|text| text != "0");
+        Self { forbidden, preferred: !says("MLX5_POST_SEND_PREFER_BF", "0") }
+    }
+    // ANCHOR_END: blueflame_environment
+}
+
 /// What each queue keeps at hand of its context.
 #[derive(Clone)]
 pub struct Settings {
@@ -38,15 +51,9 @@ pub fn take<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
         if let Some(guard) = lock.try_lock() {
             return guard;
         }
-        wait_until_free(lock);
-    }
-}
-
-/// Waits while somebody holds a lock.
-#[cold]
-#[inline(never)]
-fn wait_until_free<T>(lock: &Mutex<T>) {
-    while lock.is_locked() {
-        std::hint::spin_loop();
+        while lock.is_locked() {
+            cold_path();
+            spin_loop();
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::records::Records;
 use super::settings::Settings;
-use crate::bus::{Memory, PAGE_SIZE, Registers};
-use crate::control::{Control, ControlError};
+use crate::bus::{Bus, Memory, PAGE_SIZE};
+use crate::control::{Control, ControlError, Granted};
 use crate::verbs::Context;
-use doorbell_prm::registers::uar::{BLUEFLAME, BLUEFLAME_REGISTER_SIZE};
+use doorbell_prm::registers::uar::{BLUEFLAME, BLUEFLAME_BUFFER_SIZE, BLUEFLAME_REGISTER_SIZE};
 use doorbell_tracer::{Group, MapRequest, RegionId, Role, Site, Tracer, site};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,54 +15,59 @@ const PROBE_GROUP: Group = Group::Control;
 /// (`MLX5_NUM_NON_FP_BFREGS_PER_UAR`).
 const REGISTERS_PER_PAGE: usize = 2;
 
+/// Size of one of a register's two BlueFlame buffers in bytes.
+const BUFFER_SIZE: usize = BLUEFLAME_BUFFER_SIZE as usize;
+
 /// libmlx5's part of a context (`struct mlx5_context`).
-pub struct Mlx5Context<R: Registers> {
+pub struct Mlx5Context<B: Bus> {
     /// Who answers the requests of the control path.
-    pub control: Arc<dyn Control<R>>,
+    pub control: Arc<dyn Control<B>>,
     /// The memory shared with the card.
     pub memory: Arc<Memory>,
     /// What queues keep at hand.
     pub settings: Settings,
     /// The page of doorbell registers that came with the context.
-    pub uar: Arc<Uar<R>>,
+    pub uar: Arc<Uar<B>>,
     /// Doorbell records.
     pub records: Records,
-    /// Registers of pages that were taken but not used yet.
-    spare_registers: Mutex<Vec<Register<R>>>,
+    /// Bus of pages that were taken but not used yet.
+    spare_registers: Mutex<Vec<Register<B>>>,
     /// User indexes: those given back, and the next new one.
     user_indexes: Mutex<(Vec<u32>, u32)>,
 }
 
 /// A mapped page of doorbell registers; given back when dropped.
-pub struct Uar<R: Registers> {
+pub struct Uar<B: Bus> {
     /// Its index on the card.
     pub index: u32,
     /// Its number in the trace.
     pub region: RegionId,
+    /// Bytes of a BlueFlame buffer of its registers; 0 if they take none.
+    pub buffer_size: usize,
     /// The page.
-    pub page: Arc<R::Page>,
-    control: Arc<dyn Control<R>>,
+    pub page: Arc<B::Page>,
+    control: Arc<dyn Control<B>>,
 }
 
-impl<R: Registers> Drop for Uar<R> {
+impl<B: Bus> Drop for Uar<B> {
     fn drop(&mut self) {
         self.control.dealloc_uar(self.index);
     }
 }
 
 /// A doorbell register that belongs to one queue.
-pub struct Register<R: Registers> {
+pub struct Register<B: Bus> {
     /// The page that it lies in.
-    pub uar: Arc<Uar<R>>,
+    pub uar: Arc<Uar<B>>,
     /// Offset of the register in the page.
     pub offset: usize,
 }
 
-impl<R: Registers> Mlx5Context<R> {
+impl<B: Bus> Mlx5Context<B> {
     // ANCHOR: mlx5_context
     /// What a context needs before any queue: the control path, and a first page of registers.
     pub fn new(
-        control: Arc<dyn Control<R>>,
+        control: Arc<dyn Control<B>>,
         blueflame: super::BlueFlameSettings,
         tracer: &Tracer,
     ) -> Result<Self, ControlError> {
@@ -87,7 +92,7 @@ impl<R: Registers> Mlx5Context<R> {
     // ANCHOR: dedicated_register
     /// A register for one queue alone, so that its doorbells need no lock. A page has two of them;
     /// a new page is asked for when they are used up. (`mlx5_get_qp_uar`)
-    pub fn take_register(&self, tracer: &Tracer) -> Result<Register<R>, ControlError> {
+    pub fn take_register(&self, tracer: &Tracer) -> Result<Register<B>, ControlError> {
         let mut spare = self.spare_registers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(register) = spare.pop() {
             return Ok(register);
@@ -102,7 +107,7 @@ impl<R: Registers> Mlx5Context<R> {
     // ANCHOR_END: dedicated_register
 
     /// Gives a register back for the next queue.
-    pub fn give_register(&self, register: Register<R>) {
+    pub fn give_register(&self, register: Register<B>) {
         let mut spare = self.spare_registers.lock().unwrap_or_else(PoisonError::into_inner);
         spare.push(register);
     }
@@ -123,13 +128,13 @@ impl<R: Registers> Mlx5Context<R> {
     }
 }
 
-impl<R: Registers> Uar<R> {
+impl<B: Bus> Uar<B> {
     // ANCHOR: map_uar
     /// Asks for a page of doorbell registers and maps it. This is the last time that anyone is
     /// asked: from here on a store to the page reaches the card.
-    fn take(control: &Arc<dyn Control<R>>, tracer: &Tracer) -> Result<Self, ControlError> {
+    fn take(control: &Arc<dyn Control<B>>, tracer: &Tracer) -> Result<Self, ControlError> {
         static PLACE: Site = site!();
-        let (index, page) = control.alloc_uar()?;
+        let Granted { index, page, write_combining } = control.alloc_uar()?;
         let region = tracer.map(
             &PLACE,
             MapRequest {
@@ -141,7 +146,8 @@ impl<R: Registers> Uar<R> {
                 object: index,
             },
         );
-        Ok(Self { index, region, page: Arc::new(page), control: Arc::clone(control) })
+        let buffer_size = if write_combining { BUFFER_SIZE } else { 0 };
+        Ok(Self { index, region, buffer_size, page: Arc::new(page), control: Arc::clone(control) })
     }
     // ANCHOR_END: map_uar
 }

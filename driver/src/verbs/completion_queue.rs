@@ -13,7 +13,7 @@ pub struct CompletionQueue {
 
 impl CompletionQueue {
     /// A completion queue that a provider has created.
-    pub fn new(context: &Arc<Context>, number: u32, provider: Box<dyn Any + Send + Sync>) -> Self {
+    pub fn new(context: &Arc<Context>, number: u32, provider: impl Any + Send + Sync) -> Self {
         Self { provider: ProviderPart::new(provider), context: Arc::clone(context), number }
     }
 

@@ -116,11 +116,7 @@ fn set_ops(opened: Opened, device: &Device, tracer: &Tracer) -> Context {
         *tracer,
         note(
             "context.ops filled",
-            [
-                ("table", table.into()),
-                ("post_send", "mlx5_post_send".into()),
-                ("instead of", super::NOT_SUPPORTED.name.into()),
-            ]
+            [("table", table.into()), ("instead of", super::NOT_SUPPORTED.name.into()),]
         )
     );
     Context {

@@ -42,6 +42,10 @@ pub enum VerbsError {
     /// The control path failed.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// A card could not be taken through VFIO.
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Vfio(#[from] crate::bus::VfioError),
 }
 
 /// Why a list of work requests was not posted whole.
@@ -49,7 +53,7 @@ pub enum VerbsError {
 #[error("work request {index} of the list was not posted, those before it were: {cause}")]
 pub struct PostError {
     /// Index of the failed request in the list: what `bad_wr` points to in C.
-    pub index: usize,
+    pub index: u32,
     /// What was wrong with it.
     pub cause: PostCause,
 }
@@ -65,43 +69,40 @@ pub enum PostCause {
     Opcode(super::Opcode),
     /// No room in the queue.
     #[error(
-        "the queue is full: {outstanding} of at most {limit} work requests are outstanding (ENOMEM); poll the completion queue, and signal at least one request of each queue length"
+        "the queue is full: as many as the {limit} work requests that it takes are outstanding (ENOMEM); poll the completion queue, and signal at least one request of each queue length"
     )]
     QueueFull {
-        /// Work requests posted and not known to be done.
-        outstanding: u32,
         /// The most that the queue takes.
-        limit: u32,
+        limit: u16,
     },
     /// Too many scatter/gather elements.
     #[error(
-        "{given} scatter/gather elements, the queue was created for {limit} (ENOMEM on a send queue, EINVAL on a receive queue); raise max_sge when creating it"
+        "more scatter/gather elements than the {limit} that the queue was created for (ENOMEM on a send queue, EINVAL on a receive queue); raise max_sge when creating it"
     )]
     TooManyElements {
-        /// In the request.
-        given: usize,
-        /// In the queue.
-        limit: usize,
+        /// The most that the queue takes.
+        limit: u16,
     },
     /// Too much inline data.
     #[error(
-        "{given} bytes of inline data, the queue was created for {limit} (ENOMEM); raise max_inline_data, or post without INLINE"
+        "more bytes of inline data than the {limit} that the queue was created for (ENOMEM); raise max_inline_data, or post without INLINE"
     )]
     InlineTooLong {
-        /// Bytes in the request, up to the element that did not fit.
-        given: u64,
         /// Bytes that the queue takes.
-        limit: u32,
+        limit: u16,
     },
     /// Inline data that is not in the program's shared memory.
     #[error(
-        "inline data at {address:#x} is outside of this context's memory (EFAULT); take it from a buffer of this context"
+        "inline data of element {element} of the request is outside of this context's memory (EFAULT); take it from a buffer of this context"
     )]
     InlineOutside {
-        /// Where it was to be read.
-        address: u64,
+        /// Index of the element in `sg_list`.
+        element: u16,
     },
 }
+
+// What a post returns is as small as an `int`: it comes back in a register.
+const _: () = assert!(size_of::<Result<(), PostError>>() == 8);
 
 impl PostCause {
     /// The error number that libmlx5's post of a send queue returns for this cause.

@@ -41,7 +41,7 @@ pub struct ContextOps {
     /// `ibv_post_recv`.
     pub post_recv: fn(&QueuePair, &[ReceiveRequest<'_>]) -> Result<(), PostError>,
     /// `ibv_poll_cq`.
-    pub poll_cq: fn(&CompletionQueue, &mut [WorkCompletion]) -> Result<usize, PollError>,
+    pub poll_cq: fn(&CompletionQueue, &mut [WorkCompletion]) -> Result<u32, PollError>,
     /// What a program does between two polls that found nothing.
     pub relax: fn(&Context),
 }

@@ -9,10 +9,7 @@ const PROBE_GROUP: Group = Group::PollCq;
 /// Takes completions out of a completion queue, `completions.len()` at most, and says how many
 /// (`ibv_poll_cq`). 0 means that the queue is empty.
 #[inline]
-pub fn poll_cq(
-    cq: &CompletionQueue,
-    completions: &mut [WorkCompletion],
-) -> Result<usize, PollError> {
+pub fn poll_cq(cq: &CompletionQueue, completions: &mut [WorkCompletion]) -> Result<u32, PollError> {
     (cq.context().ops().poll_cq)(cq, completions)
 }
 

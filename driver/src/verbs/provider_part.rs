@@ -8,21 +8,22 @@ use std::any::{Any, TypeId};
 
 /// A provider's part, and its type.
 pub struct ProviderPart {
-    kind: TypeId,
+    kind: &'static TypeId,
     part: Box<dyn Any + Send + Sync>,
 }
 
 impl ProviderPart {
     /// Keeps a provider's part.
-    pub fn new(part: Box<dyn Any + Send + Sync>) -> Self {
-        Self { kind: (*part).type_id(), part }
+    pub fn new<T: Any + Send + Sync>(part: T) -> Self {
+        Self { kind: id::<T>(), part: Box::new(part) }
     }
 
     /// The part, if it is a `T`. What `Any::downcast_ref` does, without its call: every post and
     /// every poll begins here.
     #[inline(always)]
     pub fn get<T: Any>(&self) -> Option<&T> {
-        if self.kind != TypeId::of::<T>() {
+        // The same place means the same number; only another place needs a look at it.
+        if !std::ptr::eq(self.kind, id::<T>()) && !same(self.kind, id::<T>()) {
             return None;
         }
         let part: *const (dyn Any + Send + Sync) = &*self.part;
@@ -32,13 +33,26 @@ impl ProviderPart {
     }
 }
 
+/// The number of a type.
+#[inline(always)]
+fn id<T: Any>() -> &'static TypeId {
+    const { &TypeId::of::<T>() }
+}
+
+/// Whether two types are the same.
+#[cold]
+#[inline(never)]
+fn same(one: &TypeId, other: &TypeId) -> bool {
+    one == other
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_the_right_type_comes_out() {
-        let part = ProviderPart::new(Box::new(7_u32));
+        let part = ProviderPart::new(7_u32);
         assert_eq!(part.get::<u32>(), Some(&7));
         assert_eq!(part.get::<i32>(), None);
         assert!(part.get::<Box<dyn Any + Send + Sync>>().is_none());

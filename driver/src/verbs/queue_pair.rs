@@ -61,12 +61,16 @@ pub struct QueuePairRequest<'a> {
     pub signal_all: bool,
 }
 
-/// Way to the other side (`struct ibv_ah_attr`, its RoCE v2 part).
+/// Way to the other side (`struct ibv_ah_attr`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressVector {
-    /// GID of the other side; for RoCE v2 over IPv4 the mapped address `::ffff:a.b.c.d`.
+    /// GID of the other side; with RoCE v2 over IPv4 the mapped address `::ffff:a.b.c.d`.
     pub gid: [u8; 16],
-    /// MAC address of the next hop.
+    /// A GRH with that GID is sent: always with RoCE, beyond the subnet with InfiniBand.
+    pub global: bool,
+    /// LID of the other side; 0 with RoCE.
+    pub lid: u16,
+    /// MAC address of the next hop. The kernel finds it by itself.
     pub mac: [u8; 6],
     /// Hop limit of the packets.
     pub hop_limit: u8,
@@ -110,7 +114,7 @@ impl QueuePair {
         pd: &Arc<ProtectionDomain>,
         request: &QueuePairRequest<'_>,
         number: u32,
-        provider: Box<dyn Any + Send + Sync>,
+        provider: impl Any + Send + Sync,
     ) -> Self {
         Self {
             provider: ProviderPart::new(provider),

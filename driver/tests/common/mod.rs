@@ -80,7 +80,7 @@ impl Pair {
         let mut some = [WorkCompletion::default(); 4];
         loop {
             let count = poll_cq(cq, &mut some).expect("a completion queue that can be polled");
-            all.extend_from_slice(&some[..count]);
+            all.extend_from_slice(&some[..count as usize]);
             if count == 0 {
                 return all;
             }

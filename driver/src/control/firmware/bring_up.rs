@@ -2,7 +2,7 @@
 //! (`mlx5_function_setup`). Left out: health polling, the asynchronous and the pages event queues,
 //! and everything for Ethernet: no program of this project needs them.
 
-use super::super::{ControlError, PortAddress};
+use super::super::{ControlError, Link, PortAddress};
 use super::command_queue::{CommandQueue, LARGEST};
 use super::{Firmware, Held};
 use crate::bus::{Memory, PAGE_SIZE, Purpose, Registers};
@@ -19,10 +19,16 @@ const POLLS: u32 = 1_000_000;
 /// Entries of the event queue, as a base-2 logarithm: one page.
 const LOG_EVENTS: u8 = 6;
 
+/// `port_type` of the capabilities: Ethernet.
+const PORT_ETHERNET: u8 = 1;
+
 /// Our address on the network. A card on a wire would get it from its administrator; nothing
 /// leaves the software card, so an address from the range for documentation does.
 const ADDRESS: PortAddress = PortAddress {
     gid: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1],
+    gid_index: 0,
+    lid: 0,
+    link: Link::Ethernet,
     mac: [0x02, 0, 0, 0, 0, 1],
 };
 
@@ -53,7 +59,7 @@ impl<R: Registers> Firmware<R> {
         firmware.give_pages(PagesStage::Init)?;
         firmware.initialize()?;
         firmware.create_event_queue()?;
-        firmware.set_address()?;
+        firmware.find_address()?;
         probe!(*tracer, returned("mlx5_core: bring up", 0_u32));
         Ok(firmware)
     }
@@ -108,7 +114,7 @@ impl<R: Registers> Firmware<R> {
     // ANCHOR: set_capabilities
     /// Asks what the card can do, and chooses: completions shall name queue pairs by the user
     /// index (`cqe_version` 1). A queue smaller than ours the driver cannot use.
-    fn set_capabilities(&self) -> Result<(), ControlError> {
+    fn set_capabilities(&mut self) -> Result<(), ControlError> {
         let general = (QueryHcaCapOut::SIZE - QueryHcaCapIn::SIZE).min(256);
         debug_assert_eq!(general, size_of::<GeneralCapabilities>());
         let query = QueryHcaCapIn::new();
@@ -117,6 +123,7 @@ impl<R: Registers> Firmware<R> {
         if !capability.rc() {
             return Err(ControlError::Unfit { what: "support of RC", found: 0, needed: "1" });
         }
+        self.held.ethernet = capability.port_type() == PORT_ETHERNET;
         capability.set_cqe_version(1);
         let mut input = SetHcaCapIn::new();
         *input.capability_mut() = capability;
@@ -160,9 +167,32 @@ impl<R: Registers> Firmware<R> {
     }
     // ANCHOR_END: create_eq
 
+    // ANCHOR: port_link
+    /// What the port is called: over Ethernet what we tell the card, in an InfiniBand subnet what
+    /// the card was told by the subnet manager.
+    fn find_address(&mut self) -> Result<(), ControlError> {
+        let address = if self.held.ethernet { self.set_roce_address()? } else { self.query_lid()? };
+        self.held.address = Some(address);
+        Ok(())
+    }
+
+    /// The LID, and the first GID, of an InfiniBand port.
+    fn query_lid(&self) -> Result<PortAddress, ControlError> {
+        let mut query = QueryHcaVportContextIn::new();
+        query.set_port_num(1);
+        let answer = self.simple(&query)?;
+        let mut query = QueryHcaVportGidIn::new();
+        query.set_port_num(1);
+        let (_, gids) = self.command(&query, &[], size_of::<[u8; 16]>())?;
+        let gid = gids.first_chunk().copied().unwrap_or_default();
+        let lid = answer.hca_vport_context().lid();
+        Ok(PortAddress { gid, gid_index: 0, lid, link: Link::InfiniBand, mac: [0; 6] })
+    }
+    // ANCHOR_END: port_link
+
     // ANCHOR: set_roce_address
     /// Tells the card its address, at index 0 of its table: the source of the packets it will make.
-    fn set_address(&mut self) -> Result<(), ControlError> {
+    fn set_roce_address(&self) -> Result<PortAddress, ControlError> {
         let mut input = SetRoceAddressIn::new();
         let [high @ .., a, b, c, d] = ADDRESS.mac;
         input
@@ -174,8 +204,7 @@ impl<R: Registers> Firmware<R> {
             .set_roce_version(2);
         input.set_vhca_port_num(1);
         self.simple(&input)?;
-        self.held.address = Some(ADDRESS);
-        Ok(())
+        Ok(ADDRESS)
     }
     // ANCHOR_END: set_roce_address
 }

@@ -1,6 +1,8 @@
 //! The objects that programs ask for: what `mlx5_ib` does for them.
 
-use super::super::{Control, ControlError, CqRequest, MkeyRequest, PortAddress, QpRequest};
+use super::super::{
+    Control, ControlError, CqRequest, Granted, MkeyRequest, PortAddress, QpRequest,
+};
 use super::Firmware;
 use super::bring_up::addresses;
 use crate::bus::{Memory, Registers};
@@ -30,9 +32,10 @@ impl<R: Registers> Control<R> for Firmware<R> {
         self.held.address.expect("set while bringing up")
     }
 
-    fn alloc_uar(&self) -> Result<(u32, R::Page), ControlError> {
+    fn alloc_uar(&self) -> Result<Granted<R::Page>, ControlError> {
         let index = self.simple(&AllocUarIn::new())?.uar();
-        Ok((index, self.registers.map_uar(index)))
+        let page = self.registers.map_uar(index);
+        Ok(Granted { index, page, write_combining: self.registers.write_combining() })
     }
 
     fn dealloc_uar(&self, index: u32) {
@@ -158,17 +161,20 @@ impl<R: Registers> Control<R> for Firmware<R> {
             .set_next_rcv_psn(to.first_psn)
             .set_log_rra_max(log2_ceil(to.max_dest_rd_atomic))
             .set_min_rnr_nak(to.min_rnr_timer);
-        let [high @ .., a, b, c, d] = to.address.mac;
-        context
-            .primary_address_path_mut()
-            .set_grh(true)
-            .set_vhca_port_num(1)
-            .set_src_addr_index(0)
-            .set_hop_limit(to.address.hop_limit)
-            .set_udp_sport(source_port(number, to.qp_num))
-            .set_rgid_rip(to.address.gid)
-            .set_rmac_47_32(u16::from_be_bytes(high))
-            .set_rmac_31_0(u32::from_be_bytes([a, b, c, d]));
+        let path = context.primary_address_path_mut();
+        path.set_vhca_port_num(1);
+        if to.address.global {
+            let [high @ .., a, b, c, d] = to.address.mac;
+            path.set_grh(true)
+                .set_src_addr_index(0)
+                .set_hop_limit(to.address.hop_limit)
+                .set_udp_sport(source_port(number, to.qp_num))
+                .set_rgid_rip(to.address.gid)
+                .set_rmac_47_32(u16::from_be_bytes(high))
+                .set_rmac_31_0(u32::from_be_bytes([a, b, c, d]));
+        } else {
+            path.set_rlid(to.address.lid);
+        }
         self.simple(&input).map(drop)
     }
     // ANCHOR_END: init2rtr

@@ -32,12 +32,13 @@ fn a_copy_of_any_length_lands_at_any_place() {
                 let (region, ring) = ring();
                 // SAFETY: the source is longer than `length` and no part of the ring; `skip` and
                 // `length` together are at most the ring's size.
-                unsafe { ring.copy(unit, skip, from, length) };
+                unsafe { ring.copy(unit, skip as u32, from, length as u32) };
                 let mut expected = vec![0; SIZE];
                 let start = (unit % 16) as usize * UNIT + skip;
                 (0..length).for_each(|index| expected[(start + index) % SIZE] = source[index]);
                 assert_eq!(content(&region), expected, "unit {unit}, skip {skip}, length {length}");
-                let told: usize = ring.parts(unit, skip, length).map(|(part, _)| part).sum();
+                let told: usize =
+                    ring.parts(unit, skip as u32, length as u32).map(|(part, _)| part).sum();
                 assert_eq!(told, length);
             }
         }
@@ -74,4 +75,28 @@ fn notes_are_found_by_masked_counters() {
     notes.at(u32::MAX).store(2, std::sync::atomic::Ordering::Relaxed);
     let all = [0, 1, 2, 3].map(|at| notes.at(at).load(std::sync::atomic::Ordering::Relaxed));
     assert_eq!(all, [0, 0, 1, 2]);
+}
+
+#[test]
+fn short_copies_end_in_the_block_and_are_exact() {
+    let source: Vec<u8> = (0..BLOCK).map(|index| index as u8 | 1).collect();
+    let from = NonNull::from(source.as_slice()).cast();
+    let mut taken = 0;
+    for unit in 0..4 {
+        for length in 0..=BLOCK as u32 {
+            if !Block::is_short(unit, 4, length) {
+                continue;
+            }
+            taken += 1;
+            let (region, ring) = ring();
+            // SAFETY: the source is longer than `length` and no part of the ring; `is_short`.
+            unsafe { ring.block(3).copy_short(unit, 4, from, length) };
+            let mut expected = vec![0; SIZE];
+            let start = 3 * BLOCK + unit as usize * UNIT + 4;
+            expected[start..start + length as usize].copy_from_slice(&source[..length as usize]);
+            assert_eq!(content(&region), expected, "unit {unit}, length {length}");
+        }
+    }
+    // 8 to 32 bytes behind units 0 and 1, 8 to 28 behind unit 2, 8 to 12 behind unit 3.
+    assert_eq!(taken, 25 + 25 + 21 + 5);
 }

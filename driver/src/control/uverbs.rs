@@ -1,0 +1,151 @@
+//! Asking the kernel: what a program does on any machine with the card's driver loaded.
+//!
+//! The kernel's `mlx5_ib` owns the card and its firmware. A program asks it for a page of
+//! registers, for keys, for queues, through the file of the device; the kernel pins the memory,
+//! translates its addresses for the card, and gives the firmware the commands that `firmware.rs`
+//! gives by itself. Then it steps out of the way: posting and polling ask nobody.
+//!
+//! Each request is a call in the trace, with the numbers that went with it and the answer's.
+
+mod abi;
+mod node;
+mod pages;
+mod requests;
+mod sysfs;
+
+pub use sysfs::KernelDoor;
+
+use super::{ControlError, PortAddress};
+use crate::bus::{Bus, MappedPage, Memory};
+use abi::Command;
+use doorbell_tracer::{Group, Tracer, Value, probe};
+use node::Node;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+const PROBE_GROUP: Group = Group::Control;
+
+/// Pages of memory that queues and buffers are taken from: 64 MiB of address space.
+const MEMORY_PAGES: usize = 16384;
+
+/// The bus of a card that the kernel drives: nothing but pages that it lets us map.
+pub struct KernelBus;
+
+impl Bus for KernelBus {
+    type Page = MappedPage;
+}
+
+/// An open device of the kernel's.
+pub struct Uverbs {
+    node: Node,
+    memory: Arc<Memory>,
+    address: PortAddress,
+    handles: Mutex<Handles>,
+    tracer: Tracer,
+}
+
+/// The kernel's handles, by the card's numbers.
+#[derive(Default)]
+struct Handles {
+    uars: HashMap<u32, u32>,
+    pds: HashMap<u32, u32>,
+    keys: HashMap<u32, u32>,
+    cqs: HashMap<u32, u32>,
+    qps: HashMap<u32, u32>,
+}
+
+/// What uverbs calls a context that has its own UAR pages and names queue pairs in CQEs itself.
+const CQE_VERSION: u8 = 1;
+
+impl Uverbs {
+    // ANCHOR: uverbs_context
+    /// Opens a device and asks for a context (`ibv_open_device`, the part below the provider).
+    pub fn open(path: &Path, address: PortAddress, tracer: &Tracer) -> Result<Self, ControlError> {
+        let uverbs = Self {
+            node: Node::open(path)?,
+            memory: Memory::at_own_address(MEMORY_PAGES),
+            address,
+            handles: Mutex::default(),
+            tracer: tracer.clone(),
+        };
+        let request = |response| abi::GetContext {
+            response,
+            max_cqe_version: CQE_VERSION,
+            lib_caps: abi::LIB_CAPS,
+            ..Default::default()
+        };
+        let answer: abi::GetContextAnswer = uverbs.ask(
+            Command::GetContext,
+            [("lib_caps", Value::Hex(abi::LIB_CAPS))],
+            request,
+            |answer: &abi::GetContextAnswer| answer.cqe_version.into(),
+        )?;
+        if answer.cqe_version != CQE_VERSION {
+            return Err(ControlError::Unfit {
+                what: "CQE version",
+                found: answer.cqe_version.into(),
+                needed: "version 1, which cards since ConnectX-4 have",
+            });
+        }
+        Ok(uverbs)
+    }
+    // ANCHOR_END: uverbs_context
+
+    // ANCHOR: uverbs_ask
+    /// Gives a request that has an answer, and tells of both: of the request what is in `told`, of
+    /// the answer its `number`.
+    fn ask<Q: IntoBytes + Immutable, A: FromBytes + IntoBytes, const N: usize>(
+        &self,
+        command: Command,
+        told: [(&'static str, Value); N],
+        request: impl FnOnce(u64) -> Q,
+        number: impl Fn(&A) -> u32,
+    ) -> Result<A, ControlError> {
+        probe!(self.tracer, call(command.name(), told));
+        let answer = self.node.ask(command, request);
+        probe!(
+            self.tracer,
+            returned(command.name(), outcome(&answer, answer.as_ref().map_or(0, number)))
+        );
+        answer
+    }
+    // ANCHOR_END: uverbs_ask
+
+    /// The kernel's handles.
+    fn handles(&self) -> MutexGuard<'_, Handles> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A handle that the kernel gave, by the card's number.
+    fn handle(&self, of: impl Fn(&Handles) -> &HashMap<u32, u32>, number: u32) -> u32 {
+        of(&self.handles()).get(&number).copied().unwrap_or(u32::MAX)
+    }
+
+    // ANCHOR: uverbs_give_back
+    /// Gives something back by its handle. A kernel that refuses has lost the card, and there is
+    /// nothing to do about it.
+    fn give_back(&self, command: Command, handle: Option<u32>) {
+        let Some(handle) = handle else { return };
+        probe!(self.tracer, call(command.name(), [("handle", handle.into())]));
+        let result = match command {
+            Command::DestroyCq | Command::DestroyQp => {
+                let ask = |response| abi::Destroy { response, handle, reserved: 0 };
+                self.node.ask::<_, abi::DestroyAnswer>(command, ask).map(|_| ())
+            }
+            _ => self.node.tell(command, &abi::Handle { handle }),
+        };
+        probe!(self.tracer, returned(command.name(), outcome(&result, 0)));
+    }
+    // ANCHOR_END: uverbs_give_back
+}
+
+/// The number that a request brought, or the system's number for why not.
+fn outcome<T>(result: &Result<T, ControlError>, number: u32) -> Value {
+    match result {
+        Ok(_) => Value::Hex(number.into()),
+        Err(ControlError::Kernel { errno, .. }) => format!("error {errno}").into(),
+        Err(error) => error.to_string().into(),
+    }
+}

@@ -1,0 +1,207 @@
+//! The structures, compared with the C headers of the kernel's interface.
+
+use super::*;
+use std::fmt::Write as _;
+use std::mem::offset_of;
+use std::process::Command as Process;
+
+/// The core part of a request or an answer, and the provider's behind it: the C structures, our
+/// size, and some of our offsets with the C fields that they are of.
+struct Pair {
+    core: &'static str,
+    provider: Option<&'static str>,
+    size: usize,
+    fields: Vec<(usize, &'static str, &'static str)>,
+}
+
+/// All of them.
+fn pairs() -> Vec<Pair> {
+    let pair = |core, provider, size, fields| Pair { core, provider, size, fields };
+    let (cq, qp) = ("struct mlx5_ib_create_cq", "struct mlx5_ib_create_qp");
+    vec![
+        pair("struct ib_uverbs_cmd_hdr", None, size_of::<Header>(), vec![]),
+        pair(
+            "struct ib_uverbs_get_context",
+            Some("struct mlx5_ib_alloc_ucontext_req_v2"),
+            size_of::<GetContext>(),
+            vec![
+                (offset_of!(GetContext, max_cqe_version), "provider", "max_cqe_version"),
+                (offset_of!(GetContext, lib_caps), "provider", "lib_caps"),
+            ],
+        ),
+        pair(
+            "struct ib_uverbs_get_context_resp",
+            Some("struct mlx5_ib_alloc_ucontext_resp"),
+            size_of::<GetContextAnswer>(),
+            vec![
+                (offset_of!(GetContextAnswer, cqe_version), "provider", "cqe_version"),
+                (offset_of!(GetContextAnswer, log_uar_size), "provider", "log_uar_size"),
+            ],
+        ),
+        pair("struct ib_uverbs_alloc_pd", None, size_of::<AllocPd>(), vec![]),
+        pair(
+            "struct ib_uverbs_alloc_pd_resp",
+            Some("struct mlx5_ib_alloc_pd_resp"),
+            size_of::<AllocPdAnswer>(),
+            vec![(offset_of!(AllocPdAnswer, pdn), "provider", "pdn")],
+        ),
+        pair(
+            "struct ib_uverbs_reg_mr",
+            None,
+            size_of::<RegMr>(),
+            vec![
+                (offset_of!(RegMr, hca_va), "core", "hca_va"),
+                (offset_of!(RegMr, access_flags), "core", "access_flags"),
+            ],
+        ),
+        pair(
+            "struct ib_uverbs_reg_mr_resp",
+            None,
+            size_of::<RegMrAnswer>(),
+            vec![(offset_of!(RegMrAnswer, rkey), "core", "rkey")],
+        ),
+        pair(
+            "struct ib_uverbs_create_cq",
+            Some(cq),
+            size_of::<CreateCq>(),
+            vec![
+                (offset_of!(CreateCq, comp_channel), "core", "comp_channel"),
+                (offset_of!(CreateCq, flags), "provider", "flags"),
+                (offset_of!(CreateCq, uar_page_index), "provider", "uar_page_index"),
+            ],
+        ),
+        pair(
+            "struct ib_uverbs_create_cq_resp",
+            Some("struct mlx5_ib_create_cq_resp"),
+            size_of::<CreateCqAnswer>(),
+            vec![(offset_of!(CreateCqAnswer, cqn), "provider", "cqn")],
+        ),
+        pair(
+            "struct ib_uverbs_create_qp",
+            Some(qp),
+            size_of::<CreateQp>(),
+            vec![
+                (offset_of!(CreateQp, qp_type), "core", "qp_type"),
+                (offset_of!(CreateQp, rq_wqe_shift), "provider", "rq_wqe_shift"),
+                (offset_of!(CreateQp, uidx), "provider", "uidx"),
+                (offset_of!(CreateQp, bfreg_index), "provider", "bfreg_index"),
+            ],
+        ),
+        pair(
+            "struct ib_uverbs_create_qp_resp",
+            Some("struct mlx5_ib_create_qp_resp"),
+            size_of::<CreateQpAnswer>(),
+            vec![(offset_of!(CreateQpAnswer, qpn), "core", "qpn")],
+        ),
+        pair(
+            "struct ib_uverbs_modify_qp",
+            None,
+            size_of::<ModifyQp>(),
+            vec![
+                (offset_of!(ModifyQp, qp_handle), "core", "qp_handle"),
+                (offset_of!(ModifyQp, qp_state), "core", "qp_state"),
+                (offset_of!(ModifyQp, rnr_retry), "core", "rnr_retry"),
+            ],
+        ),
+        pair(
+            "struct ib_uverbs_qp_dest",
+            None,
+            size_of::<Destination>(),
+            vec![
+                (offset_of!(Destination, dlid), "core", "dlid"),
+                (offset_of!(Destination, port_num), "core", "port_num"),
+            ],
+        ),
+        pair("struct ib_uverbs_dereg_mr", None, size_of::<Handle>(), vec![]),
+        pair("struct ib_uverbs_destroy_cq", None, size_of::<Destroy>(), vec![]),
+        pair("struct ib_uverbs_destroy_cq_resp", None, size_of::<DestroyAnswer>(), vec![]),
+        pair("struct ib_uverbs_ioctl_hdr", None, size_of::<IoctlHeader>(), vec![]),
+        pair(
+            "struct ib_uverbs_attr",
+            None,
+            size_of::<Attribute>(),
+            vec![(offset_of!(Attribute, data), "core", "data")],
+        ),
+    ]
+}
+
+/// Numbers that the headers name.
+fn numbers() -> Vec<(u64, &'static str)> {
+    vec![
+        (Command::GetContext as u64, "IB_USER_VERBS_CMD_GET_CONTEXT"),
+        (Command::AllocPd as u64, "IB_USER_VERBS_CMD_ALLOC_PD"),
+        (Command::DeallocPd as u64, "IB_USER_VERBS_CMD_DEALLOC_PD"),
+        (Command::RegMr as u64, "IB_USER_VERBS_CMD_REG_MR"),
+        (Command::DeregMr as u64, "IB_USER_VERBS_CMD_DEREG_MR"),
+        (Command::CreateCq as u64, "IB_USER_VERBS_CMD_CREATE_CQ"),
+        (Command::DestroyCq as u64, "IB_USER_VERBS_CMD_DESTROY_CQ"),
+        (Command::CreateQp as u64, "IB_USER_VERBS_CMD_CREATE_QP"),
+        (Command::ModifyQp as u64, "IB_USER_VERBS_CMD_MODIFY_QP"),
+        (Command::DestroyQp as u64, "IB_USER_VERBS_CMD_DESTROY_QP"),
+        (LIB_CAPS, "MLX5_LIB_CAP_4K_UAR | MLX5_LIB_CAP_DYN_UAR"),
+        (CQ_UAR_PAGE_INDEX.into(), "MLX5_IB_CREATE_CQ_FLAGS_UAR_PAGE_INDEX"),
+        (QP_UAR_PAGE_INDEX.into(), "MLX5_QP_FLAG_UAR_PAGE_INDEX"),
+        (uar::OBJECT.into(), "MLX5_IB_OBJECT_UAR"),
+        (uar::ALLOC.into(), "MLX5_IB_METHOD_UAR_OBJ_ALLOC"),
+        (uar::HANDLE.into(), "MLX5_IB_ATTR_UAR_OBJ_ALLOC_HANDLE"),
+        (uar::KIND.into(), "MLX5_IB_ATTR_UAR_OBJ_ALLOC_TYPE"),
+        (uar::MMAP_OFFSET.into(), "MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_OFFSET"),
+        (uar::MMAP_LENGTH.into(), "MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_LENGTH"),
+        (uar::PAGE_ID.into(), "MLX5_IB_ATTR_UAR_OBJ_ALLOC_PAGE_ID"),
+        (uar::DESTROY.into(), "MLX5_IB_METHOD_UAR_OBJ_DESTROY"),
+        (uar::DESTROY_HANDLE.into(), "MLX5_IB_ATTR_UAR_OBJ_DESTROY_HANDLE"),
+        (MANDATORY.into(), "UVERBS_ATTR_F_MANDATORY"),
+        (DRIVER.into(), "RDMA_DRIVER_MLX5"),
+    ]
+}
+
+/// A C program that compiles only if all of it is true.
+fn program() -> String {
+    let mut text = String::new();
+    for header in [
+        "stddef.h",
+        "rdma/ib_user_verbs.h",
+        "rdma/mlx5-abi.h",
+        "rdma/mlx5_user_ioctl_cmds.h",
+        "rdma/rdma_user_ioctl_cmds.h",
+    ] {
+        let _ = writeln!(text, "#include <{header}>");
+    }
+    for Pair { core, provider, size, fields } in pairs() {
+        let own = provider.map_or_else(String::new, |provider| format!(" + sizeof({provider})"));
+        let _ = writeln!(text, "_Static_assert(sizeof({core}){own} == {size}, \"{core}\");");
+        for (offset, part, field) in fields {
+            let place = match (part, provider) {
+                ("provider", Some(provider)) => {
+                    format!("sizeof({core}) + offsetof({provider}, {field})")
+                }
+                _ => format!("offsetof({core}, {field})"),
+            };
+            let _ = writeln!(text, "_Static_assert({place} == {offset}, \"{core} {field}\");");
+        }
+    }
+    for (number, name) in numbers() {
+        let _ = writeln!(text, "_Static_assert(({name}) == {number}, \"{name}\");");
+    }
+    text
+}
+
+#[test]
+fn sizes_offsets_and_numbers_are_those_of_the_kernels_headers() {
+    let folder = std::env::temp_dir().join(format!("doorbell-abi-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for the program");
+    let source = folder.join("abi.c");
+    std::fs::write(&source, program()).expect("the program is written");
+    let compiled = Process::new("cc").args(["-std=c11", "-fsyntax-only"]).arg(&source).output();
+    let _ = std::fs::remove_dir_all(&folder);
+    let in_ci = std::env::var_os("CI").is_some();
+    let Ok(compiled) = compiled else {
+        assert!(!in_ci, "there is no C compiler");
+        return println!("skipped: there is no C compiler (cc) to compare with the C headers");
+    };
+    let said = String::from_utf8_lossy(&compiled.stderr);
+    if said.contains("No such file") && !in_ci {
+        return println!("skipped: the kernel's headers (linux-libc-dev) are not installed");
+    }
+    assert!(compiled.status.success(), "{said}");
+}

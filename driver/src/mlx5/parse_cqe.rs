@@ -1,0 +1,167 @@
+//! What a CQE says: from its fields to those of a work completion.
+
+use super::completion_queue::{CqState, Entry};
+use super::send_queue::Outstanding;
+use crate::verbs::{Completed, PollError, WorkCompletion, WorkStatus};
+use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome};
+use doorbell_prm::wqe::SendOpcode;
+use std::sync::Arc;
+
+/// Offsets of the words of a CQE that a poll reads (PRM, "Completion Queue Element").
+const USER_INDEX: usize = 32;
+const IMMEDIATE: usize = 36;
+const BYTE_COUNT: usize = 44;
+const SYNDROME: usize = 52;
+const OPCODE_QPN: usize = 56;
+const COUNTER_OWNER: usize = 60;
+
+// ANCHOR: parse_cqe
+/// What the entry of a send says: each field goes straight to its place. (`mlx5_parse_cqe`)
+#[inline(always)]
+pub fn parse_sent<'a>(
+    state: &'a CqState,
+    last: &mut Last<'a>,
+    entry: Entry,
+    completion: &mut WorkCompletion,
+) -> Result<(), PollError> {
+    let opcode_qpn = entry.word::<OPCODE_QPN>();
+    completion.qp_num = opcode_qpn & 0xff_ffff;
+    completion.status = WorkStatus::Success;
+    completion.vendor_err = 0;
+    completion.immediate = None;
+    completion.wr_id = last.sender(state, entry)?.retire(counter(entry));
+    completion.opcode = SENT[(opcode_qpn >> 24) as usize];
+    completion.byte_len = entry.word::<BYTE_COUNT>();
+    Ok(())
+}
+
+/// What any other entry says: of a receive, or of an error.
+#[inline(never)]
+pub fn parse_other(
+    state: &CqState,
+    entry: Entry,
+    opcode: u8,
+    completion: &mut WorkCompletion,
+) -> Result<(), PollError> {
+    completion.qp_num = entry.word::<OPCODE_QPN>() & 0xff_ffff;
+    completion.status = WorkStatus::Success;
+    completion.vendor_err = 0;
+    completion.immediate = None;
+    completion.opcode = Completed::default();
+    completion.byte_len = 0;
+    match opcode {
+        RECEIVED_WRITE_IMMEDIATE | RECEIVED | RECEIVED_IMMEDIATE => {
+            completion.wr_id =
+                member(&state.receivers, entry.word::<USER_INDEX>())?.retire(counter(entry));
+            completion.opcode = received(opcode);
+            completion.byte_len = entry.word::<BYTE_COUNT>();
+            completion.immediate = (opcode != RECEIVED).then(|| entry.word::<IMMEDIATE>());
+        }
+        REQUESTER_ERROR | RESPONDER_ERROR => {
+            let members = if opcode == REQUESTER_ERROR { &state.senders } else { &state.receivers };
+            completion.wr_id = member(members, entry.word::<USER_INDEX>())?.retire(counter(entry));
+            let syndromes = entry.word::<SYNDROME>();
+            completion.status = status(syndromes as u8);
+            completion.vendor_err = (syndromes >> 8) as u8;
+        }
+        opcode => return Err(PollError::UnknownOpcode { opcode }),
+    }
+    Ok(())
+}
+
+/// The counter of the WQE that an entry is of.
+#[inline(always)]
+fn counter(entry: Entry) -> u32 {
+    entry.word::<COUNTER_OWNER>() >> 16
+}
+
+/// The work requests of the queue pair that an entry is of.
+#[inline(always)]
+fn member(
+    members: &[Option<Arc<Outstanding>>],
+    user_index: u32,
+) -> Result<&Outstanding, PollError> {
+    let user_index = user_index & 0xff_ffff;
+    match members.get(user_index as usize) {
+        Some(Some(outstanding)) => Ok(outstanding),
+        _ => Err(PollError::UnknownQueuePair { user_index }),
+    }
+}
+
+/// The queue pair whose send completed last: the next entry is often of the same. (`cur_rsc`)
+#[derive(Default)]
+pub struct Last<'a> {
+    user_index: u32,
+    outstanding: Option<&'a Outstanding>,
+}
+
+impl<'a> Last<'a> {
+    /// The work requests of the queue pair that an entry of a send is of.
+    #[inline(always)]
+    fn sender(&mut self, state: &'a CqState, entry: Entry) -> Result<&'a Outstanding, PollError> {
+        let user_index = entry.word::<USER_INDEX>();
+        if let Some(outstanding) = self.outstanding
+            && user_index == self.user_index
+        {
+            return Ok(outstanding);
+        }
+        let outstanding = member(&state.senders, user_index)?;
+        *self = Self { user_index, outstanding: Some(outstanding) };
+        Ok(outstanding)
+    }
+}
+
+/// The opcode of an entry of a send.
+pub const REQUESTER: u8 = CqeOpcode::Requester as u8;
+const RECEIVED_WRITE_IMMEDIATE: u8 = CqeOpcode::ResponderWriteImmediate as u8;
+const RECEIVED: u8 = CqeOpcode::ResponderSend as u8;
+const RECEIVED_IMMEDIATE: u8 = CqeOpcode::ResponderSendImmediate as u8;
+/// The opcode of an entry of a send that failed.
+pub const REQUESTER_ERROR: u8 = CqeOpcode::RequesterError as u8;
+/// The opcode of an entry of a receive that failed.
+pub const RESPONDER_ERROR: u8 = CqeOpcode::ResponderError as u8;
+// ANCHOR_END: parse_cqe
+
+// ANCHOR: completion_opcode
+/// What a send was, by the WQE opcode that the card gives back. (`handle_good_req`)
+static SENT: [Completed; 256] = {
+    let mut table = [Completed::Send; 256];
+    table[SendOpcode::RdmaWrite as usize] = Completed::RdmaWrite;
+    table[SendOpcode::RdmaWriteImmediate as usize] = Completed::RdmaWrite;
+    table[SendOpcode::RdmaRead as usize] = Completed::RdmaRead;
+    table
+};
+
+/// What arrived in a receive.
+#[inline(always)]
+fn received(opcode: u8) -> Completed {
+    if opcode == RECEIVED_WRITE_IMMEDIATE {
+        Completed::ReceiveRdmaWithImmediate
+    } else {
+        Completed::Receive
+    }
+}
+// ANCHOR_END: completion_opcode
+
+// ANCHOR: error_status
+/// The verbs' status for the card's syndrome. (`mlx5_handle_error_cqe`)
+#[cold]
+fn status(syndrome: u8) -> WorkStatus {
+    match CqeSyndrome::from_code(syndrome) {
+        Some(CqeSyndrome::LocalLengthError) => WorkStatus::LocalLength,
+        Some(CqeSyndrome::LocalQpOperationError) => WorkStatus::LocalQueuePairOperation,
+        Some(CqeSyndrome::LocalProtectionError) => WorkStatus::LocalProtection,
+        Some(CqeSyndrome::WorkRequestFlushed) => WorkStatus::Flushed,
+        Some(CqeSyndrome::MemoryWindowBindError) => WorkStatus::MemoryWindowBind,
+        Some(CqeSyndrome::BadResponseError) => WorkStatus::BadResponse,
+        Some(CqeSyndrome::LocalAccessError) => WorkStatus::LocalAccess,
+        Some(CqeSyndrome::RemoteInvalidRequest) => WorkStatus::RemoteInvalidRequest,
+        Some(CqeSyndrome::RemoteAccessError) => WorkStatus::RemoteAccess,
+        Some(CqeSyndrome::RemoteOperationError) => WorkStatus::RemoteOperation,
+        Some(CqeSyndrome::TransportRetryExceeded) => WorkStatus::RetryExceeded,
+        Some(CqeSyndrome::RnrRetryExceeded) => WorkStatus::ReceiverNotReady,
+        Some(CqeSyndrome::RemoteAborted) => WorkStatus::RemoteAborted,
+        None => WorkStatus::General,
+    }
+}
+// ANCHOR_END: error_status
