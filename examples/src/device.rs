@@ -4,36 +4,44 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A door to a card.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Device {
     /// The software card in this process.
     #[default]
     Card,
     /// No device at all: a machine where nobody has made one.
     None,
+    /// A device that the kernel drives, by its name (`mlx5_0`) or that of its file (`uverbs0`).
+    Kernel(String),
+    /// A card that VFIO holds, by its PCI address.
+    Vfio(String),
 }
 
 impl Device {
-    /// Every device that can be named, with what it is.
-    pub const ALL: [(Self, &'static str); 2] = [
-        (Self::Card, "the software card: no hardware, no root, no kernel module"),
-        (Self::None, "a machine without a device: shows what discovery finds then"),
+    /// Every way to name a device, with what it is.
+    pub const ALL: [(&'static str, &'static str); 4] = [
+        ("card", "the software card: no hardware, no root, no kernel module"),
+        ("none", "a machine without a device: shows what discovery finds then"),
+        ("mlx5_0, uverbs0", "a card that the kernel's mlx5_ib drives, through uverbs"),
+        ("vfio:0000:3b:00.0", "a card bound to vfio-pci: no kernel driver, the firmware path"),
     ];
 }
 
 impl fmt::Display for Device {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Card => "card",
-            Self::None => "none",
-        })
+        match self {
+            Self::Card => formatter.write_str("card"),
+            Self::None => formatter.write_str("none"),
+            Self::Kernel(name) => formatter.write_str(name),
+            Self::Vfio(address) => write!(formatter, "vfio:{address}"),
+        }
     }
 }
 
 /// A device that cannot be named.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no device {0:?}; use \"card\" (the software card) or \"none\" (a machine without one). Real cards cannot be opened by this version"
+    "there is no device {0:?}; use \"card\" (the software card), \"none\" (a machine without one), the name of one that the kernel drives (\"mlx5_0\", see ibv_devices) or \"vfio:\" and a PCI address (\"vfio:0000:3b:00.0\")"
 )]
 pub struct UnknownDevice(pub String);
 
@@ -41,9 +49,32 @@ impl FromStr for Device {
     type Err = UnknownDevice;
 
     fn from_str(name: &str) -> Result<Self, UnknownDevice> {
-        let found = Self::ALL.into_iter().find(|(device, _)| device.to_string() == name);
-        found.map(|(device, _)| device).ok_or_else(|| UnknownDevice(name.to_owned()))
+        match name {
+            "card" => Ok(Self::Card),
+            "none" => Ok(Self::None),
+            _ => match name.strip_prefix("vfio:") {
+                Some(address) if is_address(address) => Ok(Self::Vfio(address.to_owned())),
+                None if is_name(name) => Ok(Self::Kernel(name.to_owned())),
+                _ => Err(UnknownDevice(name.to_owned())),
+            },
+        }
     }
+}
+
+/// Domain, bus, device and function: `0000:3b:00.0`.
+fn is_address(text: &str) -> bool {
+    let parts: Vec<&str> = text.split([':', '.']).collect();
+    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    let digits = parts.iter().all(|part| part.chars().all(|digit| digit.is_ascii_hexdigit()));
+    lengths == [4, 2, 2, 1] && digits && text.as_bytes()[10] == b'.'
+}
+
+/// A name as the kernel gives them to devices: letters, digits and underscores, a digit at the end.
+fn is_name(text: &str) -> bool {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.ends_with(|last: char| last.is_ascii_digit())
+        && text.chars().all(allowed)
 }
 
 #[cfg(test)]
@@ -52,15 +83,22 @@ mod tests {
 
     #[test]
     fn every_device_has_a_name_that_leads_back_to_it() {
-        for (device, _) in Device::ALL {
-            assert_eq!(device.to_string().parse(), Ok(device));
+        for name in ["card", "none", "mlx5_0", "uverbs12", "rocep59s0f1", "vfio:0000:3b:00.0"] {
+            assert_eq!(
+                name.parse::<Device>().map(|device| device.to_string()),
+                Ok(name.to_owned())
+            );
         }
     }
 
     #[test]
     fn an_unknown_one_is_told_what_there_is() {
-        let error = "mlx5_9".parse::<Device>().unwrap_err();
-        let text = error.to_string();
-        assert!(text.contains("mlx5_9") && text.contains("\"card\""), "{text}");
+        for name in
+            ["", "crad", "vfio:", "vfio:3b:00.0", "vfio:0000:3b:00:0", "../etc/0", "mlx5_0 "]
+        {
+            let error = name.parse::<Device>().expect_err(name);
+            let text = error.to_string();
+            assert!(text.contains(name) && text.contains("\"card\""), "{text}");
+        }
     }
 }

@@ -16,6 +16,8 @@ mod sources;
 
 pub mod program;
 
+pub mod words;
+
 pub use device::{Device, UnknownDevice};
 pub use pair::{ExampleError, Pair, wait_for};
 pub use run::{LiveRun, Recording, record, start};

@@ -20,8 +20,8 @@ pub struct Recording {
 /// Runs a scenario to its end under the logical clock: the same scenario gives the same trace,
 /// byte for byte.
 pub fn record(scenario: &Scenario, device: &Device) -> Recording {
-    let (tracer, outcome) = run(scenario, *device, Full::new());
-    let mut builder = builder(scenario, *device);
+    let (tracer, outcome) = run(scenario, device, Full::new());
+    let mut builder = builder(scenario, device);
     for record in tracer.take() {
         builder.push(record);
     }
@@ -31,17 +31,17 @@ pub fn record(scenario: &Scenario, device: &Device) -> Recording {
 /// Runs a scenario with a recorder.
 fn run(
     scenario: &Scenario,
-    device: Device,
+    device: &Device,
     recorder: impl Recorder + 'static,
 ) -> (Tracer, Outcome) {
     let tracer = Tracer::new(recorder, Clock::Logical);
-    let world = World::new(device, &tracer);
+    let world = World::new(device.clone(), &tracer);
     let outcome = (scenario.run)(&world).map_err(|error| error.to_string());
     (tracer, outcome)
 }
 
 /// An empty trace of a scenario.
-fn builder(scenario: &Scenario, device: Device) -> TraceBuilder {
+fn builder(scenario: &Scenario, device: &Device) -> TraceBuilder {
     TraceBuilder::new(TOOL, &device.to_string(), scenario.name, "logical", source)
 }
 
@@ -57,15 +57,15 @@ pub struct LiveRun {
 /// Starts a scenario on a thread of its own. It waits at its first event.
 pub fn start(scenario: &'static Scenario, device: &Device) -> LiveRun {
     let (recorder, stepper) = live();
-    let device = *device;
-    let program = thread::spawn(move || run(scenario, device, recorder).1);
+    let (device, own) = (device.clone(), device.clone());
+    let program = thread::spawn(move || run(scenario, &own, recorder).1);
     LiveRun { stepper, scenario, device, program }
 }
 
 impl LiveRun {
     /// An empty trace for the events of this run.
     pub fn builder(&self) -> TraceBuilder {
-        builder(self.scenario, self.device)
+        builder(self.scenario, &self.device)
     }
 
     /// Lets the program run to its end, unwatched, and says what became of it.

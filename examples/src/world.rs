@@ -3,6 +3,10 @@
 use crate::{Device, ExampleError};
 use doorbell_card::CardConfig;
 use doorbell_driver::bus::CardBus;
+#[cfg(target_os = "linux")]
+use doorbell_driver::control::uverbs::KernelDoor;
+#[cfg(target_os = "linux")]
+use doorbell_driver::mlx5::VfioDoor;
 use doorbell_driver::mlx5::{BlueFlameSettings, CardDoor, Mlx5, NoDoor};
 use doorbell_driver::verbs::{Context, Door, Providers, get_device_list, open_device};
 use doorbell_tracer::Tracer;
@@ -20,6 +24,12 @@ impl World {
     pub fn new(device: Device, tracer: &Tracer) -> Self {
         let door: Arc<dyn Door> = match device {
             Device::None => Arc::new(NoDoor),
+            #[cfg(target_os = "linux")]
+            Device::Kernel(name) => Arc::new(KernelDoor::to(&name)),
+            #[cfg(target_os = "linux")]
+            Device::Vfio(address) => Arc::new(VfioDoor::to(&address)),
+            #[cfg(not(target_os = "linux"))]
+            Device::Kernel(_) | Device::Vfio(_) => Arc::new(NoDoor),
             Device::Card => {
                 let bus = CardBus::new(CardConfig::default(), tracer);
                 Arc::new(CardDoor::new(bus, BlueFlameSettings::default()))

@@ -44,8 +44,10 @@ fn what_cannot_be_is_said_and_fails() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("no device was found"), "{text}");
-    let output = run("rc_write", &["--device", "mlx5_0"]);
+    let output = run("rc_write", &["--device", "mlx5_"]);
     assert_eq!(output.status.code(), Some(2));
+    let output = run("rc_write", &["--device", "mlx5_99"]);
+    assert_eq!(output.status.code(), Some(1));
     let output = run("rc_write", &["--trace", "/nonexistent/folder/trace.jsonl"]);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
