@@ -93,7 +93,7 @@ fn every_step_is_printed_with_what_place_and_bytes() {
     assert!(printed.contains("driver/src/fixture.rs:8"));
     assert!(printed.contains("<th scope=\"row\">opcode</th>"));
     assert!(printed.contains("(from wr.opcode)"), "no origin");
-    assert!(printed.contains("store 16 bytes (wqe_data_segment) to send queue of QP 0x41 + 0x20"));
+    assert!(printed.contains("store wqe_data_segment (16 bytes) to send queue of QP 0x41 + 0x20"));
     assert!(!printed.trim_end().contains("\n\n"), "an empty line would end the HTML block");
     assert!(!data.trim_end_matches("</script>\n").contains("</"), "data that ends its element");
 }

@@ -39,7 +39,7 @@ fn pages_come_with_their_types() {
         for (path, kind) in [
             ("/", "text/html; charset=utf-8"),
             ("/page.html?query#part", "text/html; charset=utf-8"),
-            ("/theme/player.js", "text/javascript; charset=utf-8"),
+            ("/theme/player/5-player.js", "text/javascript; charset=utf-8"),
             ("/theme/doorbell.css", "text/css; charset=utf-8"),
         ] {
             // mdBook puts a part of the content into the names of such files.

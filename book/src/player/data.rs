@@ -2,8 +2,9 @@
 
 use super::{fields, hex, markdown};
 use crate::anchors::is_anchor_line;
-use crate::walk::{Part, Step, Walk, label};
+use crate::walk::{Part, Step, Walk};
 use crate::{highlight, notes};
+use doorbell_examples::words::region_title;
 use doorbell_tracer::{Actor, Event, Kind, RegionId, Role};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -196,7 +197,7 @@ fn regions(walk: &Walk) -> Value {
     let shown = walk.regions.values().filter(|region| in_panels(region.role));
     let one = |region: &doorbell_tracer::Region| {
         let data = json!({
-            "name": label(region),
+            "name": region_title(region),
             "role": region.role,
             "length": region.length,
             "stride": region.stride,

@@ -2,8 +2,8 @@
 //!
 //! A player is three things on a page: the steps in print ([`print()`]), which is all that a reader
 //! without JavaScript, on paper or with a screen reader needs; the data of the run ([`data()`]), as
-//! JSON; and `theme/player.js`, which shows one step at a time from that data. The script knows
-//! no layouts and resolves no addresses: it applies writes to regions and shows what is there.
+//! JSON; and the scripts of `theme/player/`, which show one step at a time from that data. They know
+//! no layouts and resolve no addresses: they apply writes to regions and show what is there.
 
 mod data;
 mod print;

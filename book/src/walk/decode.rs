@@ -1,6 +1,6 @@
 //! The bytes of an event, decoded by the field tables.
 
-use super::packet;
+use doorbell_prm::roce::packet_parts;
 use doorbell_prm::wqe::ControlSegment;
 use doorbell_prm::{DecodedField, Layout, LayoutInfo, Value};
 use doorbell_tracer::{Kind, SiteInfo};
@@ -75,10 +75,7 @@ pub(super) fn parts(kind: &Kind, site: Option<&SiteInfo>) -> Vec<Part> {
             part("input", &command.input_layout, &command.input, None),
             part("output", &command.output_layout, &command.output, None),
         ],
-        Kind::Packet(packet) => packet::headers(&packet.bytes)
-            .into_iter()
-            .map(|(title, layout, bytes)| part(title, layout, bytes, None))
-            .collect(),
+        Kind::Packet(packet) => headers(&packet.bytes),
         _ => Vec::new(),
     }
 }
@@ -102,6 +99,18 @@ fn pieces(layout: &str, bytes: &[u8], site: Option<&SiteInfo>) -> Vec<Part> {
         parts.push(part("behind the WQE", "", rest, None));
     }
     parts
+}
+
+/// The headers of a packet, its payload and its check sum.
+fn headers(packet: &[u8]) -> Vec<Part> {
+    let parts = packet_parts(packet).into_iter();
+    parts
+        .filter_map(|found| {
+            let own = packet.get(found.offset..found.offset + found.len)?;
+            let layout = found.layout.map_or("", |layout| layout.name);
+            Some(part(found.title, layout, own, None))
+        })
+        .collect()
 }
 
 /// Bytes and what their field table says of them.
@@ -142,6 +151,9 @@ const LONG: usize = 16;
 
 /// A value as an engineer reads it: small numbers plain, others in hex, with the name if any.
 fn value(decoded: &DecodedField) -> String {
+    if let Some(address) = decoded.network_address() {
+        return address;
+    }
     let number = match &decoded.value {
         Value::Number(number @ 0..10) => number.to_string(),
         Value::Number(number) => format!("{number:#x}"),

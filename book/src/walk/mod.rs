@@ -6,14 +6,11 @@
 //! printed steps and numbers in the text all read the same walk.
 
 mod decode;
-mod describe;
-mod packet;
 mod places;
 mod select;
 mod wqe;
 
 pub use decode::{Part, ShownField};
-pub(crate) use places::label;
 pub use select::{Selector, View};
 pub use wqe::Wqe;
 
@@ -135,7 +132,7 @@ fn step(
         .map(|anchor| anchor.name.clone());
     Step {
         number: event.sequence,
-        what: describe::what(&event.kind, places),
+        what: places.words(&event.kind),
         file,
         line,
         function: site.map(|site| site.function.clone()).unwrap_or_default(),

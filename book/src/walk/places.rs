@@ -1,8 +1,8 @@
 //! Which region the bytes of an event lie in.
 
 use super::Write;
-use doorbell_prm::doorbell::{CqDoorbellRecord, QpDoorbellRecord};
-use doorbell_prm::{Layout, LayoutInfo};
+use doorbell_examples::words;
+use doorbell_prm::LayoutInfo;
 use doorbell_tracer::timeline::State;
 use doorbell_tracer::{Direction, Event, Kind, Region, RegionId, Role};
 use std::collections::HashMap;
@@ -36,11 +36,7 @@ impl Places {
         if region.role != Role::DoorbellRecord {
             return None;
         }
-        let layout = if region.name.contains("CQ") {
-            CqDoorbellRecord::LAYOUT
-        } else {
-            QpDoorbellRecord::LAYOUT
-        };
+        let layout = words::entry_layout(region)?;
         Some((layout, self.0.bytes(number, 0..layout.size as u64)))
     }
 
@@ -65,6 +61,11 @@ impl Places {
         }
     }
 
+    /// What an event says, in one line.
+    pub(super) fn words(&self, kind: &Kind) -> String {
+        words::step(kind, &self.0)
+    }
+
     /// A region that is or was mapped.
     pub(super) fn region(&self, number: RegionId) -> Option<&Region> {
         self.0.region(number).map(|region| region.info())
@@ -74,20 +75,5 @@ impl Places {
     pub(super) fn into_regions(self) -> HashMap<RegionId, Region> {
         let regions = self.0.regions();
         regions.map(|region| (region.info().region, region.info().clone())).collect()
-    }
-}
-
-/// What a reader calls a region: its name, and the number of the object that it belongs to.
-pub(crate) fn label(region: &Region) -> String {
-    match region.object {
-        0 => region.name.to_string(),
-        number => {
-            let number = format!("{number:#x}");
-            if region.name.contains(&number) {
-                region.name.to_string()
-            } else {
-                format!("{} {number}", region.name)
-            }
-        }
     }
 }

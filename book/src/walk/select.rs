@@ -9,9 +9,10 @@
 //! the matches; `from="SELECTOR"`, `to="SELECTOR"` (that step included) and `until="SELECTOR"`
 //! (that step not included) bound the search.
 
-use super::{Step, Walk, label};
+use super::{Step, Walk};
 use crate::error::DirectiveError;
 use crate::preprocess::words;
+use doorbell_examples::words::region_title;
 use doorbell_tracer::{Event, Region, RegionId};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -39,7 +40,7 @@ impl View {
         if let Some((number, offset)) = step.place {
             members.insert("offset".to_owned(), offset.to_string());
             if let Some(region) = regions.get(&number) {
-                members.insert("region.name".to_owned(), label(region));
+                members.insert("region.name".to_owned(), region_title(region));
                 if let Ok(serde_json::Value::String(role)) = serde_json::to_value(region.role) {
                     members.insert("role".to_owned(), role);
                 }
