@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and the exit code of each answer.
 
+use crate::command::lab::LabOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use doorbell_examples::{Device, Scenario, UnknownScenario, scenario};
 use std::path::PathBuf;
@@ -42,8 +43,8 @@ pub enum Command {
         /// The device: `card` is the software card, `none` a machine without any
         #[arg(long, value_name = "DEVICE", default_value = DEFAULT_DEVICE)]
         device: Device,
-        /// Leave out the bytes of the program's data, or replace addresses; can be given twice
-        #[arg(long, value_name = "WHAT")]
+        /// Leave out the bytes of the program's data, or replace addresses, or both if nothing is said
+        #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "all")]
         mask: Vec<Mask>,
     },
     /// Open a trace file
@@ -57,6 +58,11 @@ pub enum Command {
     },
     /// List the scenarios
     Scenarios,
+    /// A guest with the real kernel driver and real RDMA programs, on the software card
+    ///
+    /// Without more it is a shell in that guest. The guest is set up once, from Debian packages,
+    /// in a cache folder and without root.
+    Lab(Box<LabOptions>),
     /// Build the book, or serve it to a browser on this machine
     Book {
         /// Serve the book on 127.0.0.1 until Ctrl-C
@@ -100,7 +106,7 @@ pub struct PrintOptions {
     /// Print the walk as text, as is done where there is no terminal
     #[arg(long)]
     pub text: bool,
-    /// Print the steps before the call of ibv_post_send too
+    /// Print the steps before the call of ibv_post_send and the teardown too
     #[arg(long)]
     pub all: bool,
 }
@@ -110,8 +116,10 @@ pub struct PrintOptions {
 pub enum Mask {
     /// The bytes of buffers and packets: zeros stand for them.
     Payload,
-    /// Bus addresses: others stand for them, the same for the same.
+    /// Addresses of memory: others stand for them, the same for the same.
     Addresses,
+    /// Both.
+    All,
 }
 
 /// The scenario of that name.

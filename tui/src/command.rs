@@ -1,18 +1,20 @@
 //! What each subcommand does.
 
 mod book;
+pub mod lab;
 mod open;
+mod record;
 mod show;
 
-use crate::cli::{Cli, Command, DEFAULT_SCENARIO, Mask, PrintOptions, RunOptions};
+pub use record::field_class;
+
+use crate::cli::{Cli, Command, DEFAULT_SCENARIO, PrintOptions, RunOptions};
 use crate::state::session::Session;
 use crate::state::supply::{Ending, Run, Supply};
 use doorbell_book::BookError;
-use doorbell_examples::{
-    Device, LiveRun, Scenario, UnknownScenario, record, scenario, scenarios, start,
-};
-use doorbell_prm::layout;
-use doorbell_tracer::file::{self, FieldClass, TraceFileError};
+use doorbell_examples::{LiveRun, Scenario, UnknownScenario, scenario, scenarios, start};
+use doorbell_lab::LabError;
+use doorbell_tracer::file::TraceFileError;
 use doorbell_tracer::live::Next;
 use std::io::{self, Write};
 use std::path::Path;
@@ -30,6 +32,17 @@ pub enum Failure {
     /// The book could not be built or served.
     #[error(transparent)]
     Book(#[from] BookError),
+    /// The lab could not do what was asked; the command ends with this code.
+    #[error("{error}")]
+    Lab {
+        /// Why not.
+        error: LabError,
+        /// The exit code.
+        code: u8,
+    },
+    /// A command in the lab's guest ended with this code, and has said why itself.
+    #[error("the command in the guest ended with {0}")]
+    Ended(u8),
     /// The output could not be written.
     #[error("cannot write the output: {0}; check where it goes to")]
     Output(io::Error),
@@ -57,10 +70,11 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         None => step(default()?, &cli.run),
         Some(Command::Step { scenario, run }) => step(scenario, &run),
         Some(Command::Record { scenario, output, device, mask }) => {
-            write_record(scenario, &device, &output, &mask)
+            record::write(scenario, &device, &output, &mask)
         }
         Some(Command::Replay { file, print }) => replay(&file, print),
         Some(Command::Scenarios) => list(),
+        Some(Command::Lab(options)) => lab::run(*options),
         Some(Command::Book { serve: true, port, .. }) => book::serve(port),
         Some(Command::Book { output, .. }) => book::build(&output),
     }
@@ -87,42 +101,9 @@ fn step(scenario: &'static Scenario, options: &RunOptions) -> Result<(), Failure
         let supply = Supply::live(Box::new(Program(run)), builder);
         return show::interactive(Session::new(supply), None);
     }
-    let recording = record(scenario, &options.device);
+    let recording = doorbell_examples::record(scenario, &options.device);
     let trace = &recording.trace;
     show::print(&trace.header, trace, options.print, Some(&recording.outcome))
-}
-
-/// Runs a scenario and writes its trace.
-fn write_record(
-    scenario: &'static Scenario,
-    device: &Device,
-    path: &Path,
-    masks: &[Mask],
-) -> Result<(), Failure> {
-    let recording = record(scenario, device);
-    let options = file::Options {
-        mask_payload: masks.contains(&Mask::Payload),
-        mask_addresses: masks.contains(&Mask::Addresses),
-        field: Some(&field_class),
-    };
-    file::write_file(&recording.trace, path, &options)?;
-    let events = recording.trace.events.len();
-    let mut out = io::stdout().lock();
-    writeln!(out, "{}: {events} steps of {}", path.display(), scenario.name)?;
-    if let Err(why) = &recording.outcome {
-        writeln!(out, "the program failed, and the trace shows how: {why}")?;
-    }
-    Ok(())
-}
-
-/// Whether a byte of a layout belongs to an address.
-fn field_class(name: &str, byte: usize) -> FieldClass {
-    let field = layout(name).and_then(|layout| layout.field_at(byte));
-    let is_address = |field: &str| field.ends_with("address") || field.ends_with("addr");
-    match field {
-        Some(field) if field.width == 64 && is_address(field.name) => FieldClass::Address,
-        _ => FieldClass::Other,
-    }
 }
 
 /// Opens a trace file.

@@ -3,8 +3,9 @@
 //! A run of a scenario is a sequence of events. [`state`] holds one walk through it: where the
 //! reader stands, what is folded, and what each pane shows there. [`view`] draws that and knows
 //! nothing else; [`input`] turns keys into actions on it. Without a terminal, [`text`] prints the
-//! same walk, one line a step. Both say a step in the same words, which [`decode`] finds by the
-//! field tables of `doorbell_prm`.
+//! same walk, one line a step. Both say a step in the words that
+//! `doorbell_examples` has for it, the book's too, and take bytes apart by [`decode`], from the field
+//! tables of `doorbell_prm`.
 //!
 //! [`command`] is the command line: each subcommand is one short function.
 

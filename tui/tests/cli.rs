@@ -84,9 +84,20 @@ fn an_unknown_scenario_names_those_that_there_are() {
 
 #[test]
 fn an_unknown_device_names_those_that_there_are() {
-    for arguments in [&["--device", "mlx5_9"][..], &["step", "rc-write", "--device", "mlx5_9"]] {
+    for arguments in [&["--device", "crad"][..], &["step", "rc-write", "--device", "vfio:3b"]] {
         let errors = fails(arguments, 2);
-        assert!(errors.contains("mlx5_9") && errors.contains("none"), "{errors}");
+        assert!(errors.contains("there is no device") && errors.contains("none"), "{errors}");
+    }
+}
+
+/// A name that a kernel's device could have is looked for where the kernel lists its own.
+#[test]
+fn a_device_that_the_kernel_does_not_have_is_told_in_the_walk() {
+    for device in ["mlx5_99", "vfio:ffff:ff:1f.7"] {
+        let output = run(&["step", "rc-write", "--device", device]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("ibv_get_device_list returns 0"), "{text}");
+        assert!(text.contains("no device was found"), "{text}");
     }
 }
 
@@ -117,7 +128,11 @@ fn help_and_version_are_no_errors() {
 #[test]
 fn without_a_device_the_walk_shows_where_it_was_looked_for() {
     let walk = works(&["--device", "none"]);
-    assert!(walk.contains("discovery") && walk.contains("mlx5_ib"), "{walk}");
+    assert!(
+        walk.contains("/sys/class/infiniband_verbs (played: a machine without mlx5_ib): empty")
+            && walk.contains("mlx5_ib"),
+        "{walk}"
+    );
     assert!(walk.contains("the program failed: "), "{walk}");
 }
 

@@ -3,11 +3,12 @@
 mod common;
 
 use common::{CPU, opened, recorded, screen, trace};
-use doorbell::decode::fields::{fields, number, plain_number};
+use doorbell::decode::carried;
+use doorbell::decode::fields::{fields, number};
 use doorbell::decode::object::{HexRow, MOST_BYTES, Section, sections, wqe_sections};
-use doorbell::decode::{RegionNames, Regions, carried, essence};
 use doorbell::state::app::App;
 use doorbell::state::scene::is_bad;
+use doorbell_examples::words::{Places, Regions};
 use doorbell_prm::wqe::{CONTROL_CQ_UPDATE, ControlSegment, DataSegment, RemoteAddressSegment};
 use doorbell_prm::zerocopy::IntoBytes;
 use doorbell_tracer::{Actor, Direction, Event, Kind, Region, RegionId, Role, Trace};
@@ -54,17 +55,10 @@ fn fields_have_the_bits_of_the_manual() {
 }
 
 #[test]
-fn numbers_are_written_as_engineers_read_them() {
-    assert_eq!(plain_number(9), "9");
-    assert_eq!(plain_number(64), "0x40 (64)");
-    assert_eq!(plain_number(0x1_0000), "0x10000");
-}
-
-#[test]
 fn a_wqe_is_taken_apart_into_its_segments() {
     let parts = wqe_sections(&write_wqe());
     let wanted =
-        ["wqe_control_segment", "wqe_remote_address_segment", "wqe_data_segment", "behind its end"];
+        ["wqe_control_segment", "wqe_remote_address_segment", "wqe_data_segment", "behind the WQE"];
     assert_eq!(titles(&parts), wanted);
     assert_eq!(parts.iter().map(|part| part.offset).collect::<Vec<_>>(), [0, 16, 32, 48]);
 }
@@ -90,7 +84,7 @@ fn a_packet_is_taken_apart_wherever_it_ends() {
         .collect();
     let parts = |bytes: &[u8]| {
         let kind = Kind::packet(1, 2, "a packet", 0, bytes);
-        carried(&event(kind), None, &Regions::default()).expect("it carries bytes").sections
+        carried(&event(kind), None, &Regions::default().at(0)).expect("it carries bytes").sections
     };
     let write = parts(&packets[0].bytes);
     let wanted = ["ethernet", "ipv4", "udp", "bth", "reth", "payload", "invariant CRC"];
@@ -128,7 +122,7 @@ fn the_owner_bit_alone_is_told_by_the_layout_of_the_whole() {
     let mut regions = Regions::default();
     walk.events.iter().for_each(|event| regions.see(event));
     let is_queue = |region| {
-        let role = regions.region(region).map(|known| known.role);
+        let role = regions.at(0).region(region).map(|known| known.role);
         role == Some(Role::CompletionQueue)
     };
     let owner = walk.events.iter().filter(|event| match &event.kind {
@@ -137,7 +131,8 @@ fn the_owner_bit_alone_is_told_by_the_layout_of_the_whole() {
     });
     let mut seen = 0;
     for event in owner {
-        let object = carried(event, walk.site(event), &regions).expect("it carries a byte");
+        let object = carried(event, walk.site(event), &regions.at(event.sequence))
+            .expect("it carries a byte");
         let fields = object.sections[0].fields.iter();
         let names: Vec<_> = fields.map(|field| field.name.as_str()).collect();
         assert_eq!(names, ["opcode", "format", "solicited", "owner"]);
@@ -152,14 +147,6 @@ fn what_did_not_go_well_is_marked() {
     assert!(is_bad(&Kind::completion(1, "IBV_WC_LOC_PROT_ERR", [])));
     assert!(!is_bad(&Kind::completion(1, "IBV_WC_SUCCESS", [])));
     assert!(!is_bad(&Kind::locked("sq.lock")));
-}
-
-#[test]
-fn an_ops_table_names_its_target_without_crate_and_generics() {
-    let target = "doorbell_driver::mlx5::post_send::post_send<doorbell_driver::bus::Page, Off>";
-    let kind = Kind::dispatch("ops", "post_send", target);
-    let line = essence(&kind, &Regions::default());
-    assert_eq!(line, "ops.post_send -> mlx5::post_send::post_send");
 }
 
 /// Numbers at the edges, where sums overflow.

@@ -26,7 +26,7 @@ fn go_on(app: &mut App, kind: &'static str, text: &str) {
         app.session.seek(Goal::Kind(kind));
         settle(app);
         let step = app.scene.step.as_ref().expect("a step");
-        if step.essence.contains(text) {
+        if step.words.contains(text) {
             return;
         }
     }

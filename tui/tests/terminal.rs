@@ -110,7 +110,7 @@ fn it_steps_and_q_gives_the_terminal_back() {
     };
     tmux.wait_for("call ibv_post_send(");
     tmux.press("s");
-    tmux.wait_for("dispatch");
+    tmux.wait_for("call through the table");
     tmux.press("b");
     tmux.wait_for("call ibv_post_send(");
     tmux.press("q");

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{CPU, note, recorded, trace};
+use common::{CPU, call, note, recorded, trace};
 use doorbell::text::{Options, print};
 use doorbell_tracer::{Kind, Trace};
 
@@ -13,36 +13,31 @@ fn text(trace: &Trace, all: bool) -> String {
     String::from_utf8(out).expect("the walk is text")
 }
 
-/// The lines of steps, without their details: those with a number in front.
+/// The lines of steps, without their details and without folds: those with a number and an actor in
+/// front.
 fn steps(text: &str) -> Vec<&str> {
     let numbered = |line: &&str| {
-        let first = line.split_whitespace().next().unwrap_or_default();
-        line.starts_with(' ') && !line.starts_with("       ") && first.parse::<u64>().is_ok()
+        let mut words = line.split_whitespace();
+        let number = words.next().is_some_and(|word| word.parse::<u64>().is_ok());
+        let actor = words.next().is_some_and(|word| ["cpu0", "card"].contains(&word));
+        number && actor && !line.starts_with("       ")
     };
-    text.lines().skip(2).filter(numbered).collect()
-}
-
-/// From the post to the return of the poll that found the completion.
-fn until_completion(text: &str) -> String {
-    let mut lines: Vec<_> = text.lines().collect();
-    let last = lines.iter().position(|line| line.contains(" completion wr_id"));
-    lines.truncate(last.expect("the work completes") + 1);
-    lines.join("\n")
+    text.lines().filter(numbered).collect()
 }
 
 #[test]
 fn rc_write() {
-    insta::assert_snapshot!(until_completion(&text(&recorded("rc-write"), false)));
+    insta::assert_snapshot!(text(&recorded("rc-write"), false));
 }
 
 #[test]
 fn rc_write_list() {
-    insta::assert_snapshot!(until_completion(&text(&recorded("rc-write-list"), false)));
+    insta::assert_snapshot!(text(&recorded("rc-write-list"), false));
 }
 
 #[test]
 fn rc_send_inline() {
-    insta::assert_snapshot!(until_completion(&text(&recorded("rc-send-inline"), false)));
+    insta::assert_snapshot!(text(&recorded("rc-send-inline"), false));
 }
 
 #[test]
@@ -75,8 +70,64 @@ fn the_steps_before_the_post_are_one_line_unless_all_are_asked_for() {
     assert!(folded.lines().nth(1).is_some_and(|line| line.contains("(--all shows them)")));
     assert!(!folded.contains("ibv_get_device_list"));
     assert!(all.contains("ibv_get_device_list"));
-    assert_eq!(steps(&all).len(), trace.events.len() - 1, "the first line is skipped");
+    assert_eq!(steps(&all).len(), trace.events.len());
     assert!(steps(&folded)[0].contains("call ibv_post_send("));
+}
+
+#[test]
+fn the_teardown_is_one_line_unless_all_are_asked_for() {
+    for scenario in ["rc-write", "rc-write-list", "rc-send-inline"] {
+        let trace = recorded(scenario);
+        let (folded, all) = (text(&trace, false), text(&trace, true));
+        let last = folded.lines().last().expect("there are lines");
+        let end = trace.events.last().expect("there are steps").sequence;
+        let (begin, rest) = last.trim().split_once(" to ").expect("it tells from where to where");
+        let begin: u64 = begin.parse().expect("a step's number");
+        let count = end + 1 - begin;
+        let wanted = format!("{end}: {count} steps of teardown, which gives back what was made");
+        assert_eq!(rest, format!("{wanted} (--all shows them)"));
+        let arrived = |text: &str| text.contains("check the bytes have arrived");
+        let told = steps(&folded);
+        assert!(told.last().is_some_and(|line| arrived(line)), "{scenario}: the data is looked at");
+        assert!(!folded.contains("DESTROY_QP") && !folded.contains("ibv_destroy_qp"));
+        assert!(!all.contains("steps of teardown") && all.contains("DESTROY_QP"));
+        let first = steps(&all).iter().position(|line| line.trim().starts_with(&begin.to_string()));
+        let before = first.and_then(|first| steps(&all).get(first - 1).copied());
+        assert!(before.is_some_and(arrived), "{scenario}: nothing else is folded");
+    }
+}
+
+#[test]
+fn what_is_given_back_before_the_last_completion_is_no_teardown() {
+    let done = || Kind::completion(1, "IBV_WC_SUCCESS", []);
+    let steps = vec![
+        (CPU, 0, call("ibv_post_send")),
+        (CPU, 0, done()),
+        (CPU, 0, call("ibv_dereg_mr")),
+        (CPU, 0, done()),
+        (CPU, 0, note("the data is looked at")),
+        (CPU, 1, call("ibv_free_inside")),
+        (CPU, 0, call("ibv_destroy_qp")),
+        (CPU, 0, note("gone")),
+    ];
+    let all = text(&trace(steps.clone()), false);
+    assert!(all.contains("ibv_dereg_mr") && all.contains("ibv_free_inside"), "{all}");
+    assert!(all.ends_with(
+        "    6 to 7: 2 steps of teardown, which gives back what was made (--all shows them)\n"
+    ));
+    let without: Vec<_> =
+        steps.into_iter().filter(|(_, _, kind)| !matches!(kind, Kind::Completion { .. })).collect();
+    assert!(text(&trace(without), false).contains("gone"), "nothing completed: all is told");
+}
+
+#[test]
+fn a_masked_trace_says_so() {
+    let mut masked = trace(vec![(CPU, 0, note("a step"))]);
+    masked.header.masked.payload = true;
+    assert!(text(&masked, false).starts_with("made-by-hand on card, payload masked\n"));
+    masked.header.masked.addresses = true;
+    let line = "made-by-hand on card, payload and addresses masked\n";
+    assert!(text(&masked, false).starts_with(line));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Bytes and the name of their layout become named fields.
 
+use doorbell_examples::words;
 use doorbell_prm::{DecodedField, Value, layout};
 use std::ops::Range;
 
@@ -50,7 +51,7 @@ fn line(decoded: DecodedField) -> FieldLine {
     let end = (decoded.bit + decoded.field.width).div_ceil(8);
     FieldLine {
         bits: bits(decoded.bit, decoded.field.width),
-        value: value(&decoded.value),
+        value: decoded.network_address().unwrap_or_else(|| value(&decoded.value)),
         zero: is_zero(&decoded.value),
         name: decoded.path,
         meaning_of_value: decoded.value_name,
@@ -75,19 +76,10 @@ fn bits(bit: u32, width: u32) -> String {
     }
 }
 
-/// A number as engineers read it: small ones in decimal, large ones in hex, those between in both.
-pub fn plain_number(number: u64) -> String {
-    match number {
-        0..=9 => number.to_string(),
-        10..=0xffff => format!("{number:#x} ({number})"),
-        _ => format!("{number:#x}"),
-    }
-}
-
 /// The text of a field's value.
 fn value(value: &Value) -> String {
     match value {
-        Value::Number(number) => plain_number(*number),
+        Value::Number(number) => words::number(*number),
         Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }

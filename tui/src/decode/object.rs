@@ -1,15 +1,11 @@
 //! What a step carries, taken apart: a WQE into its segments, a packet into its headers.
 
-use crate::decode::essence::{RegionNames, count};
 use crate::decode::fields::{FieldLine, fields, size};
-use crate::decode::packet::packet_sections;
-use doorbell_prm::commands::CommandQueueEntry;
-use doorbell_prm::cqe::Cqe;
-use doorbell_prm::doorbell::{CqDoorbellRecord, QpDoorbellRecord};
-use doorbell_prm::eqe::Eqe;
+use doorbell_examples::words::{Places, count, entry_layout};
+use doorbell_prm::Layout;
+use doorbell_prm::roce::{PacketPart, packet_parts};
 use doorbell_prm::wqe::{ControlSegment, send_segments};
-use doorbell_prm::{Layout, LayoutInfo};
-use doorbell_tracer::{Direction, Event, Kind, Region, Role, SiteInfo};
+use doorbell_tracer::{Direction, Event, Kind, Region, SiteInfo};
 use std::ops::Range;
 
 /// Bytes that belong together, in parts.
@@ -130,28 +126,30 @@ impl Section {
 
 /// The bytes that an event itself carries, taken apart; `None` if it carries none.
 ///
-/// `site` adds where the fields came from, as far as the place in the source says so; `regions`
+/// `site` adds where the fields came from, as far as the place in the source says so; `places`
 /// tells the layout of a region of which a piece moved.
-pub fn carried(
-    event: &Event,
-    site: Option<&SiteInfo>,
-    regions: &impl RegionNames,
-) -> Option<Object> {
+pub fn carried(event: &Event, site: Option<&SiteInfo>, places: &impl Places) -> Option<Object> {
     let mut object = match &event.kind {
         Kind::Store { region, offset, layout, bytes } => {
-            moved("stored", regions.region(*region), *offset, layout, bytes)
+            moved("stored", places.region(*region), *offset, layout, bytes)
         }
         Kind::Load { region, offset, layout, bytes } => {
-            moved("loaded", regions.region(*region), *offset, layout, bytes)
+            moved("loaded", places.region(*region), *offset, layout, bytes)
         }
         Kind::RegisterWrite { register, layout, bytes, .. } => one(register, layout, bytes),
         Kind::RegisterRead { register, bytes, .. } => one(register, "", bytes),
-        Kind::Dma { direction, why, layout, bytes, .. } => {
+        Kind::Dma { direction, address, why, layout, bytes } => {
             let way = match direction {
                 Direction::Read => "read by DMA",
                 Direction::Write => "written by DMA",
             };
-            one(&format!("{why}, {way}"), layout, bytes)
+            let title = format!("{why}, {way}");
+            match places.resolve(*address, bytes.len() as u64) {
+                Some((region, offset)) => {
+                    moved(&title, places.region(region), offset, layout, bytes)
+                }
+                None => one(&title, layout, bytes),
+            }
         }
         Kind::Command(command) => Object {
             title: format!("command {}", command.name),
@@ -186,20 +184,6 @@ fn moved(title: &str, region: Option<&Region>, offset: u64, layout: &str, bytes:
     section.fields = fields(whole.name, &padded);
     section.fields.retain(|field| field.bytes.start >= place);
     Object { title: format!("{title}, {}", count(bytes.len())), sections: vec![section] }
-}
-
-/// The layout that every entry of a region has, where there is one.
-pub fn entry_layout(region: &Region) -> Option<&'static LayoutInfo> {
-    let name = region.name.to_lowercase();
-    let of_completions = name.contains("cq") || name.contains("completion");
-    match region.role {
-        Role::DoorbellRecord if of_completions => Some(CqDoorbellRecord::LAYOUT),
-        Role::DoorbellRecord => Some(QpDoorbellRecord::LAYOUT),
-        Role::CompletionQueue => Some(Cqe::LAYOUT),
-        Role::EventQueue => Some(Eqe::LAYOUT),
-        Role::CommandQueue => Some(CommandQueueEntry::LAYOUT),
-        _ => None,
-    }
 }
 
 /// An object of one layout, or of a whole WQE if the layout is that of its first segment.
@@ -242,10 +226,23 @@ pub fn wqe_sections(bytes: &[u8]) -> Vec<Section> {
         }
     }
     match bytes.get(end..) {
-        Some(rest) if !rest.is_empty() => found.push(Section::of_data("behind its end", end, rest)),
+        Some(rest) if !rest.is_empty() => found.push(Section::of_data("behind the WQE", end, rest)),
         _ => {}
     }
     found
+}
+
+/// The headers of a packet, its payload and its invariant CRC.
+fn packet_sections(packet: &[u8]) -> Vec<Section> {
+    let parts = packet_parts(packet).into_iter();
+    let section = |part: PacketPart| {
+        let own = packet.get(part.offset..part.offset + part.len)?;
+        Some(match part.layout {
+            Some(layout) => Section::of_layout(layout.name, part.offset, own),
+            None => Section::of_data(part.title, part.offset, own),
+        })
+    };
+    parts.filter_map(section).collect()
 }
 
 /// Writes next to each field where it came from.

@@ -27,6 +27,30 @@ pub const KINDS: [&str; 20] = [
     "note",
 ];
 
+/// What happens at a step of each kind, in the order of [`KINDS`].
+pub const KIND_WORDS: [&str; KINDS.len()] = [
+    "a function is entered",
+    "a function is left",
+    "a call goes through the ops table",
+    "two values are compared",
+    "a lock is taken or released",
+    "the program stores to memory",
+    "a barrier is passed",
+    "the program writes a register",
+    "the program reads a register",
+    "the program loads what the card wrote",
+    "the card reads or writes memory",
+    "a packet travels",
+    "a completion reaches the program",
+    "the card executes a firmware command",
+    "an object changes its state",
+    "a counter of a queue moves",
+    "a place is looked at, a device found",
+    "a region of memory is there",
+    "a region of memory is gone",
+    "anything else that is worth a word",
+];
+
 /// What is kept of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fact {
@@ -51,6 +75,11 @@ impl Fact {
     /// Whether a function was left.
     pub fn is_return(self) -> bool {
         self.kind() == "return"
+    }
+
+    /// Whether a region was mapped or unmapped.
+    pub fn tells_region(self) -> bool {
+        matches!(self.kind(), "map" | "unmap")
     }
 
     /// Whether the step's event carries bytes.

@@ -1,11 +1,11 @@
 //! Which object a step is about: the WQE being built, the CQE that arrived, a command, a packet.
 
-use crate::decode::essence::region_title;
 use crate::decode::fields::number;
-use crate::decode::object::{Object, Section, carried, entry_layout};
+use crate::decode::object::{Object, Section, carried};
 use crate::decode::stored::{Window, stored};
 use crate::state::session::Session;
 use crate::state::source::printable;
+use doorbell_examples::words::{entry_layout, region_title};
 use doorbell_prm::Layout;
 use doorbell_prm::wqe::{ControlSegment, SEGMENT_UNIT};
 use doorbell_tracer::timeline::{RegionState, State};

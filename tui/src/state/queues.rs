@@ -1,12 +1,12 @@
 //! The rings with their indexes, the doorbell records and the registers at a step.
 
-use crate::decode::essence::region_title;
 use crate::decode::fields::{FieldLine, fields};
 use crate::decode::object::Object;
 use crate::decode::stored::Window;
 use crate::state::focus::{object_in, window};
 use crate::state::session::Session;
 use crate::state::source::printable;
+use doorbell_examples::words::region_title;
 use doorbell_tracer::timeline::RegionState;
 use doorbell_tracer::{Event, Kind, Role};
 use std::cmp::Reverse;

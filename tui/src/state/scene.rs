@@ -16,10 +16,8 @@ pub struct StepLine {
     pub number: u64,
     /// Who did it.
     pub actor: String,
-    /// The kind of the event.
-    pub kind: &'static str,
     /// What happened.
-    pub essence: String,
+    pub words: String,
     /// Where: `file:line`; empty if the trace does not say.
     pub place: String,
     /// Whether it is a check that failed, a search that found nothing, a command that was refused.
@@ -81,8 +79,7 @@ pub fn step_line(session: &Session, event: &Event) -> StepLine {
     StepLine {
         number: event.sequence,
         actor: actor(event.actor),
-        kind: event.kind.name(),
-        essence: printable(&session.line(event)),
+        words: printable(&session.words(event)),
         place: place.unwrap_or_default(),
         bad: is_bad(&event.kind),
     }

@@ -7,10 +7,10 @@ mod seek;
 
 pub use seek::{Goal, OPENING, Progress, is_opening};
 
-use crate::decode::essence;
 use crate::state::facts::Levels;
 use crate::state::supply::{Ending, Supply};
 use crate::state::tree::{Row, Tree};
+use doorbell_examples::words::{self, Regions};
 use doorbell_tracer::timeline::{Cursor, State};
 use doorbell_tracer::{Event, SiteInfo};
 use std::borrow::Cow;
@@ -20,6 +20,7 @@ pub struct Session {
     supply: Supply,
     tree: Tree,
     levels: Levels,
+    regions: Regions,
     cursor: Cursor,
     current: usize,
     opening: Option<usize>,
@@ -35,6 +36,7 @@ impl Session {
             supply,
             tree: Tree::default(),
             levels: Levels::default(),
+            regions: Regions::default(),
             cursor: Cursor::new(),
             current: 0,
             opening: None,
@@ -45,10 +47,16 @@ impl Session {
         session
     }
 
-    /// Makes facts of the events that came since the last time.
+    /// Makes facts of the events that came since the last time, and takes note of their regions.
     fn take_in(&mut self) {
         while let Some(brief) = self.supply.brief(self.tree.len()) {
-            self.tree.push(self.levels.next(brief));
+            let fact = self.levels.next(brief);
+            if fact.tells_region()
+                && let Some(event) = self.supply.events().get(self.tree.len())
+            {
+                self.regions.see(&event);
+            }
+            self.tree.push(fact);
         }
     }
 
@@ -136,8 +144,8 @@ impl Session {
     }
 
     /// A step in one line.
-    pub fn line(&self, event: &Event) -> String {
-        essence(&event.kind, self.supply.timeline().last())
+    pub fn words(&self, event: &Event) -> String {
+        words::step(&event.kind, &self.regions.at(event.sequence))
     }
 
     /// One step back. Whether there is one.

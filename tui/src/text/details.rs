@@ -1,8 +1,8 @@
 //! The bytes of a step and what they say, indented below its line.
 
-use crate::decode::essence::count;
 use crate::decode::object::HexRow;
 use crate::decode::{FieldLine, Object, Section};
+use doorbell_examples::words::count;
 use std::io::{self, Write};
 
 /// Rows of bytes that are printed of one part.

@@ -1,11 +1,12 @@
 //! The walk as text: one line a step, its details indented below.
 
 mod details;
+mod folds;
 
-use crate::decode::{RegionNames, Regions, actor, carried, essence};
+use crate::decode::{actor, carried, masked};
 use crate::state::facts::Levels;
-use crate::state::session::{OPENING, is_opening};
 use crate::state::source::printable;
+use doorbell_examples::words::{self, Places, Regions};
 use doorbell_tracer::file::Brief;
 use doorbell_tracer::{Event, EventSource, Header};
 use std::io::{self, Write};
@@ -13,7 +14,8 @@ use std::io::{self, Write};
 /// What is printed of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
-    /// The steps before the call of `ibv_post_send` too, instead of one line for all of them.
+    /// The steps before the call of `ibv_post_send` and the teardown too, instead of one line for
+    /// each of them.
     pub all: bool,
 }
 
@@ -24,43 +26,26 @@ pub fn print(
     options: Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    writeln!(out, "{} on {}", printable(&header.scenario), printable(&header.device))?;
-    let first = if options.all { 0 } else { opening(events) };
+    let masked = masked(header.masked);
+    writeln!(out, "{} on {}{masked}", printable(&header.scenario), printable(&header.device))?;
+    let told = if options.all { 0..events.len() } else { folds::told(events) };
     let mut levels = Levels::default();
     let mut regions = Regions::default();
-    for step in 0..events.len() {
+    for step in 0..told.end {
         let Some(event) = events.get(step) else { break };
         regions.see(&event);
         let level = levels.next(Brief::of(&event)).level;
-        if step == first && first > 0 {
-            write_folded(events, first, out)?;
+        if step == told.start && step > 0 {
+            folds::write_before(events, step, out)?;
         }
-        if step >= first {
-            write_step(header, &event, level, &regions, out)?;
+        if step >= told.start {
+            write_step(header, &event, level, &regions.at(event.sequence), out)?;
         }
     }
+    if told.end < events.len() {
+        folds::write_after(events, told.end, out)?;
+    }
     Ok(())
-}
-
-/// The index of the first call of `ibv_post_send`; 0 if there is none.
-fn opening(events: &(impl EventSource + ?Sized)) -> usize {
-    let calls = |step: &usize| events.get(*step).is_some_and(|event| is_opening(&event));
-    (0..events.len()).find(calls).unwrap_or(0)
-}
-
-/// One line for the steps before the opening one.
-fn write_folded(
-    events: &(impl EventSource + ?Sized),
-    first: usize,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let number = |step: usize| events.get(step).map_or(0, |event| event.sequence);
-    writeln!(
-        out,
-        "{:>5} to {}: {first} steps before the call of {OPENING} (--all shows them)",
-        number(0),
-        number(first - 1)
-    )
 }
 
 /// A step and its details.
@@ -68,7 +53,7 @@ fn write_step(
     header: &Header,
     event: &Event,
     level: u16,
-    regions: &impl RegionNames,
+    places: &impl Places,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let site = header.sites.get(event.site as usize);
@@ -77,13 +62,12 @@ fn write_step(
         site.map_or_else(String::new, |site| format!("  {}:{}", printable(&site.file), site.line));
     writeln!(
         out,
-        "{:>5} {} {indent}{} {}{place}",
+        "{:>5} {} {indent}{}{place}",
         event.sequence,
         actor(event.actor),
-        event.kind.name(),
-        printable(&essence(&event.kind, regions)),
+        printable(&words::step(&event.kind, places)),
     )?;
-    match carried(event, site, regions) {
+    match carried(event, site, places) {
         Some(object) => details::write(&object, &format!("{:12}{indent}", ""), out),
         None => Ok(()),
     }

@@ -4,10 +4,10 @@
 //! brackets and in reverse.
 
 use crate::decode::FieldLine;
-use crate::decode::essence::count;
 use crate::decode::object::{HexRow, Object, Section};
 use crate::state::app::App;
 use crate::view::theme::Theme;
+use doorbell_examples::words::count;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 

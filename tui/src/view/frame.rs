@@ -1,5 +1,6 @@
 //! One frame: the lines at top and bottom, the panes, and what lies over them.
 
+use crate::decode::masked;
 use crate::state::action::Pane;
 use crate::state::app::{App, Extent};
 use crate::view::highlight::Highlighter;
@@ -79,9 +80,10 @@ fn draw_title(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
     let last = app.session.number(app.session.len().saturating_sub(1)).unwrap_or(0);
     let number = app.scene.step.as_ref().map_or(0, |step| step.number);
     let more = if app.session.supply().is_live() { "+" } else { "" };
+    let masked = masked(header.masked);
     let left = vec![
         Span::styled(" doorbell ", theme.current()),
-        Span::raw(format!(" {} on {}, {mode}", header.scenario, header.device)),
+        Span::raw(format!(" {} on {}, {mode}{masked}", header.scenario, header.device)),
     ];
     frame.render_widget(Line::from(left), area);
     let right = format!("step {number} of {last}{more} ");
@@ -95,11 +97,8 @@ fn draw_step(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
         return;
     };
     let style = steps::style(step.bad, &step.actor, theme);
-    let line = vec![
-        Span::raw(format!(" {} ", step.actor)),
-        Span::styled(format!("{} ", step.kind), theme.strong()),
-        Span::styled(step.essence.clone(), style),
-    ];
+    let line =
+        vec![Span::raw(format!(" {} ", step.actor)), Span::styled(step.words.clone(), style)];
     frame.render_widget(Line::from(line), area);
 }
 
@@ -127,7 +126,7 @@ fn draw_pane(
         Pane::Note => note::lines(app, inside.width, frame.area().width, theme),
         Pane::Bytes => bytes::lines(app, inside.width, theme),
         Pane::Rings => rings::lines(app, inside.width, theme),
-        Pane::Doorbell => doorbell::lines(app, theme),
+        Pane::Doorbell => doorbell::lines(app, inside.width, theme),
     };
     let height = usize::from(inside.height);
     let mut most = lines.len().saturating_sub(height);

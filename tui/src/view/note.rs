@@ -28,11 +28,10 @@ fn long_step<'a>(app: &App, width: u16, terminal: u16, theme: Theme) -> Vec<Line
     let Some(step) = &app.scene.step else {
         return Vec::new();
     };
-    let text = format!("{} {}", step.kind, step.essence);
-    if text.width() + step.actor.width() + 2 <= usize::from(terminal) {
+    if step.words.width() + step.actor.width() + 2 <= usize::from(terminal) {
         return Vec::new();
     }
-    let mut lines: Vec<_> = wrapped(&text, width)
+    let mut lines: Vec<_> = wrapped(&step.words, width)
         .into_iter()
         .map(|line| Line::from(Span::styled(line, theme.strong())))
         .collect();

@@ -2,7 +2,7 @@
 
 use crate::state::action::{Overlay, Prompt};
 use crate::state::app::App;
-use crate::state::facts::KINDS;
+use crate::state::facts::{KIND_WORDS, KINDS};
 use crate::view::theme::Theme;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
@@ -68,13 +68,13 @@ fn draw_help(frame: &mut Frame<'_>, area: Rect, theme: Theme) {
 
 /// The menu of kinds.
 fn draw_kinds(frame: &mut Frame<'_>, area: Rect, chosen: usize, theme: Theme) {
-    let kinds = KINDS.iter().enumerate();
-    let lines = kinds.map(|(place, kind)| {
+    let kinds = KINDS.iter().zip(KIND_WORDS).enumerate();
+    let lines = kinds.map(|(place, (kind, words))| {
         let pointer = if place == chosen { "▶" } else { " " };
         let style = if place == chosen { theme.current() } else { theme.dim() };
         Line::from(vec![
             Span::styled(pointer, theme.focused()),
-            Span::styled(format!(" {kind:<24}"), style),
+            Span::styled(format!(" {kind:<14} {words:<37} "), style),
         ])
     });
     draw_box(frame, area, "go on to the next", lines.collect(), theme);

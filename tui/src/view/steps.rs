@@ -63,7 +63,7 @@ fn step_row<'a>(app: &App, step: usize, theme: Theme) -> Option<Line<'a>> {
         Span::styled(pointer, theme.focused()),
         Span::styled(format!("{:>4} {} ", shown.number, shown.actor), theme.dim()),
         Span::raw(format!("{indent}{marker} ")),
-        Span::styled(format!("{} {}", shown.kind, shown.essence), body),
+        Span::styled(shown.words.clone(), body),
     ];
     if folded {
         let end = tree.end_of(step);

@@ -172,7 +172,7 @@ impl Session {
         let Some(event) = self.event(step) else {
             return false;
         };
-        let line = format!("{} {}", event.kind.name(), self.line(&event)).to_lowercase();
+        let line = format!("{} {}", event.kind.name(), self.words(&event)).to_lowercase();
         let place = self.site(&event).map(|site| format!("{} {}", site.function, site.file));
         line.contains(text) || place.is_some_and(|place| place.to_lowercase().contains(text))
     }

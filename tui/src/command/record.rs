@@ -1,0 +1,45 @@
+//! Running a scenario and writing its trace, with what must not travel left out.
+
+use super::Failure;
+use crate::cli::Mask;
+use crate::decode::masked;
+use doorbell_examples::{Device, Scenario, record};
+use doorbell_prm::{Content, layout};
+use doorbell_tracer::Masked;
+use doorbell_tracer::file::{FieldClass, Options, write_file};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Runs a scenario and writes its trace.
+pub fn write(
+    scenario: &'static Scenario,
+    device: &Device,
+    path: &Path,
+    masks: &[Mask],
+) -> Result<(), Failure> {
+    let recording = record(scenario, device);
+    let asked = |mask| masks.contains(&mask) || masks.contains(&Mask::All);
+    let options = Options {
+        mask_payload: asked(Mask::Payload),
+        mask_addresses: asked(Mask::Addresses),
+        field: Some(&field_class),
+    };
+    write_file(&recording.trace, path, &options)?;
+    let events = recording.trace.events.len();
+    let told = masked(Masked { payload: options.mask_payload, addresses: options.mask_addresses });
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}: {events} steps of {}{told}", path.display(), scenario.name)?;
+    if let Err(why) = &recording.outcome {
+        writeln!(out, "the program failed, and the trace shows how: {why}")?;
+    }
+    Ok(())
+}
+
+/// What the byte at `byte` of a layout, or behind it, belongs to, as the field tables say.
+pub fn field_class(name: &str, byte: usize) -> FieldClass {
+    match layout(name).map(|layout| layout.content_at(byte)) {
+        Some(Content::Address) => FieldClass::Address,
+        Some(Content::Payload) => FieldClass::Payload,
+        Some(Content::Plain | Content::NetworkAddress | Content::Key) | None => FieldClass::Other,
+    }
+}

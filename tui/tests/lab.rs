@@ -1,0 +1,153 @@
+//! What is said about real doors, proved in the lab: the unmodified kernel driver, rdma-core's own
+//! programs and ours, on the software card. They boot guests, so they run where `DOORBELL_LAB=1`
+//! says so, and say that they were skipped where it does not.
+
+use std::io::Write;
+use std::process::{Command, Output};
+
+/// The scenarios, and the last words of each.
+const SCENARIOS: [(&str, &str); 3] = [
+    ("rc-write", "64 bytes lie in the other queue pair's buffer"),
+    ("rc-write-list", "and with it the 3 before it"),
+    ("rc-send-inline", "work request 2 received 32 bytes"),
+];
+
+/// Runs a shell script in a guest; `None` where guests are not to be booted.
+fn guest(options: &[&str], script: &str) -> Option<Output> {
+    in_lab(&[&["run"], options].concat(), script)
+}
+
+/// Runs a shell script by a subcommand of the lab.
+fn in_lab(subcommand: &[&str], script: &str) -> Option<Output> {
+    if std::env::var_os("DOORBELL_LAB").is_none_or(|value| value != "1") {
+        let _ = writeln!(std::io::stderr(), "skipped: guests boot with DOORBELL_LAB=1 only");
+        return None;
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbell"));
+    command.arg("lab");
+    if let Some(cache) = std::env::var_os("DOORBELL_LAB_CACHE") {
+        command.arg("--cache").arg(cache);
+    }
+    command.args(subcommand).args(["--timeout", "240"]);
+    Some(command.args(["--", "sh", "-c", script]).output().expect("doorbell starts"))
+}
+
+/// What a script printed; the script must have succeeded.
+fn printed(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    let text = String::from_utf8_lossy(out).into_owned();
+    assert!(output.status.success(), "{}\n{text}\n{}", output.status, String::from_utf8_lossy(err));
+    text
+}
+
+#[test]
+fn scenarios_run_through_the_kernels_door_also_for_a_normal_user() {
+    let mut script = String::from("set -e\n");
+    for (scenario, _) in SCENARIOS {
+        script += &format!("su user -c 'doorbell step {scenario} --device mlx5_0 --text'\n");
+    }
+    let Some(output) = guest(&[], &script) else { return };
+    let text = printed(&output);
+    for (scenario, last) in SCENARIOS {
+        assert!(text.contains(&format!("{scenario} on mlx5_0")) && text.contains(last), "{text}");
+    }
+}
+
+#[test]
+fn scenarios_run_through_vfio_behind_an_iommu() {
+    let mut script = String::from(
+        "set -e\nmodprobe vfio-pci\n\
+         echo vfio-pci > /sys/bus/pci/devices/0000:01:00.0/driver_override\n\
+         echo 0000:01:00.0 > /sys/bus/pci/drivers_probe\n",
+    );
+    for (scenario, _) in SCENARIOS {
+        script += &format!("doorbell step {scenario} --device vfio:0000:01:00.0 --text\n");
+    }
+    let Some(output) = guest(&["--iommu", "--no-drivers"], &script) else { return };
+    let text = printed(&output);
+    for (_, last) in SCENARIOS {
+        assert!(text.contains(last), "{text}");
+    }
+}
+
+/// Why must `mlx5_ib` be loaded? Without it the list of devices is empty; with it, system calls
+/// create the queues, and from the post to the completion there is none.
+#[test]
+fn the_kernels_driver_makes_the_device_and_steps_aside() {
+    let script = "doorbell step rc-write --device mlx5_0 --text > /tmp/absent; \
+                  modprobe mlx5_ib; modprobe ib_uverbs; \
+                  while ! test -d /sys/class/infiniband/mlx5_0/ports/1; do sleep 0.1; done; sleep 1; \
+                  cat /tmp/absent; echo ====; doorbell step rc-write --device mlx5_0 --text --all";
+    let Some(output) = guest(&["--no-drivers"], script) else { return };
+    let text = printed(&output);
+    let (absent, present) = text.split_once("====").expect("two walks");
+    assert!(absent.contains("ib_uverbs is not loaded"), "{absent}");
+    assert!(absent.contains("ibv_get_device_list returns 0"), "{absent}");
+    assert!(present.contains("write IB_USER_VERBS_CMD_CREATE_QP returns"), "{present}");
+    let post = present.find("call ibv_post_send").expect("a post");
+    let arrived = present.find("the bytes have arrived").expect("an arrival");
+    let data_path = &present[post..arrived];
+    for call in ["call write ", "call ioctl ", "call mmap("] {
+        assert!(present[..post].contains(call), "{call} before the post");
+        assert!(!data_path.contains(call), "{call} on the data path: {data_path}");
+    }
+}
+
+#[test]
+fn a_card_that_the_kernel_drives_is_not_taken_through_vfio() {
+    let script = "doorbell step rc-write --device vfio:0000:01:00.0 --text";
+    let Some(output) = guest(&["--iommu"], script) else { return };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("is held by mlx5_core") && text.contains("To give it back"), "{text}");
+}
+
+#[test]
+fn rdma_cores_programs_run_and_leave_no_warning() {
+    let script = "set -e\n\
+        ibv_devinfo -v | grep PORT_ACTIVE\n\
+        rdma link | grep 'state ACTIVE'\n\
+        ibstat mlx5_0 | grep 'State: Active'\n\
+        pair() { \"$@\" > /tmp/server 2>&1 & server=$!; sleep 1; \"$@\" localhost; wait $server; }\n\
+        pair ibv_rc_pingpong -d mlx5_0 -c -n 500 -s 64\n\
+        pair ibv_rc_pingpong -d mlx5_0 -c -n 500 -s 65536\n\
+        pair ibv_rc_pingpong -d mlx5_0 -c -n 500 -s 4096 -e\n\
+        for test in ib_write_lat ib_send_lat; do pair $test -d mlx5_0 -n 500 -s 8; done\n\
+        for test in ib_write_bw ib_send_bw; do pair $test -d mlx5_0 -n 200 -s 65536; done\n\
+        ! dmesg | grep -E 'WARNING|BUG|refcount'\n";
+    let Some(output) = guest(&[], script) else { return };
+    let text = printed(&output);
+    assert_eq!(text.matches("bytes in").count(), 3, "{text}");
+}
+
+#[test]
+fn the_kernels_drivers_load_and_unload_ten_times() {
+    let script = "set -e\n\
+        for round in 1 2 3 4 5 6 7 8 9 10; do\n\
+        rmmod mlx5_ib; rmmod mlx5_core; modprobe mlx5_core; modprobe mlx5_ib\n\
+        while ! grep -q ACTIVE /sys/class/infiniband/mlx5_0/ports/1/state; do sleep 0.1; done\n\
+        done\n\
+        ! dmesg | grep -E 'WARNING|BUG|refcount|timeout'\n\
+        echo loaded ten times\n";
+    let Some(output) = guest(&[], script) else { return };
+    assert!(printed(&output).contains("loaded ten times"));
+}
+
+#[test]
+fn a_program_that_knows_nothing_of_it_is_traced_from_the_cards_side() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pingpong.jsonl");
+    let script = "ibv_rc_pingpong -d mlx5_0 -n 5 -s 64 > /tmp/server 2>&1 & sleep 1; \
+                  ibv_rc_pingpong -d mlx5_0 -n 5 -s 64 localhost && wait";
+    let place = file.to_str().expect("a plain path");
+    let Some(output) = in_lab(&["trace", "-o", place], script) else { return };
+    printed(&output);
+    let replayed = Command::new(env!("CARGO_BIN_EXE_doorbell"))
+        .args(["replay", place, "--text", "--all"])
+        .output()
+        .expect("doorbell starts");
+    let walk = printed(&replayed);
+    let count = |what: &str| walk.lines().filter(|line| line.contains(what)).count();
+    assert_eq!(count("packet RC_SEND_ONLY"), 10, "five each way");
+    assert_eq!(count("DMA read, WQE fetch"), 10, "a WQE for each");
+    assert!(count("DMA read, command queue entry") > 100, "the kernel's driver came up");
+}
