@@ -5,6 +5,7 @@
 //! run in three ways: by itself, recorded into a trace, or live, one event at a time.
 
 mod device;
+mod guest;
 mod world;
 
 mod pair;
@@ -19,9 +20,12 @@ pub mod program;
 pub mod words;
 
 pub use device::{Device, UnknownDevice};
+pub use guest::{Guest, MachineError, NotTheLab};
 pub use pair::{ExampleError, Pair, wait_for};
-pub use run::{LiveRun, Recording, record, start};
-pub use scenarios::{Scenario, UnknownScenario, scenario, scenarios};
+pub use run::{LiveRun, Recording, record, record_in_lab, start, start_in_lab};
+pub use scenarios::{
+    LabScenario, Named, Scenario, UnknownScenario, lab_scenarios, named, scenario, scenarios,
+};
 pub use sources::{source, sources};
 pub use world::World;
 

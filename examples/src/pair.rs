@@ -1,5 +1,6 @@
 //! Two connected queue pairs on one card, and waiting for completions.
 
+use crate::guest::MachineError;
 use doorbell_driver::verbs::{
     Access, CompletionQueue, ConnectTo, Context, MemoryRegion, PollError, PostError,
     ProtectionDomain, QueuePair, QueuePairCapabilities, QueuePairRequest, SendParameters,
@@ -51,6 +52,12 @@ pub enum ExampleError {
     /// The data did not arrive as it was sent.
     #[error("the data did not arrive: {0}")]
     NotArrived(&'static str),
+    /// The machine could not be changed as the scenario needs it.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// A program that had to fail did not.
+    #[error("there was {0}: this machine is not as the scenario left it")]
+    Unexpected(&'static str),
 }
 
 /// Two connected queue pairs with a completion queue each.

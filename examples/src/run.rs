@@ -1,8 +1,8 @@
 //! Running a scenario: recorded, or live.
 
-use crate::{Device, Scenario, TOOL, World, source};
+use crate::{Device, ExampleError, Guest, LabScenario, Scenario, TOOL, World, source};
 use doorbell_tracer::live::{Stepper, live};
-use doorbell_tracer::{Clock, Full, Recorder, Trace, TraceBuilder, Tracer};
+use doorbell_tracer::{Clock, Full, Trace, TraceBuilder, Tracer};
 use std::thread::{self, JoinHandle};
 
 /// What became of a run: the lines that the program printed, or why it ended early.
@@ -20,45 +20,67 @@ pub struct Recording {
 /// Runs a scenario to its end under the logical clock: the same scenario gives the same trace,
 /// byte for byte.
 pub fn record(scenario: &Scenario, device: &Device) -> Recording {
-    let (tracer, outcome) = run(scenario, device, Full::new());
-    let mut builder = builder(scenario, device);
+    let builder = builder(scenario.name, &device.to_string());
+    recorded(builder, |tracer| (scenario.run)(&World::new(device.clone(), tracer)))
+}
+
+/// Runs a scenario of the lab to its end, in its guest.
+pub fn record_in_lab(scenario: &LabScenario, guest: &Guest) -> Recording {
+    recorded(builder(scenario.name, GUEST), |tracer| (scenario.run)(guest, tracer))
+}
+
+/// The device of a run in the guest, which goes through several doors.
+const GUEST: &str = "the lab's guest";
+
+/// Runs a program to its end.
+fn recorded(
+    mut builder: TraceBuilder,
+    run: impl FnOnce(&Tracer) -> Result<Vec<String>, ExampleError>,
+) -> Recording {
+    let tracer = Tracer::new(Full::new(), Clock::Logical);
+    let outcome = run(&tracer).map_err(|error| error.to_string());
     for record in tracer.take() {
         builder.push(record);
     }
     Recording { trace: builder.finish(), outcome }
 }
 
-/// Runs a scenario with a recorder.
-fn run(
-    scenario: &Scenario,
-    device: &Device,
-    recorder: impl Recorder + 'static,
-) -> (Tracer, Outcome) {
-    let tracer = Tracer::new(recorder, Clock::Logical);
-    let world = World::new(device.clone(), &tracer);
-    let outcome = (scenario.run)(&world).map_err(|error| error.to_string());
-    (tracer, outcome)
-}
-
 /// An empty trace of a scenario.
-fn builder(scenario: &Scenario, device: &Device) -> TraceBuilder {
-    TraceBuilder::new(TOOL, &device.to_string(), scenario.name, "logical", source)
+fn builder(scenario: &str, device: &str) -> TraceBuilder {
+    TraceBuilder::new(TOOL, device, scenario, "logical", source)
 }
 
 /// A running scenario that waits at each event.
 pub struct LiveRun {
     /// Lets it go on, one event at a time.
     pub stepper: Stepper,
-    scenario: &'static Scenario,
-    device: Device,
+    scenario: &'static str,
+    device: String,
     program: JoinHandle<Outcome>,
 }
 
 /// Starts a scenario on a thread of its own. It waits at its first event.
 pub fn start(scenario: &'static Scenario, device: &Device) -> LiveRun {
+    let own = device.clone();
+    let run = move |tracer: &Tracer| (scenario.run)(&World::new(own, tracer));
+    started(scenario.name, device.to_string(), run)
+}
+
+/// Starts a scenario of the lab in its guest. It waits at its first event.
+pub fn start_in_lab(scenario: &'static LabScenario, guest: Guest) -> LiveRun {
+    started(scenario.name, GUEST.to_owned(), move |tracer| (scenario.run)(&guest, tracer))
+}
+
+/// Starts a program.
+fn started(
+    scenario: &'static str,
+    device: String,
+    run: impl FnOnce(&Tracer) -> Result<Vec<String>, ExampleError> + Send + 'static,
+) -> LiveRun {
     let (recorder, stepper) = live();
-    let (device, own) = (device.clone(), device.clone());
-    let program = thread::spawn(move || run(scenario, &own, recorder).1);
+    let program = thread::spawn(move || {
+        run(&Tracer::new(recorder, Clock::Logical)).map_err(|error| error.to_string())
+    });
     LiveRun { stepper, scenario, device, program }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::command::lab::LabOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use doorbell_examples::{Device, Scenario, UnknownScenario, scenario};
+use doorbell_examples::{Device, Named, UnknownScenario, named};
 use std::path::PathBuf;
 
 /// Steps a live ibv_post_send on mlx5, beside the source that is running.
@@ -27,7 +27,7 @@ pub enum Command {
     Step {
         /// The scenario; `doorbell scenarios` lists them
         #[arg(value_name = "SCENARIO", default_value = DEFAULT_SCENARIO, value_parser = known_scenario)]
-        scenario: &'static Scenario,
+        scenario: Named,
         /// How.
         #[command(flatten)]
         run: RunOptions,
@@ -36,13 +36,13 @@ pub enum Command {
     Record {
         /// The scenario; `doorbell scenarios` lists them
         #[arg(value_name = "SCENARIO", value_parser = known_scenario)]
-        scenario: &'static Scenario,
+        scenario: Named,
         /// The file to write; one that is there is replaced
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
-        /// The device: `card` is the software card, `none` a machine without any
-        #[arg(long, value_name = "DEVICE", default_value = DEFAULT_DEVICE)]
-        device: Device,
+        /// The device: `card` is the software card, `none` a machine without any [default: card]
+        #[arg(long, value_name = "DEVICE")]
+        device: Option<Device>,
         /// Leave out the bytes of the program's data, or replace addresses, or both if nothing is said
         #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "all")]
         mask: Vec<Mask>,
@@ -86,15 +86,12 @@ pub enum Command {
 /// The scenario that is stepped if none is named.
 pub const DEFAULT_SCENARIO: &str = "rc-write";
 
-/// The device that is used if none is named.
-const DEFAULT_DEVICE: &str = "card";
-
 /// How a scenario is stepped.
 #[derive(Debug, Clone, Args)]
 pub struct RunOptions {
-    /// The device: `card` is the software card, `none` a machine without any
-    #[arg(long, value_name = "DEVICE", default_value = DEFAULT_DEVICE)]
-    pub device: Device,
+    /// The device: `card` is the software card, `none` a machine without any [default: card]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<Device>,
     /// How it is shown.
     #[command(flatten)]
     pub print: PrintOptions,
@@ -123,6 +120,6 @@ pub enum Mask {
 }
 
 /// The scenario of that name.
-fn known_scenario(name: &str) -> Result<&'static Scenario, UnknownScenario> {
-    scenario(name)
+fn known_scenario(name: &str) -> Result<Named, UnknownScenario> {
+    named(name)
 }

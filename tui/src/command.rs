@@ -1,5 +1,6 @@
 //! What each subcommand does.
 
+mod acts;
 mod book;
 pub mod lab;
 mod open;
@@ -12,7 +13,9 @@ use crate::cli::{Cli, Command, DEFAULT_SCENARIO, PrintOptions, RunOptions};
 use crate::state::session::Session;
 use crate::state::supply::{Ending, Run, Supply};
 use doorbell_book::BookError;
-use doorbell_examples::{LiveRun, Scenario, UnknownScenario, scenario, scenarios, start};
+use doorbell_examples::{
+    Device, LiveRun, Named, Recording, UnknownScenario, lab_scenarios, named, scenarios, start,
+};
 use doorbell_lab::LabError;
 use doorbell_tracer::file::TraceFileError;
 use doorbell_tracer::live::Next;
@@ -29,6 +32,9 @@ pub enum Failure {
     /// There is no such scenario.
     #[error(transparent)]
     Scenario(#[from] UnknownScenario),
+    /// The scenario cannot be run, or not so.
+    #[error(transparent)]
+    InLab(#[from] acts::Refused),
     /// The book could not be built or served.
     #[error(transparent)]
     Book(#[from] BookError),
@@ -65,12 +71,12 @@ impl From<io::Error> for Failure {
 
 /// Does what the command line asks.
 pub fn run(cli: Cli) -> Result<(), Failure> {
-    let default = || scenario(DEFAULT_SCENARIO);
+    let default = || named(DEFAULT_SCENARIO);
     match cli.command {
         None => step(default()?, &cli.run),
         Some(Command::Step { scenario, run }) => step(scenario, &run),
         Some(Command::Record { scenario, output, device, mask }) => {
-            record::write(scenario, &device, &output, &mask)
+            record::write(&recorded(scenario, device)?, &output, &mask)
         }
         Some(Command::Replay { file, print }) => replay(&file, print),
         Some(Command::Scenarios) => list(),
@@ -94,16 +100,40 @@ impl Run for Program {
 }
 
 /// Steps a scenario while it runs; without a terminal prints the walk through it.
-fn step(scenario: &'static Scenario, options: &RunOptions) -> Result<(), Failure> {
+fn step(scenario: Named, options: &RunOptions) -> Result<(), Failure> {
+    let device = options.device.clone();
+    let scenario = match scenario {
+        Named::Anywhere(scenario) => scenario,
+        Named::InLab(scenario) => return acts::step(scenario, device, options.print),
+    };
+    let device = device.unwrap_or_default();
     if show::has_terminal(options.print) {
-        let run = start(scenario, &options.device);
-        let builder = run.builder();
-        let supply = Supply::live(Box::new(Program(run)), builder);
-        return show::interactive(Session::new(supply), None);
+        return live(start(scenario, &device));
     }
-    let recording = doorbell_examples::record(scenario, &options.device);
+    text(&doorbell_examples::record(scenario, &device), options.print)
+}
+
+/// Shows a running scenario.
+fn live(run: LiveRun) -> Result<(), Failure> {
+    let builder = run.builder();
+    let supply = Supply::live(Box::new(Program(run)), builder);
+    show::interactive(Session::new(supply), None)
+}
+
+/// Prints a run that was recorded just now.
+fn text(recording: &Recording, print: PrintOptions) -> Result<(), Failure> {
     let trace = &recording.trace;
-    show::print(&trace.header, trace, options.print, Some(&recording.outcome))
+    show::print(&trace.header, trace, print, Some(&recording.outcome))
+}
+
+/// Runs a scenario to its end.
+fn recorded(scenario: Named, device: Option<Device>) -> Result<Recording, Failure> {
+    match scenario {
+        Named::Anywhere(scenario) => {
+            Ok(doorbell_examples::record(scenario, &device.unwrap_or_default()))
+        }
+        Named::InLab(scenario) => Ok(acts::record(scenario, device)?),
+    }
 }
 
 /// Opens a trace file.
@@ -129,6 +159,11 @@ fn list() -> Result<(), Failure> {
         let is_default = scenario.name == DEFAULT_SCENARIO;
         let mark = if is_default { " (the default)" } else { "" };
         writeln!(out, "{:<16} {}{mark}", scenario.name, scenario.title)?;
+        writeln!(out, "{:<16} {}", "", scenario.summary)?;
+    }
+    for scenario in lab_scenarios() {
+        let mark = "(runs in the lab; elsewhere its recording is shown)";
+        writeln!(out, "{:<16} {} {mark}", scenario.name, scenario.title)?;
         writeln!(out, "{:<16} {}", "", scenario.summary)?;
     }
     Ok(())

@@ -3,8 +3,11 @@
 mod rc_send_inline;
 mod rc_write;
 mod rc_write_list;
+mod why_mlx5_ib;
 
-use crate::{ExampleError, World};
+use crate::{ExampleError, Guest, World};
+use doorbell_tracer::file::{self, TraceFileError};
+use doorbell_tracer::{EventSource, Trace, Tracer};
 
 /// A program that can be run, recorded, or stepped.
 #[derive(Debug)]
@@ -21,9 +24,69 @@ pub struct Scenario {
     pub run: fn(&World) -> Result<Vec<String>, ExampleError>,
 }
 
-/// Every scenario; the first is the default.
+/// Every scenario that runs on any device; the first is the default.
 pub fn scenarios() -> &'static [Scenario] {
     &[rc_write::SCENARIO, rc_write_list::SCENARIO, rc_send_inline::SCENARIO]
+}
+
+/// A program that changes the machine which it runs on: it loads modules, and takes the card from its
+/// driver. Only a [`Guest`] of the lab can be had for that; everywhere else there is its recording.
+#[derive(Debug)]
+pub struct LabScenario {
+    /// The name by which it is asked for.
+    pub name: &'static str,
+    /// A title for a list or a page.
+    pub title: &'static str,
+    /// What it belongs to.
+    pub topic: &'static str,
+    /// What happens in it, in a sentence or two.
+    pub summary: &'static str,
+    /// The program. Returns the lines that it would print.
+    pub run: fn(&Guest, &Tracer) -> Result<Vec<String>, ExampleError>,
+    /// The trace file of a run, kept in this repository.
+    pub(crate) recording: &'static str,
+}
+
+impl LabScenario {
+    /// The run that was recorded.
+    pub fn recording(&self) -> Result<Trace, TraceFileError> {
+        let (loaded, _) = file::read(format!("the recording of {}", self.name), self.recording.as_bytes())?;
+        let events = (0..loaded.len()).filter_map(|step| loaded.get(step));
+        let events = events.map(|event| event.into_owned()).collect();
+        Ok(Trace { header: loaded.header().clone(), events })
+    }
+
+    /// The command that runs it and shows it as text, on a machine that has the lab.
+    pub fn command(&self) -> String {
+        format!("doorbell lab run --iommu --no-drivers -- doorbell step {} --text", self.name)
+    }
+
+    /// The command that runs it and writes its trace.
+    pub fn record_command(&self) -> String {
+        format!("doorbell lab record {} -o FILE", self.name)
+    }
+}
+
+/// Every scenario that needs the lab.
+pub fn lab_scenarios() -> &'static [LabScenario] {
+    &[why_mlx5_ib::SCENARIO]
+}
+
+/// A scenario, by what it needs.
+#[derive(Debug, Clone, Copy)]
+pub enum Named {
+    /// It runs on any device.
+    Anywhere(&'static Scenario),
+    /// It runs in the lab's guest.
+    InLab(&'static LabScenario),
+}
+
+/// The scenario of that name, of either kind.
+pub fn named(name: &str) -> Result<Named, UnknownScenario> {
+    match lab_scenarios().iter().find(|scenario| scenario.name == name) {
+        Some(found) => Ok(Named::InLab(found)),
+        None => scenario(name).map(Named::Anywhere),
+    }
 }
 
 /// There is no scenario of that name.
@@ -39,7 +102,9 @@ pub struct UnknownScenario {
 
 /// The names, for the error.
 fn known() -> String {
-    scenarios().iter().map(|scenario| scenario.name).collect::<Vec<_>>().join(", ")
+    let anywhere = scenarios().iter().map(|scenario| scenario.name);
+    let in_lab = lab_scenarios().iter().map(|scenario| scenario.name);
+    anywhere.chain(in_lab).collect::<Vec<_>>().join(", ")
 }
 
 /// The scenario of that name.

@@ -2,6 +2,7 @@
 
 mod cards;
 mod options;
+mod record;
 mod trace;
 
 use crate::command::Failure;
@@ -37,6 +38,9 @@ pub fn run(options: LabOptions) -> Result<(), Failure> {
         Some(LabCommand::Trace { output, command, timeout }) => {
             trace::run(&shared, &command, timeout, &output, &stop)?
         }
+        Some(LabCommand::Record { scenario, output, timeout }) => {
+            record::run(&shared, scenario, timeout, &output, &stop)?
+        }
         None => shell(&shared, &stop).map_err(failed)?,
     };
     if code == 0 { Ok(()) } else { Err(Failure::Ended(code)) }
@@ -69,6 +73,19 @@ fn run_command(
     }
     let guest = cards.guest(options, 0, timeout)?;
     lab.run(&guest, command, streams(), stop)
+}
+
+/// Runs one command in one guest, with streams that are not this program's own.
+fn run_with(
+    options: &Shared,
+    command: &[OsString],
+    timeout: u64,
+    stop: &Stop,
+    streams: Streams,
+) -> Result<u8, LabError> {
+    let lab = open(options, false, stop)?;
+    let cards = Cards::start(options, None)?;
+    lab.run(&cards.guest(options, 0, timeout)?, command, streams, stop)
 }
 
 /// This program's own streams. A terminal's keys stay here: a command is not a shell.

@@ -1,23 +1,17 @@
-//! Running a scenario and writing its trace, with what must not travel left out.
+//! Writing the trace of a run, with what must not travel left out.
 
 use super::Failure;
 use crate::cli::Mask;
 use crate::decode::masked;
-use doorbell_examples::{Device, Scenario, record};
+use doorbell_examples::Recording;
 use doorbell_prm::{Content, layout};
 use doorbell_tracer::Masked;
 use doorbell_tracer::file::{FieldClass, Options, write_file};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Runs a scenario and writes its trace.
-pub fn write(
-    scenario: &'static Scenario,
-    device: &Device,
-    path: &Path,
-    masks: &[Mask],
-) -> Result<(), Failure> {
-    let recording = record(scenario, device);
+/// Writes the trace of a run.
+pub fn write(recording: &Recording, path: &Path, masks: &[Mask]) -> Result<(), Failure> {
     let asked = |mask| masks.contains(&mask) || masks.contains(&Mask::All);
     let options = Options {
         mask_payload: asked(Mask::Payload),
@@ -28,7 +22,8 @@ pub fn write(
     let events = recording.trace.events.len();
     let told = masked(Masked { payload: options.mask_payload, addresses: options.mask_addresses });
     let mut out = io::stdout().lock();
-    writeln!(out, "{}: {events} steps of {}{told}", path.display(), scenario.name)?;
+    let scenario = &recording.trace.header.scenario;
+    writeln!(out, "{}: {events} steps of {scenario}{told}", path.display())?;
     if let Err(why) = &recording.outcome {
         writeln!(out, "the program failed, and the trace shows how: {why}")?;
     }

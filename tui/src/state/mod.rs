@@ -1,6 +1,7 @@
 //! What the terminal shows, without a word about drawing: the walk, the tree, the panes' contents.
 
 pub mod action;
+pub mod acts;
 pub mod app;
 pub mod facts;
 pub mod focus;

@@ -15,6 +15,8 @@ pub struct Tree {
     /// Number of steps before the opening one.
     prologue: usize,
     prologue_folded: bool,
+    /// Whether outermost calls come folded.
+    acts: bool,
     /// The steps that are shown, ascending. The prologue's fold is not among them.
     rows: Vec<usize>,
     /// The fold that the last step lies in, while it may go on.
@@ -35,6 +37,9 @@ impl Tree {
     pub fn push(&mut self, fact: Fact) {
         let step = self.facts.len();
         self.facts.push(fact);
+        if self.acts && is_act(fact) {
+            self.folded.insert(step);
+        }
         self.show(step);
     }
 
@@ -103,6 +108,14 @@ impl Tree {
             self.fact(*step).is_some_and(|fact| fact.is_call() && fact.level == level)
         });
         self.folded = calls.collect();
+        self.rebuild();
+    }
+
+    /// Folds every outermost call, and those to come.
+    pub fn fold_acts(&mut self) {
+        self.acts = true;
+        let facts = self.facts.iter().enumerate();
+        self.folded.extend(facts.filter(|(_, fact)| is_act(**fact)).map(|(step, _)| step));
         self.rebuild();
     }
 
@@ -225,6 +238,11 @@ impl Tree {
             self.rebuild();
         }
     }
+}
+
+/// Whether a step is an act, or what is done between two.
+fn is_act(fact: Fact) -> bool {
+    fact.is_call() && fact.level == 0
 }
 
 /// Whether `fact` can be the return of the call `top`.

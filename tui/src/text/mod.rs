@@ -1,9 +1,11 @@
 //! The walk as text: one line a step, its details indented below.
 
+mod acts;
 mod details;
 mod folds;
 
 use crate::decode::{actor, carried, masked};
+use crate::state::acts::has_acts;
 use crate::state::facts::Levels;
 use crate::state::source::printable;
 use doorbell_examples::words::{self, Places, Regions};
@@ -15,7 +17,7 @@ use std::io::{self, Write};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
     /// The steps before the call of `ibv_post_send` and the teardown too, instead of one line for
-    /// each of them.
+    /// each of them; of a run in acts every step, instead of its calls.
     pub all: bool,
 }
 
@@ -28,6 +30,10 @@ pub fn print(
 ) -> io::Result<()> {
     let masked = masked(header.masked);
     writeln!(out, "{} on {}{masked}", printable(&header.scenario), printable(&header.device))?;
+    let first = events.get(0);
+    if !options.all && first.is_some_and(|first| has_acts(header, &first)) {
+        return acts::write(events, out);
+    }
     let told = if options.all { 0..events.len() } else { folds::told(events) };
     let mut levels = Levels::default();
     let mut regions = Regions::default();

@@ -1,6 +1,7 @@
 //! The command line of `doorbell lab`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use doorbell_examples::{LabScenario, Named, named};
 use doorbell_lab::accelerator::{Accelerator, Choice};
 use doorbell_lab::apt::package::Package;
 use doorbell_lab::cache::Cache;
@@ -55,6 +56,32 @@ pub enum LabCommand {
         #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
         timeout: u64,
     },
+    /// Run a scenario that needs the lab, and write its trace
+    ///
+    /// It gets a guest of its own, with an IOMMU and without drivers: the scenario loads them.
+    Record {
+        /// The scenario
+        #[arg(value_name = "SCENARIO", value_parser = scenario_of_the_lab)]
+        scenario: &'static LabScenario,
+        /// The file to write; one that is there is replaced
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// How long it may take, in seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+        timeout: u64,
+    },
+}
+
+/// The scenario of that name, if it is one that needs the lab.
+fn scenario_of_the_lab(name: &str) -> Result<&'static LabScenario, String> {
+    match named(name) {
+        Ok(Named::InLab(scenario)) => Ok(scenario),
+        Ok(Named::Anywhere(scenario)) => {
+            let name = scenario.name;
+            Err(format!("{name} does not need the lab; `doorbell record {name} -o FILE` does it"))
+        }
+        Err(unknown) => Err(unknown.to_string()),
+    }
 }
 
 /// What guest, and how it is set up.

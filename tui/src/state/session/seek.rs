@@ -5,6 +5,7 @@
 //! two of them the terminal draws and listens.
 
 use super::Session;
+use crate::state::acts::has_acts;
 use crate::state::supply::More;
 use doorbell_tracer::{Event, Kind};
 use std::time::Duration;
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// What a move looks for among the steps that follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Goal {
-    /// The first call of [`OPENING`].
+    /// The first call of [`OPENING`]; in a run in acts, the first step.
     Opening,
     /// The next step.
     Next,
@@ -125,9 +126,16 @@ impl Session {
             Goal::Text(text) => self.contains(step, text),
             Goal::Opening => {
                 fact.is_some_and(|fact| fact.is_call())
-                    && self.event(step).is_some_and(|event| is_opening(&event))
+                    && self.event(step).is_some_and(|event| {
+                        is_opening(&event) || (step == 0 && self.has_acts(&event))
+                    })
             }
         }
+    }
+
+    /// Whether a run that begins with this event is one in acts.
+    fn has_acts(&self, first: &Event) -> bool {
+        has_acts(self.supply.header(), first)
     }
 
     /// Stands at the goal.
@@ -135,6 +143,9 @@ impl Session {
         if *goal == Goal::Opening {
             self.opening = Some(step);
             self.tree.open_at(step);
+            if self.event(step).is_some_and(|event| self.has_acts(&event)) {
+                self.tree.fold_acts();
+            }
         }
         self.show(step);
     }
