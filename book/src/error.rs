@@ -66,7 +66,7 @@ pub enum DirectiveError {
     #[error("a directive has no closing braces on its line; end it with `}}}}`")]
     Unclosed,
     /// A directive that does not exist.
-    #[error("no directive is called `{0}`; there are trace, step, value, source and upstream")]
+    #[error("no directive is called `{0}`; there are trace, step, value, beside, source and upstream")]
     Unknown(String),
     /// A quote without its second half.
     #[error("a quoted word has no closing quote; add `\"`")]
@@ -94,6 +94,18 @@ pub enum DirectiveError {
         selector: String,
         /// What there is instead.
         hint: String,
+    },
+    /// Two calls that stand beside each other did not do the same.
+    #[error(
+        "`{left}` and `{right}` do not stand beside each other in `{scenario}`; name two calls of one program"
+    )]
+    Apart {
+        /// The scenario.
+        scenario: String,
+        /// What the left one did where they part.
+        left: String,
+        /// What the right one did there.
+        right: String,
     },
     /// A step has no such member or field.
     #[error("step {step} of `{scenario}` has no `{name}`; it has {known}")]

@@ -74,6 +74,35 @@ fn the_scenarios_are_listed_and_each_can_be_stepped() {
     }
 }
 
+/// On a machine that must not be changed the recording is shown, and the output says so.
+#[test]
+fn a_scenario_of_the_lab_is_shown_as_it_was_recorded() {
+    assert!(works(&["scenarios"]).contains("why-mlx5-ib"));
+    let output = run(&["step", "why-mlx5-ib"]);
+    let (walk, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("this is a recording") && said.contains("doorbell lab run --iommu"), "{said}");
+    let place = |words: &str| walk.find(words).unwrap_or_else(|| panic!("no {words} in {walk}"));
+    let acts = ["call act_1_mlx5_ib_absent", "call act_2_mlx5_ib_present", "call act_3_vfio"];
+    let places = acts.map(place);
+    assert!(places.is_sorted() && place("call modprobe(module = mlx5_ib)") < places[1], "{walk}");
+    let first = &walk[places[0]..places[1]];
+    assert!(first.contains("ibv_get_device_list(doors = 1) = 0"), "{first}");
+    assert!(walk.lines().all(|line| line.len() < 220), "one line a call");
+    let all = works(&["step", "why-mlx5-ib", "--text", "--all"]);
+    assert!(all.lines().count() > 3 * walk.lines().count());
+}
+
+#[test]
+fn a_scenario_of_the_lab_is_not_run_elsewhere() {
+    let errors = fails(&["record", "why-mlx5-ib", "-o", "/nowhere/x"], 1);
+    assert!(errors.contains("doorbell lab record why-mlx5-ib -o FILE"), "{errors}");
+    let errors = fails(&["step", "why-mlx5-ib", "--device", "mlx5_0"], 1);
+    assert!(errors.contains("leave `--device mlx5_0` out"), "{errors}");
+    let errors = fails(&["lab", "record", "rc-write", "-o", "/nowhere/x"], 2);
+    assert!(errors.contains("rc-write does not need the lab"), "{errors}");
+}
+
 #[test]
 fn an_unknown_scenario_names_those_that_there_are() {
     for arguments in [&["step", "rc-wrte"][..], &["record", "rc-wrte", "-o", "x"]] {

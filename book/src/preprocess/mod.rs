@@ -5,11 +5,13 @@
 //! | `{{#trace SCENARIO from="SELECTOR" to="SELECTOR"}}` | a player, and every step in print; `from=next` goes on where the last one ended, `until=` leaves its step out |
 //! | `{{#step SCENARIO SELECTOR label="TEXT"}}` | a link to the step |
 //! | `{{#value SCENARIO ...}}` | a number taken from the run; `value.rs` lists which |
+//! | `{{#beside SCENARIO left="SELECTOR" right="SELECTOR" head="A, B, C"}}` | a table of what two calls of the run asked for, verb by verb; `beside.rs` says how |
 //! | `{{#source PATH:ANCHOR}}` | the anchored stretch of a source file, highlighted |
 //! | `{{#upstream ANCHOR}}` | where the originals do the same |
 //!
 //! A directive that cannot be carried out stops the build, with the chapter's file and line.
 
+mod beside;
 mod directive;
 mod page;
 mod source;
@@ -27,7 +29,7 @@ use std::rc::Rc;
 
 /// Where the book's runs and sources come from.
 pub trait Runs {
-    /// Runs a scenario on the software card and records it.
+    /// A recorded run of a scenario.
     fn record(&self, scenario: &str) -> Result<Trace, DirectiveError>;
 
     /// The text of a source file of the project, by its path from the root of the workspace.
@@ -94,6 +96,11 @@ impl<'a> Preprocessor<'a> {
             "value" => {
                 let (walk, rest) = self.walk(&words, "value SCENARIO WHAT SELECTOR")?;
                 value::value(&walk, rest)
+            }
+            "beside" => {
+                let (walk, rest) =
+                    self.walk(&words, "beside SCENARIO left=\"...\" right=\"...\" head=\"A, B, C\"")?;
+                page.beside(&walk, rest, line)
             }
             "source" => source::source(self.runs, &words),
             "upstream" => source::upstream(&words),

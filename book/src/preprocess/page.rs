@@ -1,5 +1,6 @@
 //! One page: its players, its links to steps, and the data that the players work from.
 
+use super::beside;
 use crate::error::DirectiveError;
 use crate::player;
 use crate::walk::{Selector, Walk};
@@ -92,6 +93,24 @@ impl Page {
         let link = format!("[{label}](#{})", player::step_id(&scenario, step));
         self.links.push(Link { line, scenario, place, step });
         Ok(link)
+    }
+
+    /// A table of what two calls of a run asked for.
+    pub(super) fn beside(
+        &mut self,
+        walk: &Walk,
+        words: &[String],
+        line: usize,
+    ) -> Result<String, DirectiveError> {
+        let (table, named) = beside::table(walk, words)?;
+        let scenario = &walk.trace.header.scenario;
+        self.links.extend(named.into_iter().map(|place| Link {
+            line,
+            scenario: scenario.clone(),
+            place,
+            step: walk.steps.get(place).map_or(0, |step| step.number),
+        }));
+        Ok(table)
     }
 
     /// What the page ends with: the data of its players. Fails on a link that leads nowhere.
