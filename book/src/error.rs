@@ -66,7 +66,9 @@ pub enum DirectiveError {
     #[error("a directive has no closing braces on its line; end it with `}}}}`")]
     Unclosed,
     /// A directive that does not exist.
-    #[error("no directive is called `{0}`; there are trace, step, value, beside, source and upstream")]
+    #[error(
+        "no directive is called `{0}`; there are trace, step, value, beside, source and upstream"
+    )]
     Unknown(String),
     /// A quote without its second half.
     #[error("a quoted word has no closing quote; add `\"`")]

@@ -148,8 +148,8 @@ impl Guest {
         let before = files();
         let told = [("word", word.to_owned().into()), ("file", file.to_owned().into())];
         probe!(*tracer, call("echo", told));
-        let done = fs::write(file, word)
-            .map_err(|error| failed("writing to", file, &error.to_string()));
+        let done =
+            fs::write(file, word).map_err(|error| failed("writing to", file, &error.to_string()));
         tell_changes(&before, tracer);
         probe!(*tracer, returned("echo", outcome(&done)));
         done

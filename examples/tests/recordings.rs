@@ -20,7 +20,9 @@ fn every_scenario_of_the_lab_has_a_whole_recording() {
         assert_eq!(loaded.briefs().len(), trace.events.len());
         let size = std::fs::metadata(&path).expect("it is there").len();
         assert!(size < 800_000, "{size} bytes are too many to keep; what has grown?");
-        assert!(matches!(named(scenario.name), Ok(Named::InLab(found)) if found.name == scenario.name));
+        assert!(
+            matches!(named(scenario.name), Ok(Named::InLab(found)) if found.name == scenario.name)
+        );
     }
 }
 

@@ -79,9 +79,13 @@ fn the_scenarios_are_listed_and_each_can_be_stepped() {
 fn a_scenario_of_the_lab_is_shown_as_it_was_recorded() {
     assert!(works(&["scenarios"]).contains("why-mlx5-ib"));
     let output = run(&["step", "why-mlx5-ib"]);
-    let (walk, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (walk, said) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("this is a recording") && said.contains("doorbell lab run --iommu"), "{said}");
+    assert!(
+        said.contains("this is a recording") && said.contains("doorbell lab run --iommu"),
+        "{said}"
+    );
     let place = |words: &str| walk.find(words).unwrap_or_else(|| panic!("no {words} in {walk}"));
     let acts = ["call act_1_mlx5_ib_absent", "call act_2_mlx5_ib_present", "call act_3_vfio"];
     let places = acts.map(place);

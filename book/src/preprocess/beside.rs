@@ -179,25 +179,26 @@ fn requests(walk: &Walk, range: Range<usize>) -> Vec<Request<'_>> {
 
 /// Requests as a cell: each a link to its step.
 fn cell(walk: &Walk, requests: &[Request<'_>]) -> String {
-    let link = |request: &Request<'_>| {
+    joined(requests, |request| {
         let step = walk.steps.get(request.place).map_or(0, |step| step.number);
         let id = player::step_id(&walk.trace.header.scenario, step);
-        format!("[`{}`](#{id}){}", request.function, failed(request))
-    };
-    joined(requests.iter().map(link))
+        format!("[`{}`](#{id})", request.function)
+    })
 }
 
 /// Requests without their places.
 fn functions(requests: &[Request<'_>]) -> String {
-    joined(requests.iter().map(|request| format!("{}{}", request.function, failed(request))))
+    joined(requests, |request| request.function.to_owned())
 }
 
-/// What stands behind a request that was refused.
-fn failed(request: &Request<'_>) -> String {
-    request.error.map_or_else(String::new, |error| format!(" ({error})"))
-}
-
-fn joined(requests: impl Iterator<Item = String>) -> String {
-    let all: Vec<_> = requests.collect();
+/// Requests one behind the other, the same one several times as one.
+fn joined(requests: &[Request<'_>], write: impl Fn(&Request<'_>) -> String) -> String {
+    let runs = requests.chunk_by(Request::same).filter_map(|run| {
+        let first = run.first()?;
+        let error = first.error.map_or_else(String::new, |error| format!(" ({error})"));
+        let times = if run.len() == 1 { String::new() } else { format!(" ×{}", run.len()) };
+        Some(write(first) + &error + &times)
+    });
+    let all: Vec<String> = runs.collect();
     if all.is_empty() { NONE.to_owned() } else { all.join(", ") }
 }

@@ -98,8 +98,8 @@ impl<'a> Preprocessor<'a> {
                 value::value(&walk, rest)
             }
             "beside" => {
-                let (walk, rest) =
-                    self.walk(&words, "beside SCENARIO left=\"...\" right=\"...\" head=\"A, B, C\"")?;
+                let (walk, rest) = self
+                    .walk(&words, "beside SCENARIO left=\"...\" right=\"...\" head=\"A, B, C\"")?;
                 page.beside(&walk, rest, line)
             }
             "source" => source::source(self.runs, &words),

@@ -50,7 +50,8 @@ pub struct LabScenario {
 impl LabScenario {
     /// The run that was recorded.
     pub fn recording(&self) -> Result<Trace, TraceFileError> {
-        let (loaded, _) = file::read(format!("the recording of {}", self.name), self.recording.as_bytes())?;
+        let (loaded, _) =
+            file::read(format!("the recording of {}", self.name), self.recording.as_bytes())?;
         let events = (0..loaded.len()).filter_map(|step| loaded.get(step));
         let events = events.map(|event| event.into_owned()).collect();
         Ok(Trace { header: loaded.header().clone(), events })

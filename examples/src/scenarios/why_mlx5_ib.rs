@@ -47,11 +47,7 @@ fn run(guest: &Guest, tracer: &Tracer) -> Result<Vec<String>, ExampleError> {
 
 // ANCHOR: why_mlx5_ib_act
 /// One act: the program of `rc-write`, in a world with this device.
-fn act(
-    name: &'static str,
-    device: Device,
-    tracer: &Tracer,
-) -> Result<Vec<String>, ExampleError> {
+fn act(name: &'static str, device: Device, tracer: &Tracer) -> Result<Vec<String>, ExampleError> {
     let told = [("program", rc_write::SCENARIO.name.into()), ("device", device.to_string().into())];
     probe!(*tracer, call(name, told));
     let outcome = (rc_write::SCENARIO.run)(&World::new(device, tracer));

@@ -62,10 +62,8 @@ pub fn record(
 fn replay(scenario: &'static LabScenario, print: PrintOptions) -> Result<(), Failure> {
     let trace = scenario.recording()?;
     if show::has_terminal(print) {
-        let message = format!(
-            "a recording: it changes the machine, so only the lab runs it (doorbell lab record {})",
-            scenario.name
-        );
+        let name = scenario.name;
+        let message = format!("a recording: only the lab runs this (doorbell lab record {name})");
         return show::interactive(Session::new(Supply::recorded(trace)), Some(message));
     }
     show::print(&trace.header, &trace, print, None)?;

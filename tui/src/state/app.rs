@@ -82,11 +82,14 @@ impl App {
         if !self.session.is_seeking() {
             return false;
         }
-        let start = Instant::now();
+        let (start, opened) = (Instant::now(), self.session.opening().is_some());
         while self.session.is_seeking() && start.elapsed() < BETWEEN_FRAMES {
             if let Progress::Missed(why) = self.session.pursue(PORTION) {
                 self.message = Some(why);
             }
+        }
+        if !opened && self.session.is_in_acts() {
+            self.focus = Pane::Steps;
         }
         self.refresh();
         self.session.is_seeking()

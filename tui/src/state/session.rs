@@ -90,6 +90,11 @@ impl Session {
         self.opening
     }
 
+    /// Whether the run is one in acts, which the reader chooses from.
+    pub fn is_in_acts(&self) -> bool {
+        self.tree.is_in_acts()
+    }
+
     /// How the program ended, if it has and was live.
     pub fn ending(&self) -> Option<&Ending> {
         self.ending.as_ref()

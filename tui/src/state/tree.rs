@@ -119,6 +119,11 @@ impl Tree {
         self.rebuild();
     }
 
+    /// Whether outermost calls come folded.
+    pub fn is_in_acts(&self) -> bool {
+        self.acts
+    }
+
     /// Number of lines.
     pub fn row_count(&self) -> usize {
         self.rows.len() + usize::from(self.prologue_folded)

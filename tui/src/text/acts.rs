@@ -38,10 +38,15 @@ fn told(events: &(impl EventSource + ?Sized)) -> Vec<usize> {
         event.actor != Actor::Card
             && matches!(
                 event.kind,
-                Kind::Call { .. } | Kind::Discovery { .. } | Kind::Note { .. } | Kind::Completion { .. }
+                Kind::Call { .. }
+                    | Kind::Discovery { .. }
+                    | Kind::Note { .. }
+                    | Kind::Completion { .. }
             )
     };
-    (0..events.len()).filter(|step| events.get(*step).is_some_and(|event| is_told(&event))).collect()
+    (0..events.len())
+        .filter(|step| events.get(*step).is_some_and(|event| is_told(&event)))
+        .collect()
 }
 
 /// How each call ended, by its index.

@@ -69,7 +69,10 @@ fn step_row<'a>(app: &App, step: usize, theme: Theme) -> Option<Line<'a>> {
         let end = tree.end_of(step);
         let result = result(app, end).map_or_else(String::new, |result| format!(" = {result}"));
         spans.push(Span::raw(result));
-        spans.push(Span::styled(format!(" (+{} steps)", end - step), theme.dim()));
+        // In a live run nothing may have happened in it yet.
+        if end > step {
+            spans.push(Span::styled(format!(" (+{} steps)", end - step), theme.dim()));
+        }
     }
     Some(Line::from(spans))
 }

@@ -1,0 +1,102 @@
+//! A run in acts opens at its first step, with its outermost calls folded: what one chooses from.
+
+mod common;
+
+use common::{CPU, back, call, finish, note, opened, screen, settle, trace};
+use doorbell::state::action::{Action, Pane};
+use doorbell::state::app::App;
+use doorbell::state::session::{Goal, Session};
+use doorbell::state::supply::Supply;
+use doorbell::state::tree::Row;
+use doorbell_examples::{Named, named};
+use doorbell_tracer::{Actor, Kind, Trace};
+
+/// Two acts and a step between them; the second one posts.
+///
+/// ```text
+/// 0 call act_1      3 call modprobe       6 call act_2               9 return ibv_post_send
+/// 1   note tried    4   note appeared     7   call ibv_post_send    10 return act_2
+/// 2 return act_1    5 return modprobe     8     note posted
+/// ```
+fn two_acts() -> Trace {
+    trace(vec![
+        (CPU, 0, call("act_1")),
+        (CPU, 1, note("tried")),
+        (CPU, 0, back("act_1")),
+        (CPU, 0, call("modprobe")),
+        (CPU, 1, note("appeared")),
+        (CPU, 0, back("modprobe")),
+        (CPU, 0, call("act_2")),
+        (CPU, 1, call("ibv_post_send")),
+        (CPU, 2, note("posted")),
+        (CPU, 1, back("ibv_post_send")),
+        (CPU, 0, back("act_2")),
+    ])
+}
+
+/// The recording of the scenario in acts.
+fn recording() -> Trace {
+    match named("why-mlx5-ib") {
+        Ok(Named::InLab(scenario)) => scenario.recording().expect("it opens"),
+        other => panic!("{other:?} is no scenario of the lab"),
+    }
+}
+
+#[test]
+fn it_opens_at_its_first_step_with_the_acts_folded() {
+    let session = opened(two_acts());
+    assert_eq!((session.current(), session.opening()), (0, Some(0)));
+    let tree = session.tree();
+    let rows: Vec<_> = (0..tree.row_count()).map(|row| tree.row(row)).collect();
+    assert_eq!(rows, [0, 3, 6].map(|step| Some(Row::Step(step))));
+}
+
+#[test]
+fn one_goes_from_act_to_act_and_into_one() {
+    let mut session = opened(two_acts());
+    session.move_row(2);
+    assert_eq!(session.current(), 6);
+    session.seek(Goal::Next);
+    finish(&mut session);
+    assert_eq!((session.current(), session.tree().is_folded(6)), (7, false), "it unfolds");
+    assert!(session.tree().is_folded(0) && session.tree().is_folded(3), "the others stay");
+    session.home();
+    assert_eq!(session.current(), 0);
+}
+
+/// A run whose first step is the card's, or a call that libibverbs tells of, is none in acts.
+#[test]
+fn other_runs_open_at_the_post() {
+    let mut other = two_acts();
+    other.events[0].actor = Actor::Card;
+    other.events[0].kind = Kind::note("powered up", []);
+    assert_eq!(opened(other).current(), 7);
+    let mut deeper = two_acts();
+    deeper.header.sites[0].group = doorbell_tracer::Group::Discovery;
+    assert_eq!(opened(deeper).current(), 7);
+}
+
+#[test]
+fn the_acts_of_why_mlx5_ib_fit_the_smallest_screen() {
+    for (width, height) in [(80, 24), (120, 40)] {
+        let mut session = Session::new(Supply::recorded(recording()));
+        session.seek(Goal::Opening);
+        let mut app = App::new(session);
+        settle(&mut app);
+        assert_eq!(app.focus, Pane::Steps, "the acts are what one comes for");
+        let shown = screen(&mut app, width, height);
+        for act in ["act_1_mlx5_ib_absent", "act_2_mlx5_ib_present", "act_3_vfio"] {
+            let line = shown.lines().find(|line| line.contains(act));
+            let line = line.unwrap_or_else(|| panic!("no {act} at {width}x{height}:\n{shown}"));
+            assert!(line.contains('▸'), "{line}");
+        }
+        app.act(Action::Ask(doorbell::state::action::Prompt::Search));
+        "act_3".chars().for_each(|letter| app.act(Action::Type(letter)));
+        app.act(Action::Confirm);
+        settle(&mut app);
+        app.act(Action::In);
+        settle(&mut app);
+        let shown = screen(&mut app, width, height);
+        assert!(shown.contains("provider registered"), "{shown}");
+    }
+}
