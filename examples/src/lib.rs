@@ -24,7 +24,8 @@ pub use guest::{Guest, MachineError, NotTheLab};
 pub use pair::{ExampleError, Pair, wait_for};
 pub use run::{LiveRun, Recording, record, record_in_lab, start, start_in_lab};
 pub use scenarios::{
-    LabScenario, Named, Scenario, UnknownScenario, lab_scenarios, named, scenario, scenarios,
+    IN_ACTS, LabScenario, Named, Scenario, UnknownScenario, lab_scenarios, named, scenario,
+    scenarios,
 };
 pub use sources::{source, sources};
 pub use world::World;

@@ -1,6 +1,6 @@
 //! The recordings that are kept in the repository can be opened, and are not older than the source.
 
-use doorbell_examples::{Named, lab_scenarios, named, source};
+use doorbell_examples::{IN_ACTS, Named, lab_scenarios, named, source};
 use doorbell_tracer::{Kind, file};
 use std::path::Path;
 
@@ -51,6 +51,8 @@ fn the_probes_of_a_recording_still_stand_in_the_source() {
 fn the_acts_are_the_outermost_calls() {
     let Ok(Named::InLab(scenario)) = named("why-mlx5-ib") else { panic!("a scenario of the lab") };
     let trace = scenario.recording().expect("it opens");
+    let first = trace.events.first().map(|event| &event.kind);
+    assert!(matches!(first, Some(Kind::Note { text, .. }) if text == IN_ACTS), "{first:?}");
     let outermost = trace.events.iter().filter(|event| event.depth == 0);
     let called: Vec<&str> = outermost
         .filter_map(|event| match &event.kind {

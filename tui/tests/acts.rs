@@ -8,18 +8,20 @@ use doorbell::state::app::App;
 use doorbell::state::session::{Goal, Session};
 use doorbell::state::supply::Supply;
 use doorbell::state::tree::Row;
-use doorbell_examples::{Named, named};
-use doorbell_tracer::{Actor, Kind, Trace};
+use doorbell_examples::{IN_ACTS, Named, named};
+use doorbell_tracer::Trace;
 
 /// Two acts and a step between them; the second one posts.
 ///
 /// ```text
-/// 0 call act_1      3 call modprobe       6 call act_2               9 return ibv_post_send
-/// 1   note tried    4   note appeared     7   call ibv_post_send    10 return act_2
-/// 2 return act_1    5 return modprobe     8     note posted
+/// 0 note in acts    4 call modprobe       8   call ibv_post_send
+/// 1 call act_1      5   note appeared     9     note posted
+/// 2   note tried    6 return modprobe    10   return ibv_post_send
+/// 3 return act_1    7 call act_2         11 return act_2
 /// ```
 fn two_acts() -> Trace {
     trace(vec![
+        (CPU, 0, note(IN_ACTS)),
         (CPU, 0, call("act_1")),
         (CPU, 1, note("tried")),
         (CPU, 0, back("act_1")),
@@ -48,32 +50,29 @@ fn it_opens_at_its_first_step_with_the_acts_folded() {
     assert_eq!((session.current(), session.opening()), (0, Some(0)));
     let tree = session.tree();
     let rows: Vec<_> = (0..tree.row_count()).map(|row| tree.row(row)).collect();
-    assert_eq!(rows, [0, 3, 6].map(|step| Some(Row::Step(step))));
+    assert_eq!(rows, [0, 1, 4, 7].map(|step| Some(Row::Step(step))));
 }
 
 #[test]
 fn one_goes_from_act_to_act_and_into_one() {
     let mut session = opened(two_acts());
-    session.move_row(2);
-    assert_eq!(session.current(), 6);
+    session.move_row(3);
+    assert_eq!(session.current(), 7);
     session.seek(Goal::Next);
     finish(&mut session);
-    assert_eq!((session.current(), session.tree().is_folded(6)), (7, false), "it unfolds");
-    assert!(session.tree().is_folded(0) && session.tree().is_folded(3), "the others stay");
+    assert_eq!((session.current(), session.tree().is_folded(7)), (8, false), "it unfolds");
+    assert!(session.tree().is_folded(1) && session.tree().is_folded(4), "the others stay");
     session.home();
     assert_eq!(session.current(), 0);
 }
 
-/// A run whose first step is the card's, or a call that libibverbs tells of, is none in acts.
+/// Only the first step can say so.
 #[test]
 fn other_runs_open_at_the_post() {
     let mut other = two_acts();
-    other.events[0].actor = Actor::Card;
-    other.events[0].kind = Kind::note("powered up", []);
-    assert_eq!(opened(other).current(), 7);
-    let mut deeper = two_acts();
-    deeper.header.sites[0].group = doorbell_tracer::Group::Discovery;
-    assert_eq!(opened(deeper).current(), 7);
+    other.events[0].kind = note("another");
+    other.events[2].kind = note(IN_ACTS);
+    assert_eq!(opened(other).current(), 8);
 }
 
 #[test]

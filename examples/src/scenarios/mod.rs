@@ -29,6 +29,10 @@ pub fn scenarios() -> &'static [Scenario] {
     &[rc_write::SCENARIO, rc_write_list::SCENARIO, rc_send_inline::SCENARIO]
 }
 
+/// The first words of a run in acts: its outermost calls are what a reader chooses from, and none of them
+/// is more its subject than another.
+pub const IN_ACTS: &str = "a run in acts";
+
 /// A program that changes the machine which it runs on: it loads modules, and takes the card from its
 /// driver. Only a [`Guest`] of the lab can be had for that; everywhere else there is its recording.
 #[derive(Debug)]

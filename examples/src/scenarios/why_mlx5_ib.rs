@@ -1,6 +1,6 @@
 //! `why-mlx5-ib`: the same program on one machine in three states.
 
-use super::{LabScenario, rc_write};
+use super::{IN_ACTS, LabScenario, rc_write};
 use crate::{Device, ExampleError, Guest, World};
 use doorbell_tracer::{Group, Tracer, Value, probe};
 
@@ -24,6 +24,7 @@ const DEVICE: &str = "mlx5_0";
 /// Runs `rc-write` three times, and changes the machine in between.
 fn run(guest: &Guest, tracer: &Tracer) -> Result<Vec<String>, ExampleError> {
     let kernel = || Device::Kernel(DEVICE.to_owned());
+    probe!(*tracer, note(IN_ACTS, [("acts", 3_u32.into())]));
     guest.modprobe("mlx5_core", "/sys/bus/auxiliary/devices/mlx5_core.rdma.0", tracer)?;
     guest.modprobe("ib_uverbs", "/sys/class/infiniband_verbs", tracer)?;
     let absent = match act("act_1_mlx5_ib_absent", kernel(), tracer) {

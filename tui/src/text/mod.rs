@@ -31,7 +31,7 @@ pub fn print(
     let masked = masked(header.masked);
     writeln!(out, "{} on {}{masked}", printable(&header.scenario), printable(&header.device))?;
     let first = events.get(0);
-    if !options.all && first.is_some_and(|first| has_acts(header, &first)) {
+    if !options.all && first.is_some_and(|first| has_acts(&first)) {
         return acts::write(events, out);
     }
     let told = if options.all { 0..events.len() } else { folds::told(events) };

@@ -124,18 +124,17 @@ impl Session {
             Goal::Kind(kind) => fact.is_some_and(|fact| fact.kind() == *kind),
             Goal::Number(number) => self.number(step) == Some(*number),
             Goal::Text(text) => self.contains(step, text),
+            Goal::Opening if self.begins_acts(step) => true,
             Goal::Opening => {
                 fact.is_some_and(|fact| fact.is_call())
-                    && self.event(step).is_some_and(|event| {
-                        is_opening(&event) || (step == 0 && self.has_acts(&event))
-                    })
+                    && self.event(step).is_some_and(|event| is_opening(&event))
             }
         }
     }
 
-    /// Whether a run that begins with this event is one in acts.
-    fn has_acts(&self, first: &Event) -> bool {
-        has_acts(self.supply.header(), first)
+    /// Whether a run in acts begins with this step.
+    fn begins_acts(&self, step: usize) -> bool {
+        step == 0 && self.event(step).is_some_and(|event| has_acts(&event))
     }
 
     /// Stands at the goal.
@@ -143,7 +142,7 @@ impl Session {
         if *goal == Goal::Opening {
             self.opening = Some(step);
             self.tree.open_at(step);
-            if self.event(step).is_some_and(|event| self.has_acts(&event)) {
+            if self.begins_acts(step) {
                 self.tree.fold_acts();
             }
         }
