@@ -136,6 +136,14 @@ impl Guest {
 
     /// Gives the card to `vfio-pci`, whose module is loaded.
     pub fn bind_to_vfio(&self, tracer: &Tracer) -> Result<(), MachineError> {
+        probe!(*tracer, call("bind_to_vfio", [("card", self.address.clone().into())]));
+        let done = self.override_driver(tracer);
+        probe!(*tracer, returned("bind_to_vfio", outcome(&done)));
+        done
+    }
+
+    /// Says which driver may take the card, and asks for it to be taken.
+    fn override_driver(&self, tracer: &Tracer) -> Result<(), MachineError> {
         let device = format!("/sys/bus/pci/devices/{}", self.address);
         self.write(&format!("{device}/driver_override"), "vfio-pci", tracer)?;
         self.write("/sys/bus/pci/drivers_probe", &self.address, tracer)?;

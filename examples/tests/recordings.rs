@@ -69,8 +69,7 @@ fn the_acts_are_the_outermost_calls() {
         "act_2_mlx5_ib_present",
         "echo",
         "modprobe",
-        "echo",
-        "echo",
+        "bind_to_vfio",
         "act_3_vfio",
     ];
     assert_eq!(called, wanted);

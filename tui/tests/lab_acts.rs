@@ -31,23 +31,33 @@ fn lab(words: &[&str]) -> Option<Command> {
     Some(command)
 }
 
+/// Polls that find nothing, of which a recording to keep has no more: on a busy machine the card is slow,
+/// and they would be most of it.
+const POLLS_TO_KEEP: usize = 20;
+
+/// Runs the scenario in the lab; false where guests are not to be booted.
+fn record(path: &Path) -> bool {
+    let place = path.to_str().expect("a plain path");
+    let words = ["record", "why-mlx5-ib", "--timeout", "240", "-o", place];
+    let Some(mut command) = lab(&words) else { return false };
+    let output = command.output().expect("doorbell starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    true
+}
+
 #[test]
 fn the_kept_recording_is_what_the_lab_gives_today() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("new.jsonl");
-    let place = path.to_str().expect("a plain path");
-    let words = ["record", "why-mlx5-ib", "--timeout", "240", "-o", place];
-    let Some(mut command) = lab(&words) else { return };
-    let output = command.output().expect("doorbell starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    let new = essence(&path);
-    assert!(new.len() > 500, "only {} steps: {said}", new.len());
-    if std::env::var_os("DOORBELL_BLESS").is_some() {
-        std::fs::copy(&path, kept()).expect("the repository can be written");
+    if !record(&path) {
         return;
     }
-    let old = essence(&kept());
+    let (new, polls) = essence(&path);
+    assert!(new.len() > 500, "only {} steps", new.len());
+    if std::env::var_os("DOORBELL_BLESS").is_some() {
+        return bless(&path, polls);
+    }
+    let (old, _) = essence(&kept());
     let place = new.iter().zip(&old).take_while(|(new, old)| new == old).count();
     assert!(
         new == old,
@@ -56,6 +66,19 @@ fn the_kept_recording_is_what_the_lab_gives_today() {
         old.get(place),
         new.get(place)
     );
+}
+
+/// Keeps a new recording: the first of some that was made while the machine was idle enough.
+fn bless(path: &Path, mut polls: usize) {
+    for _ in 0..10 {
+        if polls <= POLLS_TO_KEEP {
+            std::fs::copy(path, kept()).expect("the repository can be written");
+            return;
+        }
+        record(path);
+        polls = essence(path).1;
+    }
+    panic!("{polls} polls found nothing: this machine is too busy to make a recording to keep");
 }
 
 #[test]
@@ -76,12 +99,13 @@ fn it_runs_in_the_guest_as_text_and_only_in_the_right_guest() {
     }
 }
 
-/// What a step is, without what must differ from run to run: numbers of objects, keys, addresses.
-fn essence(path: &Path) -> Vec<String> {
+/// What the steps are, without what must differ from run to run: numbers of objects, keys, addresses.
+/// And how many polls found nothing, which are left out.
+fn essence(path: &Path) -> (Vec<String>, usize) {
     let (trace, warnings) = file::open(path).unwrap_or_else(|error| panic!("{error}; {REMAKE}"));
     assert!(warnings.is_empty(), "{warnings:?}");
     let events: Vec<_> = (0..trace.len()).filter_map(|step| trace.get(step)).collect();
-    let mut steps = Vec::new();
+    let (mut steps, mut empty_polls) = (Vec::<String>::new(), 0);
     for event in &events {
         if event.actor == Actor::Card {
             continue;
@@ -92,9 +116,10 @@ fn essence(path: &Path) -> Vec<String> {
             // How often a program polls before the completion is there is a matter of time.
             let call = steps.iter().rposition(|step| step.contains("call ibv_poll_cq"));
             steps.truncate(call.expect("what returns was called"));
+            empty_polls += 1;
         }
     }
-    steps
+    (steps, empty_polls)
 }
 
 /// Whether a poll ends here that found nothing.
