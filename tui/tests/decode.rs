@@ -7,6 +7,7 @@ use doorbell::decode::carried;
 use doorbell::decode::fields::{fields, number};
 use doorbell::decode::object::{HexRow, MOST_BYTES, Section, sections, wqe_sections};
 use doorbell::state::app::App;
+use doorbell::state::focus::focus;
 use doorbell::state::scene::is_bad;
 use doorbell_examples::words::{Places, Regions};
 use doorbell_prm::wqe::{CONTROL_CQ_UPDATE, ControlSegment, DataSegment, RemoteAddressSegment};
@@ -147,6 +148,30 @@ fn what_did_not_go_well_is_marked() {
     assert!(is_bad(&Kind::completion(1, "IBV_WC_LOC_PROT_ERR", [])));
     assert!(!is_bad(&Kind::completion(1, "IBV_WC_SUCCESS", [])));
     assert!(!is_bad(&Kind::locked("sq.lock")));
+}
+
+/// A trace may claim entries of 4 GiB. They are not read, only what the step itself wrote.
+#[test]
+fn entries_longer_than_any_cards_are_not_read() {
+    let region = |stride| Region {
+        region: RegionId(1),
+        role: Role::CompletionQueue,
+        name: "a ring".into(),
+        address: 0,
+        length: 1 << 40,
+        stride,
+        object: 1,
+    };
+    let shown = |stride| {
+        let store = Kind::store(RegionId(1), 0, "", &[7; 8]);
+        let map = Kind::Map(Box::new(region(stride)));
+        let mut session = opened(trace(vec![(CPU, 0, map), (CPU, 0, store)]));
+        session.go(1);
+        let object = focus(&session).expect("a step with bytes").object;
+        object.sections.iter().map(|section| section.bytes.len()).sum::<usize>()
+    };
+    assert_eq!(shown(64), 64, "the whole entry");
+    assert_eq!(shown(u32::MAX), 8, "what was stored");
 }
 
 /// Numbers at the edges, where sums overflow.

@@ -18,6 +18,9 @@ const MOST_BLOCKS: u64 = 16;
 /// Records and registers up to this length are shown whole.
 const SMALL: u64 = 64;
 
+/// No queue of a card has longer entries: bytes.
+const LONGEST_ENTRY: u64 = 4096;
+
 /// What the byte pane shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Focus {
@@ -101,9 +104,13 @@ fn touched(event: &Event, state: &State) -> Option<(RegionId, Range<u64>)> {
     Some((region, offset..offset.saturating_add(length as u64)))
 }
 
-/// The entry of a queue that holds `offset`.
+/// The entry of a queue that holds `offset`; `None` if the queue has no entries, or so long ones
+/// that the trace cannot be right about them.
 fn entry(stride: u32, length: u64, offset: u64) -> Option<Range<u64>> {
     let stride = u64::from(stride);
+    if stride > LONGEST_ENTRY {
+        return None;
+    }
     let first = offset - offset.checked_rem(stride)?;
     Some(first..first.saturating_add(stride).min(length))
 }
