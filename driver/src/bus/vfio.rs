@@ -168,6 +168,10 @@ impl VfioCard {
     }
     // ANCHOR_END: vfio_open
 
+    /// Bytes of memory that a card is let into. They are pinned, and count against the program's
+    /// limit on locked memory.
+    pub const LOCKED_BYTES: usize = MEMORY_PAGES * PAGE_SIZE;
+
     /// The memory shared with the card.
     pub fn memory(&self) -> &Arc<Memory> {
         &self.memory

@@ -13,7 +13,7 @@ use crate::process::{Stop, on_path, succeed};
 use crate::progress::{Progress, megabytes};
 use crate::tree::Tree;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -46,6 +46,10 @@ const PACKAGES: [&str; 22] = [
     "infiniband-diags",
     "perftest",
 ];
+
+/// Where the keys are that Debian's packages are checked with: those of its package
+/// debian-archive-keyring.
+pub const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// How the set-up is to be done.
 #[derive(Debug, Clone, Default)]
@@ -201,8 +205,7 @@ impl Work<'_> {
     }
 
     fn keyring(&self) -> PathBuf {
-        let usual = Path::new("/usr/share/keyrings/debian-archive-keyring.gpg");
-        self.options.keyring.clone().unwrap_or_else(|| usual.to_path_buf())
+        self.options.keyring.clone().unwrap_or_else(|| PathBuf::from(KEYRING))
     }
 }
 
@@ -218,8 +221,8 @@ fn prune(apt: &PrivateApt, plan: &[Fetch]) {
     }
 }
 
-/// The programs of the host that the set-up calls, each with its package.
-const TOOLS: [(&str, &str); 4] =
+/// The programs of the host that the set-up calls, each with its package in Debian.
+pub const TOOLS: [(&str, &str); 4] =
     [("apt-get", "apt"), ("apt-config", "apt"), ("dpkg-deb", "dpkg"), ("tar", "tar")];
 
 fn require_tools() -> Result<(), LabError> {
