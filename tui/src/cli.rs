@@ -1,5 +1,7 @@
 //! The command line: what can be asked, and the exit code of each answer.
 
+#[cfg(target_os = "linux")]
+use crate::command::doctor::DoctorOptions;
 use crate::command::lab::LabOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use doorbell_examples::{Device, Named, UnknownScenario, named};
@@ -58,6 +60,12 @@ pub enum Command {
     },
     /// List the scenarios
     Scenarios,
+    /// Say which doors to a real card this machine has, and what to do for the others
+    ///
+    /// It only looks: no root is needed, nothing is loaded or changed. The exit code is 0 if a real
+    /// card can be reached now, and 1 if not.
+    #[cfg(target_os = "linux")]
+    Doctor(DoctorOptions),
     /// A guest with the real kernel driver and real RDMA programs, on the software card
     ///
     /// Without more it is a shell in that guest. The guest is set up once, from Debian packages,

@@ -2,6 +2,8 @@
 
 mod acts;
 mod book;
+#[cfg(target_os = "linux")]
+pub mod doctor;
 pub mod lab;
 mod open;
 mod record;
@@ -20,7 +22,7 @@ use doorbell_lab::LabError;
 use doorbell_tracer::file::TraceFileError;
 use doorbell_tracer::live::Next;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Why a command failed.
@@ -49,6 +51,20 @@ pub enum Failure {
     /// A command in the lab's guest ended with this code, and has said why itself.
     #[error("the command in the guest ended with {0}")]
     Ended(u8),
+    /// No door leads to a real card; the report has said why.
+    #[error("no door leads to a real card")]
+    NoDoor,
+    /// The machine did not answer the doctor's questions in time.
+    #[error(
+        "{} gave no answer within {} s: a driver may be waiting for a card that does not answer; \
+         `dmesg | tail` may say which", .path.display(), .patience.as_secs()
+    )]
+    NoAnswer {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// How long was waited.
+        patience: Duration,
+    },
     /// The output could not be written.
     #[error("cannot write the output: {0}; check where it goes to")]
     Output(io::Error),
@@ -80,6 +96,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Replay { file, print }) => replay(&file, print),
         Some(Command::Scenarios) => list(),
+        #[cfg(target_os = "linux")]
+        Some(Command::Doctor(options)) => doctor::run(&options),
         Some(Command::Lab(options)) => lab::run(*options),
         Some(Command::Book { serve: true, port, .. }) => book::serve(port),
         Some(Command::Book { output, .. }) => book::build(&output),

@@ -12,7 +12,7 @@ mod overlay;
 mod rings;
 mod source;
 mod steps;
-mod wrap;
+pub(crate) mod wrap;
 
 pub use frame::{Painter, draw};
 pub use layout::{Areas, MINIMUM};
