@@ -11,6 +11,7 @@ use doorbell_driver::verbs::*;
 use doorbell_tracer::{Clock, Full, Kind, Tracer};
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A place with one device of which nobody knows more.
 struct Stranger;
@@ -106,11 +107,20 @@ impl Registers for Dead {
         }
     }
     fn write(&self, _: usize, _: u32) {}
+    fn pci_device(&self) -> (u16, u8) {
+        (0x101b, 0)
+    }
     fn map_uar(&self, _: u32) -> MappedPage {
         panic!("nobody gets that far")
     }
     fn write_combining(&self) -> bool {
         true
+    }
+    fn interrupts(&self) -> u16 {
+        0
+    }
+    fn wait_interrupt(&self, _: u16, _: Duration) -> bool {
+        false
     }
     fn relax(&self) {}
 }

@@ -2,7 +2,8 @@
 
 use doorbell_driver::bus::{Bus, MappedPage, Memory};
 use doorbell_driver::control::{
-    Control, ControlError, CqRequest, Granted, Link, MkeyRequest, PortAddress, QpRequest,
+    Control, ControlError, CqRequest, Events, Granted, Link, MkeyRequest, PortAddress, QpRequest,
+    Query,
 };
 use doorbell_driver::mlx5::{BlueFlameSettings, open_with};
 use doorbell_driver::verbs::*;
@@ -65,6 +66,10 @@ impl PlainControl {
         self.next.fetch_add(1, Ordering::Relaxed) as u32
     }
 }
+
+impl Query for PlainControl {}
+
+impl Events for PlainControl {}
 
 impl Control<PlainRegisters> for PlainControl {
     fn memory(&self) -> &Arc<Memory> {

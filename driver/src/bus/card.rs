@@ -6,10 +6,11 @@
 //! it takes what has arrived, and works, when the CPU has nothing to do but wait.
 
 use super::{Bus, DoorbellRegister, Memory, Registers, UarPage};
-use doorbell_card::{Card, CardConfig, DmaFault, Host};
+use doorbell_card::{Card, CardConfig, DmaFault, Host, VECTORS};
 use doorbell_tracer::{Actor, Tracer};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Address of the shared memory as the card sees it. Any page would do; one that is easy to tell
 /// from a number in a listing is kinder.
@@ -44,6 +45,8 @@ struct Write {
 /// What the card reaches of this side.
 struct Window {
     memory: Arc<Memory>,
+    /// Interrupts that the card has raised and nobody has taken yet.
+    raised: BTreeSet<u32>,
 }
 
 impl Host for Window {
@@ -57,15 +60,17 @@ impl Host for Window {
         found.then_some(()).ok_or(DmaFault)
     }
 
-    /// Nobody in this process waits for interrupts: its programs poll.
-    fn interrupt(&mut self, _vector: u32) {}
+    /// Interrupts stay until they are waited for.
+    fn interrupt(&mut self, vector: u32) {
+        self.raised.insert(vector);
+    }
 }
 
 impl CardBus {
     /// A new card in a new slot, with its own shared memory.
     pub fn new(config: CardConfig, tracer: &Tracer) -> Arc<Self> {
         let memory = Memory::new(MEMORY_PAGES, MEMORY_ADDRESS);
-        let window = Window { memory: Arc::clone(&memory) };
+        let window = Window { memory: Arc::clone(&memory), raised: BTreeSet::new() };
         let pci_ids = (config.vendor_id, config.device_id);
         let card = Card::new(config, tracer.acting_as(Actor::Card));
         let slot = Slot { card, combining: Vec::new(), posted: VecDeque::new(), window };
@@ -121,12 +126,26 @@ impl Registers for CardBus {
             .push_back(Write { offset: offset as u64, bytes: value.to_be_bytes().to_vec() });
     }
 
+    /// The software card is the first of its revision.
+    fn pci_device(&self) -> (u16, u8) {
+        (self.pci_ids.1, 0)
+    }
+
     fn map_uar(&self, index: u32) -> CardPage {
         CardPage { slot: Arc::clone(&self.slot), base: u64::from(index) << 12 }
     }
 
     fn write_combining(&self) -> bool {
         true
+    }
+
+    fn interrupts(&self) -> u16 {
+        VECTORS
+    }
+
+    fn wait_interrupt(&self, vector: u16, _deadline: Duration) -> bool {
+        self.relax();
+        lock(&self.slot).window.raised.remove(&vector.into())
     }
 
     fn relax(&self) {
@@ -148,6 +167,26 @@ impl UarPage for CardPage {
 
     fn register(self: &Arc<Self>, offset: usize, buffer_size: usize) -> CardRegister {
         CardRegister { slot: Arc::clone(&self.slot), page: self.base, offset, buffer_size }
+    }
+
+    fn write_4(&self, offset: usize, bytes: [u8; 4]) {
+        self.combine(offset, bytes.to_vec());
+    }
+
+    fn write_8(&self, offset: usize, bytes: [u8; 8]) {
+        self.combine(offset, bytes.to_vec());
+    }
+
+    fn flushed(&self) {
+        lock(&self.slot).flush();
+    }
+}
+
+impl CardPage {
+    /// A store stays in a write-combining buffer.
+    fn combine(&self, offset: usize, bytes: Vec<u8>) {
+        let offset = self.base + offset as u64;
+        lock(&self.slot).combining.push(Write { offset, bytes });
     }
 }
 

@@ -7,18 +7,23 @@
 
 use doorbell_prm::registers::uar::BLUEFLAME_REGISTER_SIZE;
 use std::sync::Arc;
+use std::time::Duration;
 
 mod card;
 mod memory;
 mod uar;
 #[cfg(target_os = "linux")]
 mod vfio;
+#[cfg(target_os = "linux")]
+mod wait;
 
 pub use card::{CardBus, CardPage, CardRegister};
 pub use memory::{DmaRegion, Memory, OutOfMemory, PAGE_SIZE, Purpose};
 pub use uar::{MappedPage, MappedRegister};
 #[cfg(target_os = "linux")]
 pub use vfio::{VfioCard, VfioError, check_driver, identify};
+#[cfg(target_os = "linux")]
+pub use wait::readable;
 
 /// One page of doorbell registers, mapped write-combining: the UAR of PRM "UAR Page Format".
 ///
@@ -30,6 +35,16 @@ pub trait UarPage: Send + Sync + 'static {
     /// The register at `offset`, a multiple of its size, whose two buffers have `buffer_size` bytes
     /// each: the PRM's size, or 0 if it takes no BlueFlame. The page stays mapped as long as it lives.
     fn register(self: &Arc<Self>, offset: usize, buffer_size: usize) -> Self::Register;
+
+    /// Writes 4 bytes at `offset` of the page's first half, where queues of events have their
+    /// registers, as one store.
+    fn write_4(&self, offset: usize, bytes: [u8; 4]);
+
+    /// The same with 8 bytes: completion queues have theirs there too.
+    fn write_8(&self, offset: usize, bytes: [u8; 8]);
+
+    /// What the bus does once the CPU's flush barrier has been passed.
+    fn flushed(&self);
 }
 
 /// One doorbell register, standing at one of its two buffers.
@@ -70,11 +85,22 @@ pub trait Registers: Bus {
     /// Writes the word at `offset` bytes.
     fn write(&self, offset: usize, value: u32);
 
+    /// PCI device number and revision of the card.
+    fn pci_device(&self) -> (u16, u8);
+
     /// Maps the UAR page of this index.
     fn map_uar(&self, index: u32) -> Self::Page;
 
     /// Whether UAR pages are mapped write-combining.
     fn write_combining(&self) -> bool;
+
+    /// Interrupts that can be waited for; their numbers begin with 0.
+    fn interrupts(&self) -> u16;
+
+    /// Waits until the card has raised an interrupt since this was last called for it; `false` if
+    /// it has not within the deadline. The software card knows no clock: there the deadline has
+    /// passed when the card has nothing left to do.
+    fn wait_interrupt(&self, vector: u16, deadline: Duration) -> bool;
 
     /// What the CPU does while it waits for the card. A real card needs nothing but time; the
     /// software card gets its turn here.

@@ -80,6 +80,20 @@ impl UarPage for MappedPage {
             _page: Arc::clone(self),
         }
     }
+
+    fn write_4(&self, offset: usize, bytes: [u8; 4]) {
+        assert!(offset.is_multiple_of(4) && offset < PAGE_SIZE / 2);
+        // SAFETY: the word lies in the page, which is mapped, and is aligned.
+        unsafe { self.base.byte_add(offset).cast().write_volatile(u32::from_ne_bytes(bytes)) };
+    }
+
+    fn write_8(&self, offset: usize, bytes: [u8; 8]) {
+        assert!(offset.is_multiple_of(8) && offset < PAGE_SIZE / 2);
+        // SAFETY: as for `write_4`.
+        unsafe { self.base.byte_add(offset).cast().write_volatile(u64::from_ne_bytes(bytes)) };
+    }
+
+    fn flushed(&self) {}
 }
 
 /// Sizes in bytes of a register and of one of its two buffers.

@@ -4,6 +4,7 @@
 //! program has mapped for it: the IOMMU sees to that. Everything else, from the initialization
 //! segment on, is the program's: `control/firmware.rs` brings the card up.
 
+use super::wait::readable;
 use super::{Bus, MappedPage, Memory, PAGE_SIZE, Registers};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::fs::{read_link, read_to_string};
@@ -11,7 +12,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::Duration;
 use vfio_ioctls::{VfioContainer, VfioDevice};
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 /// Pages of memory shared with the card: 16 MiB.
 const MEMORY_PAGES: usize = 4096;
@@ -22,6 +25,14 @@ const MEMORY_ADDRESS: u64 = 0x10_0000_0000;
 /// Numbers of the regions of a PCI device (`linux/vfio.h`).
 const BAR_0: u32 = 0;
 const CONFIGURATION: u32 = 7;
+
+/// Number of the kind of interrupt, and how many of them are asked for.
+const MSI_X: u32 = 2;
+const INTERRUPTS: u32 = 16;
+
+/// Places of the device number and of the revision in the configuration space.
+const DEVICE: u64 = 2;
+const REVISION: u64 = 8;
 
 /// The command register of the configuration space, and what it lets a device do: answer on its
 /// BARs, and read and write memory.
@@ -79,6 +90,8 @@ pub enum VfioError {
 /// A card, bound to VFIO.
 pub struct VfioCard {
     bar: Arc<Bar>,
+    /// A file for each interrupt, which counts how often it was raised.
+    interrupts: Vec<EventFd>,
     memory: Arc<Memory>,
     container: Arc<VfioContainer>,
 }
@@ -88,7 +101,7 @@ struct Bar {
     base: NonNull<u8>,
     length: usize,
     /// What keeps it there.
-    _device: VfioDevice,
+    device: VfioDevice,
 }
 
 // SAFETY: registers are reached by whole aligned words through volatile accesses.
@@ -160,11 +173,15 @@ impl VfioCard {
         // SAFETY: the memory lives until `drop` takes it out of the IOMMU again.
         unsafe { container.vfio_dma_map(MEMORY_ADDRESS, length, base.as_ptr()) }
             .map_err(refused)?;
+        let interrupts = enable_interrupts(&device).map_err(|reason| VfioError::Refused {
+            address: address.to_owned(),
+            reason: format!("its interrupts cannot be enabled: {reason}"),
+        })?;
         let bar = Bar::map(device).map_err(|error| VfioError::Refused {
             address: address.to_owned(),
             reason: format!("BAR 0 cannot be mapped: {error}"),
         })?;
-        Ok(Arc::new(Self { bar: Arc::new(bar), memory, container }))
+        Ok(Arc::new(Self { bar: Arc::new(bar), interrupts, memory, container }))
     }
     // ANCHOR_END: vfio_open
 
@@ -185,6 +202,19 @@ impl Drop for VfioCard {
     }
 }
 
+// ANCHOR: vfio_interrupts
+/// Gives each interrupt of the card a file, up to as many as a program of this driver waits for.
+fn enable_interrupts(device: &VfioDevice) -> Result<Vec<EventFd>, String> {
+    let count = device.get_irq_info(MSI_X).map_or(0, |irq| irq.count).min(INTERRUPTS);
+    let files: Result<Vec<_>, _> = (0..count).map(|_| EventFd::new(EFD_NONBLOCK)).collect();
+    let files = files.map_err(|error| error.to_string())?;
+    if count > 0 {
+        device.enable_msix(files.iter().collect()).map_err(|error| error.to_string())?;
+    }
+    Ok(files)
+}
+// ANCHOR_END: vfio_interrupts
+
 impl Bar {
     /// Maps BAR 0 of a device.
     fn map(device: VfioDevice) -> rustix::io::Result<Self> {
@@ -198,7 +228,7 @@ impl Bar {
             mmap(std::ptr::null_mut(), length, protection, MapFlags::SHARED, file, offset)
         }?;
         let base = NonNull::new(place.cast()).ok_or(rustix::io::Errno::NOMEM)?;
-        Ok(Self { base, length, _device: device })
+        Ok(Self { base, length, device })
     }
 
     /// The word at `offset`.
@@ -224,6 +254,13 @@ impl Registers for VfioCard {
         unsafe { self.bar.word(offset).write_volatile(value.to_be()) };
     }
 
+    fn pci_device(&self) -> (u16, u8) {
+        let (mut device, mut revision) = ([0; 2], [0]);
+        self.bar.device.region_read(CONFIGURATION, &mut device, DEVICE);
+        self.bar.device.region_read(CONFIGURATION, &mut revision, REVISION);
+        (u16::from_le_bytes(device), revision[0])
+    }
+
     fn map_uar(&self, index: u32) -> MappedPage {
         let offset = index as usize * PAGE_SIZE;
         assert!(offset + PAGE_SIZE <= self.bar.length, "the card names a page outside of its BAR");
@@ -236,6 +273,21 @@ impl Registers for VfioCard {
     fn write_combining(&self) -> bool {
         false
     }
+
+    fn interrupts(&self) -> u16 {
+        self.interrupts.len() as u16
+    }
+
+    // ANCHOR: vfio_interrupt
+    /// The kernel turns the card's MSI-X message into a count in a file: sleeping until there is
+    /// one is an ordinary wait for that file.
+    fn wait_interrupt(&self, vector: u16, deadline: Duration) -> bool {
+        let Some(file) = self.interrupts.get(usize::from(vector)) else { return false };
+        // SAFETY: the descriptor is open for as long as `file` lives.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(file.as_raw_fd()) };
+        readable(descriptor, deadline) && file.read().is_ok()
+    }
+    // ANCHOR_END: vfio_interrupt
 
     fn relax(&self) {
         std::hint::spin_loop();

@@ -7,13 +7,17 @@
 
 mod bring_up;
 mod command_queue;
+mod event_queue;
+mod events;
 mod objects;
+mod query;
 
 use super::{ControlError, PortAddress};
 use crate::bus::{DmaRegion, Memory, Registers};
-use command_queue::CommandQueue;
+use command_queue::{CommandQueue, LARGEST};
 use doorbell_prm::commands::{CommandInput, CommandOutput, CommandStatus};
 use doorbell_tracer::{Group, Tracer, probe};
+use events::EventQueues;
 use std::sync::{Arc, Mutex, PoisonError};
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -25,6 +29,8 @@ pub struct Firmware<R: Registers> {
     memory: Arc<Memory>,
     commands: Mutex<CommandQueue>,
     tracer: Tracer,
+    /// Event queues that somebody waits at.
+    events: EventQueues<R>,
     /// What the card holds for as long as it is up.
     held: Held,
 }
@@ -57,6 +63,10 @@ impl<R: Registers> Firmware<R> {
     ) -> Result<(I::Output, Vec<u8>), ControlError> {
         let name = I::OPCODE.label();
         probe!(self.tracer, call(name, []));
+        let (length, most) = (size_of::<I>() + tail.len(), LARGEST);
+        if length > most {
+            return Err(ControlError::TooLong { command: name, length, most });
+        }
         let mut output = vec![0; size_of::<I::Output>() + output_tail];
         let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         let input = [input.as_bytes(), tail].concat();

@@ -11,12 +11,19 @@ pub mod uverbs;
 
 pub mod firmware;
 
+mod events;
+mod queries;
+
+pub use crate::verbs::LinkLayer as Link;
+pub use events::Events;
+pub use queries::Query;
+
 use crate::bus::{Bus, Memory, OutOfMemory};
 use crate::verbs::{Access, ConnectTo, QueuePairCapabilities, SendParameters};
 use std::sync::Arc;
 
 /// The requests of the control path.
-pub trait Control<B: Bus>: Send + Sync {
+pub trait Control<B: Bus>: Query + Events + Send + Sync {
     /// The memory that is shared with the card.
     fn memory(&self) -> &Arc<Memory>;
 
@@ -91,15 +98,6 @@ pub struct PortAddress {
     pub mac: [u8; 6],
 }
 
-/// What a port is plugged into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Link {
-    /// An InfiniBand subnet.
-    InfiniBand,
-    /// Ethernet: RoCE v2.
-    Ethernet,
-}
-
 /// A key to a stretch of memory.
 #[derive(Debug, Clone)]
 pub struct MkeyRequest {
@@ -128,6 +126,8 @@ pub struct CqRequest {
     pub record: u64,
     /// The page of doorbell registers that arms it.
     pub uar: u32,
+    /// The channel that it tells, if any.
+    pub channel: Option<u32>,
 }
 
 /// A reliable connected queue pair.
@@ -188,6 +188,18 @@ pub enum ControlError {
         /// What the status means.
         meaning: &'static str,
     },
+    /// A command does not fit the mailboxes.
+    #[error(
+        "{command} would need {length} bytes of mailboxes, there are {most}; use a smaller buffer or queue"
+    )]
+    TooLong {
+        /// The command.
+        command: &'static str,
+        /// Its length in bytes.
+        length: usize,
+        /// What fits.
+        most: usize,
+    },
     /// The card did not answer within the deadline.
     #[error(
         "the card did not finish {what} within {polls} looks at it; it may have died: reset it"
@@ -207,6 +219,38 @@ pub enum ControlError {
         found: u64,
         /// What it ought to be.
         needed: &'static str,
+    },
+    /// This control path has no such request.
+    #[error("{request} is not offered by this way to the card; use another --device")]
+    NotOffered {
+        /// The request.
+        request: &'static str,
+    },
+    /// A table of the port has no such entry.
+    #[error(
+        "entry {index} of the port's {table} is not there or empty; ibv_devinfo -v shows the table"
+    )]
+    NoEntry {
+        /// The table.
+        table: &'static str,
+        /// The entry asked for.
+        index: u32,
+    },
+    /// No event came.
+    #[error(
+        "no {what} came within {milliseconds} ms; was the queue armed, and is there work that will complete?"
+    )]
+    NoEvent {
+        /// What was waited for.
+        what: &'static str,
+        /// The deadline.
+        milliseconds: u64,
+    },
+    /// All interrupts of the card are in use.
+    #[error("all {limit} interrupts of the card are in use; let completion queues share a channel")]
+    NoInterrupt {
+        /// How many there are.
+        limit: u16,
     },
     /// A device's file could not be opened.
     #[error("{path} cannot be opened: {what} (error {errno})")]

@@ -8,8 +8,10 @@
 //! Each request is a call in the trace, with the numbers that went with it and the answer's.
 
 mod abi;
+mod events;
 mod node;
 mod pages;
+mod query;
 mod requests;
 mod sysfs;
 
@@ -19,9 +21,10 @@ use super::{ControlError, PortAddress};
 use crate::bus::{Bus, MappedPage, Memory};
 use abi::Command;
 use doorbell_tracer::{Group, Tracer, Value, probe};
+use events::Files;
 use node::Node;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -42,7 +45,10 @@ pub struct Uverbs {
     node: Node,
     memory: Arc<Memory>,
     address: PortAddress,
+    /// The device's folder in sysfs.
+    sysfs: PathBuf,
     handles: Mutex<Handles>,
+    files: Mutex<Files>,
     tracer: Tracer,
 }
 
@@ -62,12 +68,20 @@ const CQE_VERSION: u8 = 1;
 impl Uverbs {
     // ANCHOR: uverbs_context
     /// Opens a device and asks for a context (`ibv_open_device`, the part below the provider).
-    pub fn open(path: &Path, address: PortAddress, tracer: &Tracer) -> Result<Self, ControlError> {
+    /// `path` is its file, `sysfs` the folder that tells about it.
+    pub fn open(
+        path: &Path,
+        sysfs: &Path,
+        address: PortAddress,
+        tracer: &Tracer,
+    ) -> Result<Self, ControlError> {
         let uverbs = Self {
             node: Node::open(path)?,
             memory: Memory::at_own_address(MEMORY_PAGES),
             address,
+            sysfs: sysfs.to_owned(),
             handles: Mutex::default(),
+            files: Mutex::default(),
             tracer: tracer.clone(),
         };
         let request = |response| abi::GetContext {
@@ -82,6 +96,7 @@ impl Uverbs {
             request,
             |answer: &abi::GetContextAnswer| answer.cqe_version.into(),
         )?;
+        uverbs.files().keep_asynchronous(answer.async_fd);
         if answer.cqe_version != CQE_VERSION {
             return Err(ControlError::Unfit {
                 what: "CQE version",
@@ -116,6 +131,11 @@ impl Uverbs {
     /// The kernel's handles.
     fn handles(&self) -> MutexGuard<'_, Handles> {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The files of events.
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A handle that the kernel gave, by the card's number.

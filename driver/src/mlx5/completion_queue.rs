@@ -5,12 +5,13 @@
 //! (PRM, "Completion Queue Element Ownership")
 
 use super::doorbell::DoorbellRecord;
+use super::events::{Arming, channel_number};
 use super::records::Record;
 use super::send_queue::Outstanding;
 use super::tables::Mlx5Context;
 use crate::bus::{Bus, DmaRegion, Purpose};
 use crate::control::{Control, CqRequest};
-use crate::verbs::{self, Context, VerbsError};
+use crate::verbs::{self, CompletionChannel, Context, VerbsError};
 use doorbell_prm::cqe::{Cqe, CqeOpcode};
 use doorbell_tracer::{Group, Probe, RegionId, Role, Site, Tracer, probe, site};
 use spin::Mutex;
@@ -22,12 +23,17 @@ const PROBE_GROUP: Group = Group::Control;
 /// Size of an entry in bytes.
 pub const CQE_SIZE: usize = 64;
 
+/// Offset of the word of the doorbell record that arms the queue (`MLX5_CQ_ARM_DB`).
+const ARM_OFFSET: usize = 4;
+
 /// libmlx5's part of a completion queue (`struct mlx5_cq`).
 pub struct Mlx5CompletionQueue<B: Bus> {
     /// What polls work on.
     pub queue: Arc<Mutex<CqState>>,
     /// Where events of this queue go.
     pub tracer: Tracer,
+    /// What arms it.
+    pub arming: Arming<B>,
     _keeper: Keeper<B>,
 }
 
@@ -221,6 +227,7 @@ impl<B: Bus> Mlx5CompletionQueue<B> {
 pub fn create_cq<B: Bus>(
     context: &Arc<Context>,
     entries: u32,
+    channel: Option<&Arc<CompletionChannel>>,
 ) -> Result<verbs::CompletionQueue, VerbsError> {
     let mlx5 = Mlx5Context::<B>::of(context);
     let tracer = context.tracer();
@@ -244,6 +251,7 @@ pub fn create_cq<B: Bus>(
         log_size,
         record: record.address(),
         uar: mlx5.uar.index,
+        channel: channel.map(|channel| channel_number::<B>(channel)),
     })?;
     tracer.remap(&RING, region, buffer.request(0, buffer.length(), purpose(number)));
     record.name(record_region, number, "doorbell record of CQ", tracer);
@@ -255,15 +263,17 @@ pub fn create_cq<B: Bus>(
         senders: Vec::new(),
         receivers: Vec::new(),
     };
+    let arming = Arming::new(record.word(ARM_OFFSET, record_region), &mlx5.uar);
     let keeper =
         Keeper { control: Arc::clone(&mlx5.control), number, _buffer: buffer, _record: record };
     let queue = Mlx5CompletionQueue {
         queue: Arc::new(Mutex::new(state)),
         tracer: tracer.clone(),
+        arming,
         _keeper: keeper,
     };
     probe!(*tracer, returned("ibv_create_cq", doorbell_tracer::Value::Hex(number.into())));
-    Ok(verbs::CompletionQueue::new(context, number, queue))
+    Ok(verbs::CompletionQueue::new(context, number, channel, queue))
 }
 // ANCHOR_END: create_cq
 

@@ -47,7 +47,7 @@ fn open_kernel(door: &KernelDoor, name: &str, tracer: &Tracer) -> Result<Opened,
     let missing = || ControlError::NoAddress { device: name.to_owned() };
     let address = door.address(name).ok_or_else(missing)?;
     let node = door.node(name).ok_or_else(missing)?;
-    let uverbs = Uverbs::open(&node, address, tracer)?;
+    let uverbs = Uverbs::open(&node, &door.folder(name), address, tracer)?;
     open_with(Arc::new(uverbs), BlueFlameSettings::from_environment(), tracer)
 }
 // ANCHOR_END: kernel_door

@@ -24,11 +24,14 @@ mod post_recv;
 mod receive_queue;
 
 mod completion_queue;
+mod events;
 mod parse_cqe;
 mod poll_cq;
 
 mod queue_pair;
 mod sizes;
+
+mod query;
 
 mod memory;
 mod records;

@@ -3,7 +3,7 @@
 use super::doors;
 use super::settings::BlueFlameSettings;
 use super::tables::Mlx5Context;
-use super::{completion_queue, memory, poll_cq, post_recv, post_send, queue_pair};
+use super::{completion_queue, events, memory, poll_cq, post_recv, post_send, query, queue_pair};
 use crate::bus::Bus;
 use crate::control::{Control, Link, PortAddress};
 use crate::verbs::{
@@ -61,11 +61,20 @@ impl Provider for Mlx5 {
 fn ops<B: Bus, P: Probe>() -> ContextOps {
     ContextOps {
         name: "mlx5_ctx_ops",
+        query_device: query::query_device::<B>,
+        query_port: query::query_port::<B>,
         query_gid: |context| Ok(address_vector(Mlx5Context::<B>::of(context).control.address())),
+        gid: query::gid::<B>,
         alloc_pd: memory::alloc_pd::<B>,
         alloc_buffer: memory::alloc_buffer::<B>,
         reg_mr: memory::reg_mr::<B>,
+        create_comp_channel: events::create_comp_channel::<B>,
+        next_cq_event: events::next_cq_event::<B>,
+        watch_async_events: events::watch_async_events::<B>,
+        next_async_event: events::next_async_event::<B>,
         create_cq: completion_queue::create_cq::<B>,
+        req_notify_cq: events::req_notify_cq::<B, P>,
+        cq_event: events::cq_event::<B>,
         create_qp: queue_pair::create_qp::<B>,
         init_qp: queue_pair::init_qp::<B>,
         connect_qp: queue_pair::connect_qp::<B>,
@@ -82,7 +91,15 @@ fn ops<B: Bus, P: Probe>() -> ContextOps {
 /// The way to a port: its address, and a hop limit that gets a packet anywhere.
 fn address_vector(port: PortAddress) -> AddressVector {
     let global = port.link == Link::Ethernet;
-    AddressVector { gid: port.gid, global, lid: port.lid, mac: port.mac, hop_limit: 64 }
+    AddressVector {
+        gid: port.gid,
+        global,
+        lid: port.lid,
+        mac: port.mac,
+        hop_limit: 64,
+        source_gid_index: port.gid_index,
+        service_level: 0,
+    }
 }
 
 // ANCHOR: open_with

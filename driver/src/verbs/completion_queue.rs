@@ -1,20 +1,39 @@
 //! Completion queues and what comes out of them.
 
-use super::{Context, ProviderPart};
+use super::{CompletionChannel, Context, ProviderPart};
+use doorbell_tracer::{Group, Value, probe};
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const PROBE_GROUP: Group = Group::Control;
 
 /// Where the card tells that work requests are done (`struct ibv_cq`).
 pub struct CompletionQueue {
     provider: ProviderPart,
     context: Arc<Context>,
     number: u32,
+    /// The channel that it tells. It must not go before the queue.
+    channel: Option<Arc<CompletionChannel>>,
+    /// Events that were told and not acknowledged.
+    unacknowledged: AtomicU32,
 }
 
 impl CompletionQueue {
     /// A completion queue that a provider has created.
-    pub fn new(context: &Arc<Context>, number: u32, provider: impl Any + Send + Sync) -> Self {
-        Self { provider: ProviderPart::new(provider), context: Arc::clone(context), number }
+    pub fn new(
+        context: &Arc<Context>,
+        number: u32,
+        channel: Option<&Arc<CompletionChannel>>,
+        provider: impl Any + Send + Sync,
+    ) -> Self {
+        Self {
+            provider: ProviderPart::new(provider),
+            context: Arc::clone(context),
+            number,
+            channel: channel.map(Arc::clone),
+            unacknowledged: AtomicU32::new(0),
+        }
     }
 
     /// The context that it belongs to.
@@ -28,10 +47,39 @@ impl CompletionQueue {
         self.number
     }
 
+    /// The channel that it tells, if any.
+    pub fn channel(&self) -> Option<&Arc<CompletionChannel>> {
+        self.channel.as_ref()
+    }
+
     /// The provider's own part, if it is a `T`.
     #[inline(always)]
     pub fn provider<T: Any>(&self) -> Option<&T> {
         self.provider.get()
+    }
+
+    // ANCHOR: ibv_ack_cq_events
+    /// An event of it has been handed out.
+    pub(super) fn told(&self) {
+        self.unacknowledged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says that `count` events of it have been dealt with (`ibv_ack_cq_events`); more than there
+    /// were count as all. In C the destruction of a queue waits until all of them are acknowledged, since
+    /// an event is a pointer to it. Here who holds an event holds the queue.
+    pub fn ack_events(&self, count: u32) {
+        let told = self.unacknowledged.load(Ordering::Relaxed);
+        self.unacknowledged.store(told.saturating_sub(count), Ordering::Relaxed);
+        let cq = Value::Hex(self.number.into());
+        let tracer = self.context.tracer();
+        probe!(*tracer, call("ibv_ack_cq_events", [("cq", cq), ("nevents", count.into())]));
+        probe!(*tracer, returned("ibv_ack_cq_events", told.saturating_sub(count)));
+    }
+    // ANCHOR_END: ibv_ack_cq_events
+
+    /// Events that were handed out and not acknowledged.
+    pub fn unacknowledged(&self) -> u32 {
+        self.unacknowledged.load(Ordering::Relaxed)
     }
 }
 

@@ -1,8 +1,8 @@
 //! An opened device: the owner of the ops table.
 
 use super::{
-    AddressVector, Buffer, CompletionQueue, ContextOps, Device, Opened, ProtectionDomain,
-    Providers, VerbsError,
+    AddressVector, Buffer, CompletionQueue, ContextOps, Device, DeviceAttributes, Opened,
+    PortAttributes, ProtectionDomain, Providers, VerbsError,
 };
 use doorbell_tracer::{Group, Tracer, probe};
 use std::any::Any;
@@ -54,6 +54,21 @@ impl Context {
         &self.tracer
     }
 
+    /// What the device is and can do (`ibv_query_device`).
+    pub fn query_device(&self) -> Result<DeviceAttributes, VerbsError> {
+        (self.ops().query_device)(self)
+    }
+
+    /// What its port is and how it is (`ibv_query_port` of port 1).
+    pub fn query_port(&self) -> Result<PortAttributes, VerbsError> {
+        (self.ops().query_port)(self)
+    }
+
+    /// An entry of its port's GID table (`ibv_query_gid`).
+    pub fn gid(&self, index: u8) -> Result<[u8; 16], VerbsError> {
+        (self.ops().gid)(self, index)
+    }
+
     /// The way to this port, for the other side to be told (`ibv_query_gid`).
     pub fn query_gid(&self) -> Result<AddressVector, VerbsError> {
         (self.ops().query_gid)(self)
@@ -71,7 +86,7 @@ impl Context {
 
     /// Creates a completion queue for at least `entries` completions (`ibv_create_cq`).
     pub fn create_cq(self: &Arc<Self>, entries: u32) -> Result<Arc<CompletionQueue>, VerbsError> {
-        (self.ops().create_cq)(self, entries).map(Arc::new)
+        (self.ops().create_cq)(self, entries, None).map(Arc::new)
     }
 
     /// What a program does between two polls that found nothing: on a real card a hint to the

@@ -8,6 +8,7 @@ mod completion_queue;
 mod context;
 mod device;
 mod error;
+mod events;
 mod memory_region;
 mod ops;
 mod poll_cq;
@@ -15,6 +16,7 @@ mod post_recv;
 mod post_send;
 mod provider;
 mod provider_part;
+mod query;
 mod queue_pair;
 mod work_request;
 
@@ -22,12 +24,14 @@ pub use completion_queue::{Completed, CompletionQueue, WorkCompletion, WorkStatu
 pub use context::{Context, open_device};
 pub use device::{Device, DeviceInfo, Door, NothingThere, get_device_list};
 pub use error::{PollError, PostCause, PostError, VerbsError};
+pub use events::{AsyncEvent, CompletionChannel, get_cq_event, req_notify_cq};
 pub use memory_region::{Access, Buffer, MemoryRegion, ProtectionDomain};
 pub use ops::{ContextOps, NOT_SUPPORTED};
 pub use poll_cq::poll_cq;
 pub use post_recv::post_recv;
 pub use post_send::post_send;
 pub use provider::{Opened, Provider, Providers};
+pub use query::{DeviceAttributes, LinkLayer, PortAttributes, PortState};
 pub use queue_pair::{
     AddressVector, ConnectTo, QueuePair, QueuePairCapabilities, QueuePairRequest, QueuePairState,
     SendParameters,

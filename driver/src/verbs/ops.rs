@@ -5,11 +5,13 @@
 //! libibverbs' `dummy_ops.c` does, so that no slot is ever a null pointer.
 
 use super::{
-    Access, AddressVector, Buffer, CompletionQueue, Context, MemoryRegion, PollError, PostCause,
-    PostError, ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest, SendParameters,
-    SendRequest, VerbsError, WorkCompletion, queue_pair::ConnectTo,
+    Access, AddressVector, AsyncEvent, Buffer, CompletionChannel, CompletionQueue, Context,
+    DeviceAttributes, MemoryRegion, PollError, PortAttributes, PostCause, PostError,
+    ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest, SendParameters, SendRequest,
+    VerbsError, WorkCompletion, queue_pair::ConnectTo,
 };
 use std::sync::Arc;
+use std::time::Duration;
 
 // ANCHOR: ops_table
 /// The functions that a provider brings (`struct ibv_context_ops`).
@@ -17,16 +19,38 @@ use std::sync::Arc;
 pub struct ContextOps {
     /// The table's name, for the trace.
     pub name: &'static str,
-    /// `ibv_query_gid`, with what else leads here.
+    /// `ibv_query_device`.
+    pub query_device: fn(&Context) -> Result<DeviceAttributes, VerbsError>,
+    /// `ibv_query_port`.
+    pub query_port: fn(&Context) -> Result<PortAttributes, VerbsError>,
+    /// `ibv_query_gid` of the entry that this driver uses, with what else leads here.
     pub query_gid: fn(&Context) -> Result<AddressVector, VerbsError>,
+    /// `ibv_query_gid`.
+    pub gid: fn(&Context, u8) -> Result<[u8; 16], VerbsError>,
     /// `ibv_alloc_pd`.
     pub alloc_pd: fn(&Arc<Context>) -> Result<ProtectionDomain, VerbsError>,
     /// A buffer in memory that the card can be let into.
     pub alloc_buffer: fn(&Arc<Context>, usize, &str) -> Result<Buffer, VerbsError>,
     /// `ibv_reg_mr`.
     pub reg_mr: fn(&Arc<ProtectionDomain>, Buffer, Access) -> Result<MemoryRegion, VerbsError>,
+    /// `ibv_create_comp_channel`.
+    pub create_comp_channel: fn(&Arc<Context>) -> Result<CompletionChannel, VerbsError>,
+    /// The part of `ibv_get_cq_event` that waits: the number of a completion queue.
+    pub next_cq_event: fn(&CompletionChannel, Duration) -> Result<u32, VerbsError>,
+    /// Makes sure that asynchronous events are kept.
+    pub watch_async_events: fn(&Context) -> Result<(), VerbsError>,
+    /// The part of `ibv_get_async_event` that waits.
+    pub next_async_event: fn(&Context, Duration) -> Result<AsyncEvent, VerbsError>,
     /// `ibv_create_cq`.
-    pub create_cq: fn(&Arc<Context>, u32) -> Result<CompletionQueue, VerbsError>,
+    pub create_cq: fn(
+        &Arc<Context>,
+        u32,
+        Option<&Arc<CompletionChannel>>,
+    ) -> Result<CompletionQueue, VerbsError>,
+    /// `ibv_req_notify_cq`.
+    pub req_notify_cq: fn(&CompletionQueue, bool) -> Result<(), VerbsError>,
+    /// What the provider notes of a completion event.
+    pub cq_event: fn(&CompletionQueue),
     /// `ibv_create_qp`.
     pub create_qp:
         fn(&Arc<ProtectionDomain>, &QueuePairRequest<'_>) -> Result<QueuePair, VerbsError>,
@@ -49,11 +73,20 @@ pub struct ContextOps {
 /// The defaults: every slot answers that it is not supported.
 pub const NOT_SUPPORTED: ContextOps = ContextOps {
     name: "verbs_dummy_ops",
+    query_device: |_| not_supported("query_device"),
+    query_port: |_| not_supported("query_port"),
     query_gid: |_| not_supported("query_gid"),
+    gid: |_, _| not_supported("query_gid"),
     alloc_pd: |_| not_supported("alloc_pd"),
     alloc_buffer: |_, _, _| not_supported("alloc_buffer"),
     reg_mr: |_, _, _| not_supported("reg_mr"),
-    create_cq: |_, _| not_supported("create_cq"),
+    create_comp_channel: |_| not_supported("create_comp_channel"),
+    next_cq_event: |_, _| not_supported("get_cq_event"),
+    watch_async_events: |_| not_supported("watch_async_events"),
+    next_async_event: |_, _| not_supported("get_async_event"),
+    create_cq: |_, _, _| not_supported("create_cq"),
+    req_notify_cq: |_, _| not_supported("req_notify_cq"),
+    cq_event: |_| {},
     create_qp: |_, _| not_supported("create_qp"),
     init_qp: |_, _| not_supported("modify_qp"),
     connect_qp: |_, _| not_supported("modify_qp"),

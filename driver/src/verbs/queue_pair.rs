@@ -74,6 +74,10 @@ pub struct AddressVector {
     pub mac: [u8; 6],
     /// Hop limit of the packets.
     pub hop_limit: u8,
+    /// Which of our own GIDs the packets come from.
+    pub source_gid_index: u8,
+    /// Service level of the packets.
+    pub service_level: u8,
 }
 
 /// What INIT to RTR needs (`IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | ...`).

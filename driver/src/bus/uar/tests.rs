@@ -48,3 +48,18 @@ fn a_register_that_crosses_the_page_is_refused() {
     let page = Arc::new(unsafe { MappedPage::new(region.pointer(0, PAGE_SIZE)) });
     page.register(PAGE_SIZE - 8, BUFFER);
 }
+
+#[test]
+fn doorbells_of_the_first_half_reach_their_place_and_no_other_byte() {
+    let region = Memory::new(1, 0).allocate(PAGE_SIZE).expect("a page is there");
+    // SAFETY: as above.
+    let page = Arc::new(unsafe { MappedPage::new(region.pointer(0, PAGE_SIZE)) });
+    page.write_8(0x20, [1; 8]);
+    page.write_4(0x40, [2; 4]);
+    let mut expected = vec![0; PAGE_SIZE];
+    expected[0x20..0x28].fill(1);
+    expected[0x40..0x44].fill(2);
+    let mut bytes = vec![0; PAGE_SIZE];
+    region.read_bytes(0, &mut bytes);
+    assert_eq!(bytes, expected);
+}

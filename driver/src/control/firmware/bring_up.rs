@@ -1,9 +1,11 @@
 //! Bringing a card up, and down again: the steps of `mlx5_core`, in its order
-//! (`mlx5_function_setup`). Left out: health polling, the asynchronous and the pages event queues,
-//! and everything for Ethernet: no program of this project needs them.
+//! (`mlx5_function_setup`). Left out: health polling, the pages event queue, and everything for
+//! Ethernet: no program of this project needs them. The asynchronous event queue is created when
+//! somebody asks for events.
 
 use super::super::{ControlError, Link, PortAddress};
 use super::command_queue::{CommandQueue, LARGEST};
+use super::events::EventQueues;
 use super::{Firmware, Held};
 use crate::bus::{Memory, PAGE_SIZE, Purpose, Registers};
 use doorbell_prm::commands::*;
@@ -51,6 +53,7 @@ impl<R: Registers> Firmware<R> {
             memory,
             commands: Mutex::new(commands),
             tracer: tracer.clone(),
+            events: EventQueues::default(),
             held: Held::default(),
         };
         firmware.enable()?;
@@ -141,8 +144,8 @@ impl<R: Registers> Firmware<R> {
     // ANCHOR_END: init_hca
 
     // ANCHOR: create_eq
-    /// An event queue, because each completion queue must name one. The programs of this project
-    /// poll, and so no event ever comes.
+    /// An event queue, because each completion queue must name one. Those that poll name this one,
+    /// and no event ever comes; those of a channel name the channel's.
     fn create_event_queue(&mut self) -> Result<(), ControlError> {
         let uar = self.simple(&AllocUarIn::new())?.uar();
         let ring = self.memory.allocate(64 << LOG_EVENTS)?;
@@ -213,6 +216,7 @@ impl<R: Registers> Drop for Firmware<R> {
     // ANCHOR: tear_down
     /// The way back, in reverse order, as far as the way up went.
     fn drop(&mut self) {
+        self.give_events_back();
         if let Some((number, uar, _ring)) = self.held.events.take() {
             let mut input = DestroyEqIn::new();
             self.give_back(input.set_eq_number(number));

@@ -88,7 +88,7 @@ impl<R: Registers> Control<R> for Firmware<R> {
     /// The ring's pages, its doorbell record, and the event queue it would report to.
     /// (`mlx5_ib_create_cq`)
     fn create_cq(&self, request: &CqRequest) -> Result<u32, ControlError> {
-        let events = self.held.events.as_ref().map_or(0, |(number, ..)| u32::from(*number));
+        let events = self.event_queue_of(request.channel);
         let mut input = CreateCqIn::new();
         input
             .cq_context_mut()
@@ -164,16 +164,19 @@ impl<R: Registers> Control<R> for Firmware<R> {
         let path = context.primary_address_path_mut();
         path.set_vhca_port_num(1);
         if to.address.global {
-            let [high @ .., a, b, c, d] = to.address.mac;
             path.set_grh(true)
-                .set_src_addr_index(0)
+                .set_src_addr_index(to.address.source_gid_index)
                 .set_hop_limit(to.address.hop_limit)
+                .set_rgid_rip(to.address.gid);
+        }
+        if self.held.ethernet {
+            let [high @ .., a, b, c, d] = to.address.mac;
+            path.set_eth_prio(to.address.service_level & 7)
                 .set_udp_sport(source_port(number, to.qp_num))
-                .set_rgid_rip(to.address.gid)
                 .set_rmac_47_32(u16::from_be_bytes(high))
                 .set_rmac_31_0(u32::from_be_bytes([a, b, c, d]));
         } else {
-            path.set_rlid(to.address.lid);
+            path.set_rlid(to.address.lid).set_sl(to.address.service_level);
         }
         self.simple(&input).map(drop)
     }

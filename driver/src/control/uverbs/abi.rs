@@ -18,10 +18,16 @@ macro_rules! abi {
     )*};
 }
 
+mod events;
 mod ioctl;
+mod query;
 mod queues;
 
+pub use events::{
+    AsyncEventDescription, CompletionEvent, CreateCompChannel, CreateCompChannelAnswer,
+};
 pub use ioctl::{Attribute, DRIVER, IoctlHeader, MANDATORY, uar};
+pub use query::{QueryDevice, QueryDeviceAnswer, QueryPort, QueryPortAnswer};
 pub use queues::{
     CQ_UAR_PAGE_INDEX, CreateCq, CreateCqAnswer, CreateQp, CreateQpAnswer, Destination, ModifyQp,
     QP_UAR_PAGE_INDEX, RELIABLE_CONNECTION, mask,
@@ -32,10 +38,13 @@ pub use queues::{
 #[repr(u32)]
 pub enum Command {
     GetContext = 0,
+    QueryDevice = 1,
+    QueryPort = 2,
     AllocPd = 3,
     DeallocPd = 4,
     RegMr = 9,
     DeregMr = 13,
+    CreateCompChannel = 17,
     CreateCq = 18,
     DestroyCq = 20,
     CreateQp = 24,
@@ -48,10 +57,13 @@ impl Command {
     pub fn name(self) -> &'static str {
         match self {
             Self::GetContext => "write IB_USER_VERBS_CMD_GET_CONTEXT",
+            Self::QueryDevice => "write IB_USER_VERBS_CMD_QUERY_DEVICE",
+            Self::QueryPort => "write IB_USER_VERBS_CMD_QUERY_PORT",
             Self::AllocPd => "write IB_USER_VERBS_CMD_ALLOC_PD",
             Self::DeallocPd => "write IB_USER_VERBS_CMD_DEALLOC_PD",
             Self::RegMr => "write IB_USER_VERBS_CMD_REG_MR",
             Self::DeregMr => "write IB_USER_VERBS_CMD_DEREG_MR",
+            Self::CreateCompChannel => "write IB_USER_VERBS_CMD_CREATE_COMP_CHANNEL",
             Self::CreateCq => "write IB_USER_VERBS_CMD_CREATE_CQ",
             Self::DestroyCq => "write IB_USER_VERBS_CMD_DESTROY_CQ",
             Self::CreateQp => "write IB_USER_VERBS_CMD_CREATE_QP",

@@ -146,7 +146,7 @@ unsafe impl Ioctl for VerbsIoctl<'_> {
 }
 
 /// A request that the kernel answered with an error.
-fn refused(request: &'static str, error: Errno) -> ControlError {
+pub fn refused(request: &'static str, error: Errno) -> ControlError {
     ControlError::Kernel { request, what: hint(error), errno: error.raw_os_error() }
 }
 

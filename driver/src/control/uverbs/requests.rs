@@ -1,6 +1,7 @@
 //! The requests of the control path, each a system call.
 
 use super::abi::{self, Command, mask};
+use super::sysfs::PORT;
 use super::{KernelBus, Uverbs, outcome};
 use crate::bus::{MappedPage, Memory};
 use crate::control::{
@@ -12,8 +13,8 @@ use std::sync::Arc;
 
 const PROBE_GROUP: Group = Group::Control;
 
-/// The port that queue pairs are made on.
-const PORT: u8 = 1;
+/// `comp_channel` of a completion queue that tells nobody.
+const NO_CHANNEL: i32 = -1;
 
 impl Control<KernelBus> for Uverbs {
     fn memory(&self) -> &Arc<Memory> {
@@ -86,11 +87,14 @@ impl Control<KernelBus> for Uverbs {
             ("buf_addr", Value::Hex(request.buffer)),
             ("db_addr", Value::Hex(request.record)),
             ("cqe", entries.into()),
+            ("comp_channel", request.channel.map_or_else(|| "none".into(), Value::from)),
         ];
+        let user_handle = self.files().handle();
         let ask = |response| abi::CreateCq {
             response,
+            user_handle,
             cqe: entries,
-            comp_channel: -1,
+            comp_channel: request.channel.map_or(NO_CHANNEL, |fd| fd as i32),
             buf_addr: request.buffer,
             db_addr: request.record,
             cqe_size: 64,
@@ -101,6 +105,7 @@ impl Control<KernelBus> for Uverbs {
         let number = |answer: &abi::CreateCqAnswer| answer.cqn;
         let answer = self.ask(Command::CreateCq, told, ask, number)?;
         self.handles().cqs.insert(answer.cqn, answer.cq_handle);
+        self.files().created(user_handle, answer.cqn);
         Ok(answer.cqn)
     }
 
@@ -116,10 +121,12 @@ impl Control<KernelBus> for Uverbs {
             ("sq_wqe_count", (1_u32 << request.log_sq_size).into()),
             ("uar_page", request.uar.into()),
         ];
-        let ask = |response| self.queue_pair(request, response);
+        let user_handle = self.files().handle();
+        let ask = |response| abi::CreateQp { user_handle, ..self.queue_pair(request, response) };
         let answer =
             self.ask(Command::CreateQp, told, ask, |answer: &abi::CreateQpAnswer| answer.qpn)?;
         self.handles().qps.insert(answer.qpn, answer.qp_handle);
+        self.files().created(user_handle, answer.qpn);
         Ok(answer.qpn)
     }
     // ANCHOR_END: uverbs_objects
@@ -216,7 +223,8 @@ impl Uverbs {
         abi::Destination {
             dgid: to.address.gid,
             dlid: to.address.lid,
-            sgid_index: self.address.gid_index,
+            sgid_index: to.address.source_gid_index,
+            sl: to.address.service_level,
             hop_limit: to.address.hop_limit,
             is_global: to.address.global.into(),
             port_num: PORT,

@@ -11,7 +11,7 @@ use std::fs::{read_dir, read_to_string};
 use std::path::{Path, PathBuf};
 
 /// The port that queue pairs are made on.
-const PORT: u8 = 1;
+pub(super) const PORT: u8 = 1;
 
 /// The kernel's door to cards.
 pub struct KernelDoor {
@@ -75,10 +75,15 @@ impl KernelDoor {
         Some(self.nodes.join(node))
     }
 
+    /// The folder that tells about a device.
+    pub fn folder(&self, device: &str) -> PathBuf {
+        self.sysfs.join("class/infiniband").join(device)
+    }
+
     // ANCHOR: port_address
     /// What the port is called on the network.
     pub fn address(&self, device: &str) -> Option<PortAddress> {
-        let port = self.sysfs.join(format!("class/infiniband/{device}/ports/{PORT}"));
+        let port = self.folder(device).join(format!("ports/{PORT}"));
         let link = match word(&port, "link_layer")?.as_str() {
             "InfiniBand" => Link::InfiniBand,
             _ => Link::Ethernet,
@@ -132,7 +137,7 @@ fn device(entry: &Path) -> Option<(DeviceInfo, String)> {
 }
 
 /// What a file of sysfs says.
-fn word(folder: &Path, name: &str) -> Option<String> {
+pub(super) fn word(folder: &Path, name: &str) -> Option<String> {
     read_to_string(folder.join(name)).ok().map(|text| {
         // A link layer is one word; a state is a number and a word.
         text.trim().to_owned()
@@ -148,7 +153,7 @@ fn number(text: &str) -> Option<u16> {
 }
 
 /// An entry of the port's GID table.
-fn gid(port: &Path, index: u8) -> Option<[u8; 16]> {
+pub(super) fn gid(port: &Path, index: u8) -> Option<[u8; 16]> {
     let text = word(port, &format!("gids/{index}"))?;
     let address: std::net::Ipv6Addr = text.parse().ok()?;
     Some(address.octets())
