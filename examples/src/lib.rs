@@ -17,6 +17,8 @@ mod sources;
 
 pub mod program;
 
+pub mod pingpong;
+
 pub mod words;
 
 pub use device::{Device, UnknownDevice};

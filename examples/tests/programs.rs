@@ -53,3 +53,56 @@ fn what_cannot_be_is_said_and_fails() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("/nonexistent/folder/trace.jsonl"), "{text}");
 }
+
+#[test]
+fn the_ping_pong_plays_both_sides_on_the_software_card() {
+    for options in [
+        &["-n", "20", "-c"][..],
+        &["-n", "20", "-c", "-e"],
+        &["-n", "20", "-s", "32", "-c", "-g", "0"],
+        &["-n", "3", "-s", "65536", "-m", "4096", "-c", "-e", "-r", "2"],
+    ] {
+        let output = run("rc_pingpong", options);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "{options:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(text.contains("both sides in this process"), "{text}");
+        let events = options.contains(&"-e");
+        assert_eq!(text.contains("completion events"), events, "{text}");
+    }
+}
+
+#[test]
+fn the_ping_pong_says_what_it_cannot() {
+    let said = |options: &[&str]| {
+        let output = run("rc_pingpong", options);
+        assert!(!output.status.success(), "{options:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(said(&["localhost"]).contains("has no wire"));
+    assert!(said(&["-s", "100000000"]).contains("use smaller queues or buffers"));
+    assert!(said(&["-g", "7"]).contains("entry 7"));
+    assert!(said(&["-m", "1000"]).contains("256"));
+    assert!(said(&["--both", "localhost"]).contains("cannot be used with"));
+    let nobody = said(&["-d", "mlx5_99"]);
+    assert!(nobody.contains("no device was found"), "{nobody}");
+}
+
+#[test]
+fn the_ping_pong_leaves_a_trace_with_its_events() {
+    let path = std::env::temp_dir().join(format!("doorbell-pingpong-{}.jsonl", std::process::id()));
+    let place = path.to_str().expect("plain text");
+    let output = run("rc_pingpong", &["-n", "2", "-e", "-r", "2", "--trace", place]);
+    assert!(output.status.success());
+    let text = std::fs::read_to_string(&path).expect("a trace");
+    let (loaded, warnings) = doorbell_tracer::file::open(&path).expect("it opens");
+    std::fs::remove_file(&path).expect("it was there");
+    assert!(warnings.is_empty());
+    assert_eq!(loaded.header().scenario, "rc_pingpong");
+    for what in ["ibv_req_notify_cq", "cq_arm_doorbell", "wait for the interrupt", "eq_doorbell"] {
+        assert!(text.contains(what), "{what}");
+    }
+}

@@ -1,0 +1,274 @@
+//! One side: its queue pair, its buffer, and what it does with each completion.
+
+use super::exchange::Destination;
+use super::play::{PingpongError, Plan};
+use doorbell_driver::verbs::{
+    Access, AddressVector, CompletionChannel, CompletionQueue, ConnectTo, Context, LinkLayer,
+    MemoryRegion, Opcode, PortAttributes, QueuePair, QueuePairCapabilities, QueuePairRequest,
+    ReceiveRequest, RemoteAddress, SendFlags, SendParameters, SendRequest, WorkCompletion,
+    WorkStatus, poll_cq, post_recv, post_send, req_notify_cq,
+};
+use std::sync::Arc;
+
+/// Names of the two kinds of work requests, which are also bits of what is pending.
+const RECEIVE: u64 = 1;
+const SEND: u64 = 2;
+
+/// What the buffer is filled with, but for the bytes that are checked.
+const FILL: u8 = 0x7b;
+
+/// What a receiver's buffer holds before anything has come.
+const NOTHING: u8 = 0xee;
+
+/// Distance of the bytes that the original checks: a page.
+const PAGE: usize = 4096;
+
+/// Messages up to this length travel in the WQE.
+const INLINE: u32 = 60;
+
+/// One side of the game.
+pub struct Side {
+    context: Arc<Context>,
+    /// Where everything of it completes.
+    pub cq: Arc<CompletionQueue>,
+    qp: QueuePair,
+    memory: MemoryRegion,
+    own: AddressVector,
+    port: PortAttributes,
+    /// How it is called.
+    pub destination: Destination,
+    size: u32,
+    depth: u32,
+    flags: SendFlags,
+    /// Receives posted and not completed.
+    outstanding: u32,
+    /// Messages sent and received.
+    sent: u32,
+    received: u32,
+    iterations: u32,
+    /// What must complete before the next message goes out.
+    pending: u64,
+    /// Completion events.
+    pub events: u32,
+}
+
+impl Side {
+    // ANCHOR: pingpong_resources
+    /// Creates what a side needs, and posts its receives. (`pp_init_ctx`)
+    pub fn new(
+        context: &Arc<Context>,
+        channel: Option<&Arc<CompletionChannel>>,
+        plan: &Plan,
+        psn: u32,
+    ) -> Result<Self, PingpongError> {
+        let pd = context.alloc_pd()?;
+        let buffer = context.alloc_buffer(plan.size as usize, "message")?;
+        let memory = pd.reg_mr(buffer, Access::LOCAL_WRITE)?;
+        let cq = match channel {
+            Some(channel) => context.create_cq_on(plan.rx_depth + 1, channel)?,
+            None => context.create_cq(plan.rx_depth + 1)?,
+        };
+        let inline = plan.size <= INLINE;
+        let qp = pd.create_qp(&QueuePairRequest {
+            send_cq: &cq,
+            recv_cq: &cq,
+            capabilities: QueuePairCapabilities {
+                max_send_wr: 1,
+                max_recv_wr: plan.rx_depth,
+                max_send_sge: 1,
+                max_recv_sge: 1,
+                max_inline_data: if inline { plan.size } else { 0 },
+            },
+            signal_all: false,
+        })?;
+        qp.init(Access::empty())?;
+        let (own, port) = (context.query_gid()?, context.query_port()?);
+        let gid = match plan.gid_index {
+            Some(index) => context.gid(index)?,
+            None if port.link_layer == LinkLayer::Ethernet => own.gid,
+            None => [0; 16],
+        };
+        let mut side = Self {
+            destination: Destination { lid: port.lid, qpn: qp.number(), psn, gid },
+            context: Arc::clone(context),
+            cq,
+            qp,
+            memory,
+            own,
+            port,
+            size: plan.size,
+            depth: plan.rx_depth,
+            flags: if inline {
+                SendFlags::SIGNALED | SendFlags::INLINE
+            } else {
+                SendFlags::SIGNALED
+            },
+            outstanding: 0,
+            sent: 0,
+            received: 0,
+            iterations: plan.iterations,
+            pending: RECEIVE,
+            events: 0,
+        };
+        side.post_receives()?;
+        if channel.is_some() {
+            req_notify_cq(&side.cq, false)?;
+        }
+        Ok(side)
+    }
+    // ANCHOR_END: pingpong_resources
+
+    // ANCHOR: pingpong_connect
+    /// Brings the queue pair from INIT to RTS. (`pp_connect_ctx`)
+    pub fn connect(&self, to: Destination, plan: &Plan) -> Result<(), PingpongError> {
+        let global = to.gid[8..] != [0; 8];
+        if !global && self.port.link_layer == LinkLayer::Ethernet {
+            return Err(PingpongError::NoGid);
+        }
+        self.qp.connect(&ConnectTo {
+            qp_num: to.qpn,
+            path_mtu: plan.path_mtu,
+            first_psn: to.psn,
+            max_dest_rd_atomic: 1,
+            min_rnr_timer: 12,
+            address: AddressVector {
+                gid: to.gid,
+                global,
+                lid: to.lid,
+                mac: self.own.mac,
+                hop_limit: 1,
+                source_gid_index: plan.gid_index.unwrap_or(self.own.source_gid_index),
+                service_level: plan.service_level,
+            },
+        })?;
+        Ok(self.qp.start(&SendParameters {
+            first_psn: self.destination.psn,
+            timeout: 14,
+            retry_count: 7,
+            rnr_retry: 7,
+            max_rd_atomic: 1,
+        })?)
+    }
+    // ANCHOR_END: pingpong_connect
+
+    /// Posts as many receives as are missing. (`pp_post_recv`)
+    fn post_receives(&mut self) -> Result<(), PingpongError> {
+        let list = [self.memory.element(0, self.size)];
+        let request = ReceiveRequest { wr_id: RECEIVE, sg_list: &list };
+        while self.outstanding < self.depth {
+            post_recv(&self.qp, &[request])?;
+            self.outstanding += 1;
+        }
+        Ok(())
+    }
+
+    /// Sends the message. (`pp_post_send`)
+    fn send(&self) -> Result<(), PingpongError> {
+        Ok(post_send(
+            &self.qp,
+            &[SendRequest {
+                wr_id: SEND,
+                sg_list: &[self.memory.element(0, self.size)],
+                opcode: Opcode::Send,
+                send_flags: self.flags,
+                immediate: 0,
+                remote: RemoteAddress::default(),
+            }],
+        )?)
+    }
+
+    /// The first message, from the client.
+    pub fn begin(&mut self) -> Result<(), PingpongError> {
+        self.send()?;
+        self.pending |= SEND;
+        Ok(())
+    }
+
+    /// Whether all messages have gone both ways.
+    pub fn is_done(&self) -> bool {
+        self.sent >= self.iterations && self.received >= self.iterations
+    }
+
+    /// Arms the completion queue again after an event.
+    pub fn arm(&mut self) -> Result<(), PingpongError> {
+        self.events += 1;
+        Ok(req_notify_cq(&self.cq, false)?)
+    }
+
+    // ANCHOR: pingpong_advance
+    /// Polls once, and does what follows from it; says whether there was anything.
+    pub fn advance(&mut self) -> Result<bool, PingpongError> {
+        let mut completions = [WorkCompletion::default(); 2];
+        let count = poll_cq(&self.cq, &mut completions)? as usize;
+        for completion in &completions[..count] {
+            self.complete(completion)?;
+        }
+        Ok(count > 0)
+    }
+
+    /// One completion: when the message has come and ours has gone, ours goes again.
+    /// (`parse_single_wc`)
+    fn complete(&mut self, completion: &WorkCompletion) -> Result<(), PingpongError> {
+        if completion.status != WorkStatus::Success {
+            return Err(PingpongError::Failed {
+                what: if completion.wr_id == SEND { "send" } else { "receive" },
+                status: completion.status,
+                vendor_err: completion.vendor_err,
+            });
+        }
+        if completion.wr_id == SEND {
+            self.sent += 1;
+        } else {
+            self.outstanding -= 1;
+            if self.outstanding <= 1 {
+                self.post_receives()?;
+            }
+            self.received += 1;
+        }
+        self.pending &= !completion.wr_id;
+        if self.sent < self.iterations && self.pending == 0 {
+            self.send()?;
+            self.pending = RECEIVE | SEND;
+        }
+        Ok(())
+    }
+    // ANCHOR_END: pingpong_advance
+
+    // ANCHOR: pingpong_check
+    /// The message that the client sends: with `marked` the bytes that the original's server checks.
+    pub fn fill(&self, marked: bool) {
+        let mut bytes = vec![FILL; self.size as usize];
+        if marked {
+            bytes.iter_mut().step_by(PAGE).for_each(|byte| *byte = 0);
+        }
+        self.memory.buffer().write(0, &bytes);
+    }
+
+    /// What is in the server's buffer before anything has come: no byte of it is right.
+    pub fn spoil(&self) {
+        self.memory.buffer().write(0, &vec![NOTHING; self.size as usize]);
+    }
+
+    /// Looks whether every byte is what the client filled in.
+    pub fn check(&self) -> Result<(), PingpongError> {
+        let bytes = self.memory.buffer().read(0, self.size as usize).unwrap_or_default();
+        let right = |at: usize| if at.is_multiple_of(PAGE) { 0 } else { FILL };
+        match bytes.iter().enumerate().find(|(at, byte)| **byte != right(*at)) {
+            Some((at, byte)) => Err(PingpongError::Invalid { at, byte: *byte, right: right(at) }),
+            None => Ok(()),
+        }
+    }
+    // ANCHOR_END: pingpong_check
+
+    /// Acknowledges all events.
+    pub fn acknowledge(&self) {
+        if self.events > 0 {
+            self.cq.ack_events(self.events);
+        }
+    }
+
+    /// What a program does when there was nothing.
+    pub fn relax(&self) {
+        self.context.relax();
+    }
+}

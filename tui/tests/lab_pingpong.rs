@@ -1,0 +1,109 @@
+//! Our `rc_pingpong` against rdma-core's, both ways round, in the lab: the unmodified kernel driver,
+//! its completion events, and VFIO's interrupts. Guests boot where `DOORBELL_LAB=1` says so.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// Runs a shell script in a guest that has one of our examples; `None` where guests are not to be
+/// booted.
+fn guest(example: &str, options: &[&str], script: &str) -> Option<Output> {
+    if std::env::var_os("DOORBELL_LAB").is_none_or(|value| value != "1") {
+        let _ = writeln!(std::io::stderr(), "skipped: guests boot with DOORBELL_LAB=1 only");
+        return None;
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbell"));
+    command.arg("lab");
+    if let Some(cache) = std::env::var_os("DOORBELL_LAB_CACHE") {
+        command.arg("--cache").arg(cache);
+    }
+    command.args(["run", "--timeout", "400", "--program"]).arg(build(example)).args(options);
+    Some(command.args(["--", "sh", "-c", script]).output().expect("doorbell starts"))
+}
+
+/// Builds an example, and says where it is.
+fn build(example: &str) -> PathBuf {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "-p", "doorbell-examples", "--example", example])
+        .status();
+    assert!(built.expect("cargo starts").success(), "{example} does not build");
+    let doorbell = PathBuf::from(env!("CARGO_BIN_EXE_doorbell"));
+    doorbell.with_file_name("examples").join(example)
+}
+
+/// What a script printed; the script must have succeeded.
+fn printed(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    let text = String::from_utf8_lossy(out).into_owned();
+    assert!(output.status.success(), "{}\n{text}\n{}", output.status, String::from_utf8_lossy(err));
+    text
+}
+
+/// A function of the shell: the two commands as server and client, both of which must succeed and
+/// find no invalid data.
+const PAIR: &str = "set -e\n\
+    pair() {\n\
+      timeout 120 $1 > /tmp/server 2>&1 & server=$!\n\
+      sleep 1\n\
+      timeout 120 $2 localhost > /tmp/client 2>&1 || { cat /tmp/client /tmp/server; exit 1; }\n\
+      wait $server || { cat /tmp/client /tmp/server; exit 1; }\n\
+      ! grep -i invalid /tmp/server /tmp/client\n\
+      echo \"played: $1, $2\"\n\
+    }\n";
+
+/// Brings the card to VFIO.
+const TO_VFIO: &str = "set -e\nmodprobe vfio-pci\n\
+    echo vfio-pci > /sys/bus/pci/devices/0000:01:00.0/driver_override\n\
+    echo 0000:01:00.0 > /sys/bus/pci/drivers_probe\n";
+
+#[test]
+fn ours_plays_with_rdma_cores_both_ways_round_and_with_itself() {
+    let mut script = String::from(PAIR);
+    let (ours, theirs) = ("rc_pingpong -d mlx5_0 -c -n 50", "ibv_rc_pingpong -d mlx5_0 -c -n 50");
+    let mut games = 0;
+    for size in [64, 4096, 65536] {
+        for global in ["", "-g 0"] {
+            for (server, client) in [(ours, theirs), (theirs, ours), (ours, ours)] {
+                let options = format!("-s {size} {global}");
+                script += &format!("pair '{server} {options}' '{client} {options}'\n");
+                games += 1;
+            }
+        }
+    }
+    for (server, client) in [(ours, theirs), (theirs, ours), (ours, ours)] {
+        script += &format!("pair '{server} -e' '{client} -e'\n");
+        games += 1;
+    }
+    // Inline, another MTU, another service level, and a normal user.
+    script += &format!("pair '{ours} -s 32 -m 256' '{theirs} -s 32 -m 256'\n");
+    script += &format!("pair '{theirs} -l 1' '{ours} -l 1'\n");
+    script += &format!("su user -c '{ours} --both -e'\n");
+    script += "! dmesg | grep -E 'WARNING|BUG|refcount'\n";
+    let Some(output) = guest("rc_pingpong", &[], &script) else { return };
+    let text = printed(&output);
+    assert_eq!(text.matches("played: ").count(), games + 2, "{text}");
+    assert!(text.contains("completion events"), "{text}");
+}
+
+#[test]
+fn a_wrong_byte_is_found() {
+    let script = format!(
+        "{PAIR}pair 'rc_pingpong -d mlx5_0 -c -n 10' 'ibv_rc_pingpong -d mlx5_0 -n 10' || echo found\n"
+    );
+    let Some(output) = guest("rc_pingpong", &[], &script) else { return };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("invalid data: byte 0 is 0x7b, not 0x00"), "{text}");
+}
+
+#[test]
+fn both_sides_play_through_vfio_and_sleep_until_msi_x_wakes_them() {
+    let game = "rc_pingpong -d vfio:0000:01:00.0 --both -c -n 50";
+    let script = format!(
+        "{TO_VFIO}{game}\n{game} -e\n{game} -e -s 65536 -g 0\n\
+         ! dmesg | grep -E 'WARNING|BUG|DMAR.*fault'\n"
+    );
+    let Some(output) = guest("rc_pingpong", &["--iommu", "--no-drivers"], &script) else { return };
+    let text = printed(&output);
+    assert_eq!(text.matches("both sides in this process").count(), 3, "{text}");
+    assert_eq!(text.matches("completion events").count(), 2, "{text}");
+}
