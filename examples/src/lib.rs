@@ -17,7 +17,11 @@ mod sources;
 
 pub mod program;
 
+pub mod devinfo;
+
 pub mod pingpong;
+
+pub mod shared_receive;
 
 pub mod words;
 

@@ -1,6 +1,6 @@
 //! The frame of an example program: its options, its trace, its exit code.
 
-use crate::{Device, record, scenario};
+use crate::{Device, Scenario, record, scenario};
 use clap::Parser;
 use doorbell_tracer::file;
 use std::path::PathBuf;
@@ -9,7 +9,8 @@ use std::process::ExitCode;
 /// Options of every example.
 #[derive(Parser, Debug)]
 struct Options {
-    /// The device to use: "card" (the software card) or "none".
+    /// The device to use: "card" (the software card), "mlx5_0" (a card that the kernel drives),
+    /// "vfio:0000:3b:00.0" (a card bound to vfio-pci) or "none".
     #[arg(long, default_value_t)]
     device: Device,
 
@@ -20,11 +21,15 @@ struct Options {
 
 /// Runs the scenario of that name as a program of its own.
 pub fn main(name: &str) -> ExitCode {
+    match scenario(name) {
+        Ok(scenario) => main_of(scenario),
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+/// Runs a scenario as a program of its own, whether or not the registry has it.
+pub fn main_of(scenario: &Scenario) -> ExitCode {
     let options = Options::parse();
-    let scenario = match scenario(name) {
-        Ok(scenario) => scenario,
-        Err(error) => return failed(&error.to_string()),
-    };
     let recording = record(scenario, &options.device);
     if let Some(path) = &options.trace
         && let Err(error) = file::write_file(&recording.trace, path, &file::Options::default())

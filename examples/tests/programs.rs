@@ -20,6 +20,8 @@ fn each_runs_and_says_what_arrived() {
         ("rc_write", "64 bytes lie in the other queue pair's buffer"),
         ("rc_write_list", "the 3 before it"),
         ("rc_send_inline", "received 32 bytes"),
+        ("shared_receive", "IBV_EVENT_SRQ_LIMIT_REACHED"),
+        ("devinfo", "PORT_ACTIVE (4)"),
     ] {
         let output = run(name, &[]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

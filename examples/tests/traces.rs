@@ -1,12 +1,24 @@
 //! What every scenario's trace must be: the same each time, complete, and true to memory.
 
-use doorbell_examples::{Device, record, scenario, scenarios, source};
+use doorbell_examples::{
+    Device, Scenario, devinfo, record, scenario, scenarios, shared_receive, source,
+};
 use doorbell_tracer::timeline::Timeline;
 use doorbell_tracer::{Actor, Direction, Event, Kind, Role, Trace, file};
 
+/// The scenarios of the registry, and the programs beside it.
+fn programs() -> impl Iterator<Item = &'static Scenario> {
+    scenarios().iter().chain([&shared_receive::SCENARIO, &devinfo::SCENARIO])
+}
+
 /// The trace of a scenario that must succeed.
 fn trace(name: &str) -> Trace {
-    let recording = record(scenario(name).expect("a scenario"), &Device::Card);
+    trace_of(scenario(name).expect("a scenario"))
+}
+
+/// The same of a program.
+fn trace_of(program: &Scenario) -> Trace {
+    let recording = record(program, &Device::Card);
     recording.outcome.expect("the scenario succeeds");
     recording.trace
 }
@@ -21,7 +33,7 @@ fn written(trace: &Trace) -> Vec<u8> {
 
 #[test]
 fn two_recordings_are_the_same_byte_for_byte() {
-    for scenario in scenarios() {
+    for scenario in programs() {
         for device in [Device::Card, Device::None] {
             let [first, second] = [0; 2].map(|_| written(&record(scenario, &device).trace));
             assert!(!first.is_empty());
@@ -34,8 +46,8 @@ fn two_recordings_are_the_same_byte_for_byte() {
 /// with what the fold says lies there.
 #[test]
 fn the_card_reads_what_the_stores_add_up_to() {
-    for scenario in scenarios() {
-        let trace = trace(scenario.name);
+    for scenario in scenarios().iter().chain([&shared_receive::SCENARIO]) {
+        let trace = trace_of(scenario);
         let mut timeline = Timeline::new();
         let (mut reads, mut doorbells) = (0, 0);
         for event in &trace.events {
@@ -81,8 +93,8 @@ fn blueflame_carries_the_wqe_that_is_in_the_ring() {
 
 #[test]
 fn every_site_lies_in_a_source_that_the_trace_brings_along() {
-    for scenario in scenarios() {
-        let trace = trace(scenario.name);
+    for scenario in programs() {
+        let trace = trace_of(scenario);
         for site in &trace.header.sites {
             let brought = trace.header.sources.iter().find(|source| source.path == site.file);
             let text = &brought.unwrap_or_else(|| panic!("{} is missing", site.file)).text;

@@ -40,11 +40,11 @@ fn printed(output: &Output) -> String {
 }
 
 /// A function of the shell: the two commands as server and client, both of which must succeed and
-/// find no invalid data.
+/// find no invalid data. The client starts when the server listens (port 18515 is 0x4853, state 0A).
 const PAIR: &str = "set -e\n\
     pair() {\n\
       timeout 120 $1 > /tmp/server 2>&1 & server=$!\n\
-      sleep 1\n\
+      for look in $(seq 300); do grep -q ':4853 .* 0A ' /proc/net/tcp && break; sleep 0.1; done\n\
       timeout 120 $2 localhost > /tmp/client 2>&1 || { cat /tmp/client /tmp/server; exit 1; }\n\
       wait $server || { cat /tmp/client /tmp/server; exit 1; }\n\
       ! grep -i invalid /tmp/server /tmp/client\n\
@@ -106,4 +106,66 @@ fn both_sides_play_through_vfio_and_sleep_until_msi_x_wakes_them() {
     let text = printed(&output);
     assert_eq!(text.matches("both sides in this process").count(), 3, "{text}");
     assert_eq!(text.matches("completion events").count(), 2, "{text}");
+}
+
+/// Names and values of a listing, without the blanks between them.
+fn values(text: &str) -> Vec<(String, String)> {
+    let line = |line: &str| {
+        let (name, value) = line.trim().split_once(":\t")?;
+        Some((name.to_owned(), value.trim().to_owned()))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+/// Holds our listing against rdma-core's: every name of ours must be there, with the same value.
+fn compare(ours: &str, theirs: &str, apart: &[&str]) {
+    let (ours, theirs) = (values(ours), values(theirs));
+    let mut compared = 0;
+    for (name, value) in ours.iter().filter(|(name, _)| !apart.contains(&name.as_str())) {
+        let other = theirs.iter().find(|(other, _)| other == name);
+        let other = other.unwrap_or_else(|| panic!("ibv_devinfo has no {name}: {theirs:?}"));
+        assert_eq!(value, &other.1, "{name}");
+        compared += 1;
+    }
+    assert!(compared > 40, "only {compared} values: {ours:?}");
+}
+
+/// Through the kernel's door, and then through VFIO, where the same card is asked by firmware
+/// commands.
+#[test]
+fn devinfo_says_what_rdma_cores_says() {
+    let script = "set -e\nibv_devinfo -v -d mlx5_0\necho ====\nsu user -c 'devinfo --device mlx5_0'\necho ====\n\
+        echo 0000:01:00.0 > /sys/bus/pci/drivers/mlx5_core/unbind\nmodprobe vfio-pci\n\
+        echo vfio-pci > /sys/bus/pci/devices/0000:01:00.0/driver_override\n\
+        echo 0000:01:00.0 > /sys/bus/pci/drivers_probe\n\
+        devinfo --device vfio:0000:01:00.0\n";
+    let Some(output) = guest("devinfo", &["--iommu"], script) else { return };
+    let text = printed(&output);
+    let parts: Vec<&str> = text.split("====").collect();
+    let [theirs, kernel, vfio] = parts[..] else { panic!("three listings: {text}") };
+    compare(kernel, theirs, &[]);
+    // The name of the device is another.
+    compare(vfio, theirs, &["hca_id"]);
+}
+
+/// Two queue pairs receive from one queue, which tells of its limit: through the kernel's door,
+/// where the event comes from a file, and through VFIO, where it comes from an event queue.
+#[test]
+fn receives_are_shared_through_both_doors_and_the_limit_is_told() {
+    let check = |text: &str| {
+        for turn in 0..4 {
+            let line = format!("receive {turn} was taken by queue pair {}", turn % 2);
+            assert!(text.contains(&line), "{text}");
+        }
+        assert!(text.contains("IBV_EVENT_SRQ_LIMIT_REACHED of SRQ"), "{text}");
+        assert!(text.contains("limit 0 is left"), "{text}");
+    };
+    let script = "set -e\nsu user -c 'shared_receive --device mlx5_0'\n\
+        ! dmesg | grep -E 'WARNING|BUG|refcount'\n";
+    let Some(output) = guest("shared_receive", &[], script) else { return };
+    check(&printed(&output));
+    let script = format!("{TO_VFIO}shared_receive --device vfio:0000:01:00.0\n");
+    let options = ["--iommu", "--no-drivers"];
+    let Some(output) = guest("shared_receive", &options, &script) else { return };
+    check(&printed(&output));
 }

@@ -3,7 +3,7 @@
 use doorbell_driver::bus::{Bus, MappedPage, Memory};
 use doorbell_driver::control::{
     Control, ControlError, CqRequest, Events, Granted, Link, MkeyRequest, PortAddress, QpRequest,
-    Query,
+    Query, SharedReceives, Ways,
 };
 use doorbell_driver::mlx5::{BlueFlameSettings, open_with};
 use doorbell_driver::verbs::*;
@@ -70,6 +70,10 @@ impl PlainControl {
 impl Query for PlainControl {}
 
 impl Events for PlainControl {}
+
+impl SharedReceives for PlainControl {}
+
+impl Ways for PlainControl {}
 
 impl Control<PlainRegisters> for PlainControl {
     fn memory(&self) -> &Arc<Memory> {

@@ -11,6 +11,7 @@ mod event_queue;
 mod events;
 mod objects;
 mod query;
+mod shared;
 
 use super::{ControlError, PortAddress};
 use crate::bus::{DmaRegion, Memory, Registers};

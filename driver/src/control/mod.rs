@@ -13,17 +13,19 @@ pub mod firmware;
 
 mod events;
 mod queries;
+mod shared;
 
 pub use crate::verbs::LinkLayer as Link;
 pub use events::Events;
 pub use queries::Query;
+pub use shared::{SharedReceives, SrqRequest, Ways};
 
 use crate::bus::{Bus, Memory, OutOfMemory};
 use crate::verbs::{Access, ConnectTo, QueuePairCapabilities, SendParameters};
 use std::sync::Arc;
 
 /// The requests of the control path.
-pub trait Control<B: Bus>: Query + Events + Send + Sync {
+pub trait Control<B: Bus>: Query + Events + SharedReceives + Ways + Send + Sync {
     /// The memory that is shared with the card.
     fn memory(&self) -> &Arc<Memory>;
 
@@ -153,6 +155,8 @@ pub struct QpRequest {
     pub record: u64,
     /// The page of doorbell registers that its doorbells come from.
     pub uar: u32,
+    /// Shared receive queue that it takes receives from; then it has none of its own.
+    pub srq: Option<u32>,
     /// What completions will name it by.
     pub user_index: u32,
     /// What the program asked for; the sizes above follow from it.

@@ -13,6 +13,7 @@ mod node;
 mod pages;
 mod query;
 mod requests;
+mod shared;
 mod sysfs;
 
 pub use sysfs::KernelDoor;
@@ -60,6 +61,7 @@ struct Handles {
     keys: HashMap<u32, u32>,
     cqs: HashMap<u32, u32>,
     qps: HashMap<u32, u32>,
+    srqs: HashMap<u32, u32>,
 }
 
 /// What uverbs calls a context that has its own UAR pages and names queue pairs in CQEs itself.
@@ -150,7 +152,7 @@ impl Uverbs {
         let Some(handle) = handle else { return };
         probe!(self.tracer, call(command.name(), [("handle", handle.into())]));
         let result = match command {
-            Command::DestroyCq | Command::DestroyQp => {
+            Command::DestroyCq | Command::DestroyQp | Command::DestroySrq => {
                 let ask = |response| abi::Destroy { response, handle, reserved: 0 };
                 self.node.ask::<_, abi::DestroyAnswer>(command, ask).map(|_| ())
             }

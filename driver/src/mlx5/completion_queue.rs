@@ -8,6 +8,8 @@ use super::doorbell::DoorbellRecord;
 use super::events::{Arming, channel_number};
 use super::records::Record;
 use super::send_queue::Outstanding;
+use super::settings::take;
+use super::shared_receive::List;
 use super::tables::Mlx5Context;
 use crate::bus::{Bus, DmaRegion, Purpose};
 use crate::control::{Control, CqRequest};
@@ -77,7 +79,7 @@ pub struct CqState {
     /// The work requests of the queue pairs whose sends complete here, by user index.
     pub senders: Vec<Option<Arc<Outstanding>>>,
     /// And of those whose receives do.
-    pub receivers: Vec<Option<Arc<Outstanding>>>,
+    pub receivers: Vec<Option<Receives>>,
 }
 
 // SAFETY: the entries are read by volatile copies under the queue's lock, and live as long as the
@@ -89,8 +91,27 @@ unsafe impl Send for Entries {}
 pub struct Member {
     /// Its send queue's work requests, if sends complete here.
     pub send: Option<Arc<Outstanding>>,
-    /// Its receive queue's, if receives do.
-    pub receive: Option<Arc<Outstanding>>,
+    /// Its receives, if they do.
+    pub receive: Option<Receives>,
+}
+
+/// Where the receives of a queue pair were posted.
+#[derive(Clone)]
+pub enum Receives {
+    /// To its own receive queue.
+    Own(Arc<Outstanding>),
+    /// To a shared one.
+    Shared(Arc<Mutex<List>>),
+}
+
+impl Receives {
+    /// The receive in the WQE of this counter, or of this index, is done: its `wr_id`.
+    pub fn retire<P: Probe>(&self, counter: u32, probe: &P) -> u64 {
+        match self {
+            Self::Own(outstanding) => outstanding.retire(counter),
+            Self::Shared(list) => take(list).retire(counter, probe),
+        }
+    }
 }
 
 impl Entries {
@@ -155,25 +176,18 @@ impl Entry {
 impl CqState {
     /// Lets a queue pair complete here. One that sends and receives here joins once for both.
     pub fn join(&mut self, user_index: u32, joining: Member) {
-        let parts = [(&mut self.senders, joining.send), (&mut self.receivers, joining.receive)];
-        for (members, joining) in parts {
-            let place = user_index as usize;
-            if members.len() <= place {
-                members.resize(place + 1, None);
-            }
-            members[place] = members[place].take().or(joining);
-        }
+        add(&mut self.senders, user_index, joining.send);
+        add(&mut self.receivers, user_index, joining.receive);
     }
 
     // ANCHOR: clean_cq
     /// Takes a destroyed queue pair's entries out of the ring, and closes the gaps: nobody could
     /// say any more whose they were. (`__mlx5_cq_clean`)
     pub fn leave<P: Probe>(&mut self, user_index: u32, probe: &P) {
-        for members in [&mut self.senders, &mut self.receivers] {
-            if let Some(member) = members.get_mut(user_index as usize) {
-                *member = None;
-            }
+        if let Some(member) = self.senders.get_mut(user_index as usize) {
+            *member = None;
         }
+        let receives = self.receivers.get_mut(user_index as usize).and_then(Option::take);
         let entries = self.entries;
         let first = self.consumer_index;
         let mut end = first;
@@ -188,6 +202,7 @@ impl CqState {
             let mut entry = entries.at(index).copy();
             if entry.user_index() == user_index {
                 removed += 1;
+                give_back(&entry, receives.as_ref(), probe);
             } else if removed > 0 {
                 let target = entries.at(index.wrapping_add(removed));
                 entry.op_own = entry.op_own & !1 | target.op_own() & 1;
@@ -212,6 +227,25 @@ impl CqState {
             from "consumer_index" = "cq.consumer_index & 0xffffff");
     }
     // ANCHOR_END: cq_record
+}
+
+/// Adds a member, if there is one.
+fn add<T: Clone>(members: &mut Vec<Option<T>>, user_index: u32, joining: Option<T>) {
+    let place = user_index as usize;
+    if members.len() <= place {
+        members.resize(place + 1, None);
+    }
+    members[place] = members[place].take().or(joining);
+}
+
+/// Gives back the shared WQE of an entry that nobody will poll. The other WQEs go with their queue.
+fn give_back<P: Probe>(entry: &Cqe, receives: Option<&Receives>, probe: &P) {
+    const SENT: [u8; 2] = [CqeOpcode::Requester as u8, CqeOpcode::RequesterError as u8];
+    if let Some(Receives::Shared(list)) = receives
+        && !SENT.contains(&(entry.op_own >> 4))
+    {
+        take(list).retire(entry.wqe_counter.get().into(), probe);
+    }
 }
 
 impl<B: Bus> Mlx5CompletionQueue<B> {

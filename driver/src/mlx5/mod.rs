@@ -23,6 +23,8 @@ mod doorbell;
 mod post_recv;
 mod receive_queue;
 
+mod shared_receive;
+
 mod completion_queue;
 mod events;
 mod parse_cqe;
@@ -33,11 +35,13 @@ mod sizes;
 
 mod query;
 
+mod address_handle;
 mod memory;
 mod records;
 mod settings;
 mod tables;
 
+pub use address_handle::address_segment;
 pub use barrier::{Barrier, FLUSH_WRITES, FROM_DEVICE, TO_DEVICE, WRITE_COMBINING_START};
 #[cfg(target_os = "linux")]
 pub use doors::VfioDoor;

@@ -5,7 +5,7 @@ use super::send_queue::Outstanding;
 use crate::verbs::{Completed, PollError, WorkCompletion, WorkStatus};
 use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome};
 use doorbell_prm::wqe::SendOpcode;
-use std::sync::Arc;
+use doorbell_tracer::Probe;
 
 /// Offsets of the words of a CQE that a poll reads (PRM, "Completion Queue Element").
 const USER_INDEX: usize = 32;
@@ -37,11 +37,12 @@ pub fn parse_sent<'a>(
 
 /// What any other entry says: of a receive, or of an error.
 #[inline(never)]
-pub fn parse_other(
+pub fn parse_other<P: Probe>(
     state: &CqState,
     entry: Entry,
     opcode: u8,
     completion: &mut WorkCompletion,
+    probe: &P,
 ) -> Result<(), PollError> {
     completion.qp_num = entry.word::<OPCODE_QPN>() & 0xff_ffff;
     completion.status = WorkStatus::Success;
@@ -51,15 +52,18 @@ pub fn parse_other(
     completion.byte_len = 0;
     match opcode {
         RECEIVED_WRITE_IMMEDIATE | RECEIVED | RECEIVED_IMMEDIATE => {
-            completion.wr_id =
-                member(&state.receivers, entry.word::<USER_INDEX>())?.retire(counter(entry));
+            let receives = member(&state.receivers, entry.word::<USER_INDEX>())?;
+            completion.wr_id = receives.retire(counter(entry), probe);
             completion.opcode = received(opcode);
             completion.byte_len = entry.word::<BYTE_COUNT>();
             completion.immediate = (opcode != RECEIVED).then(|| entry.word::<IMMEDIATE>());
         }
         REQUESTER_ERROR | RESPONDER_ERROR => {
-            let members = if opcode == REQUESTER_ERROR { &state.senders } else { &state.receivers };
-            completion.wr_id = member(members, entry.word::<USER_INDEX>())?.retire(counter(entry));
+            let (user_index, counter) = (entry.word::<USER_INDEX>(), counter(entry));
+            completion.wr_id = match opcode {
+                REQUESTER_ERROR => member(&state.senders, user_index)?.retire(counter),
+                _ => member(&state.receivers, user_index)?.retire(counter, probe),
+            };
             let syndromes = entry.word::<SYNDROME>();
             completion.status = status(syndromes as u8);
             completion.vendor_err = (syndromes >> 8) as u8;
@@ -77,13 +81,10 @@ fn counter(entry: Entry) -> u32 {
 
 /// The work requests of the queue pair that an entry is of.
 #[inline(always)]
-fn member(
-    members: &[Option<Arc<Outstanding>>],
-    user_index: u32,
-) -> Result<&Outstanding, PollError> {
+fn member<T>(members: &[Option<T>], user_index: u32) -> Result<&T, PollError> {
     let user_index = user_index & 0xff_ffff;
     match members.get(user_index as usize) {
-        Some(Some(outstanding)) => Ok(outstanding),
+        Some(Some(member)) => Ok(member),
         _ => Err(PollError::UnknownQueuePair { user_index }),
     }
 }

@@ -88,7 +88,7 @@ fn poll_all<P: Probe, const ONE: bool>(
                 state.consumer_index = index;
                 return Err(error);
             }
-        } else if let Err(error) = parse_other(state, entry, op_own >> 4, completion) {
+        } else if let Err(error) = parse_other(state, entry, op_own >> 4, completion, probe) {
             state.consumer_index = index;
             return Err(error);
         }

@@ -3,7 +3,10 @@
 use super::doors;
 use super::settings::BlueFlameSettings;
 use super::tables::Mlx5Context;
-use super::{completion_queue, events, memory, poll_cq, post_recv, post_send, query, queue_pair};
+use super::{
+    address_handle, completion_queue, events, memory, poll_cq, post_recv, post_send, query,
+    queue_pair, shared_receive,
+};
 use crate::bus::Bus;
 use crate::control::{Control, Link, PortAddress};
 use crate::verbs::{
@@ -75,12 +78,17 @@ fn ops<B: Bus, P: Probe>() -> ContextOps {
         create_cq: completion_queue::create_cq::<B>,
         req_notify_cq: events::req_notify_cq::<B, P>,
         cq_event: events::cq_event::<B>,
+        create_srq: shared_receive::create_srq::<B>,
+        modify_srq: shared_receive::modify_srq::<B>,
+        query_srq: shared_receive::query_srq::<B>,
+        create_ah: address_handle::create_ah::<B>,
         create_qp: queue_pair::create_qp::<B>,
         init_qp: queue_pair::init_qp::<B>,
         connect_qp: queue_pair::connect_qp::<B>,
         start_qp: queue_pair::start_qp::<B>,
         post_send: post_send::post_send::<B, P>,
         post_recv: post_recv::post_recv::<B, P>,
+        post_srq_recv: shared_receive::post_srq_recv::<B, P>,
         poll_cq: poll_cq::poll_cq::<B, P>,
         relax: |context| Mlx5Context::<B>::of(context).control.relax(),
         ..NOT_SUPPORTED

@@ -1,19 +1,20 @@
 //! The queue pair: how large its queues become, where they lie, and how it is created.
 
-use super::completion_queue::{CqState, Member, Mlx5CompletionQueue};
+use super::completion_queue::{CqState, Member, Mlx5CompletionQueue, Receives};
 use super::doorbell::BlueFlame;
 use super::receive_queue::ReceiveQueue;
 use super::records::Record;
-use super::ring::{Ring, UNIT};
+use super::ring::{BLOCK, Ring, UNIT};
 use super::segments::common_control;
 use super::send_queue::{Limits, Outstanding, SendQueue};
+use super::shared_receive::Mlx5SharedReceiveQueue;
 use super::sizes::Sizes;
 use super::tables::{Mlx5Context, Register};
 use crate::bus::{Bus, DmaRegion, Purpose, UarPage};
 use crate::control::{Control, QpRequest};
 use crate::verbs::{
     self, Access, ConnectTo, ProtectionDomain, QueuePairRequest, SendFlags, SendParameters,
-    VerbsError,
+    SharedReceiveQueue, VerbsError,
 };
 use doorbell_tracer::{Group, RegionId, Role, Site, Tracer, Value, probe, site};
 use spin::Mutex;
@@ -81,6 +82,7 @@ struct Regions {
 pub fn create_qp<B: Bus>(
     pd: &Arc<ProtectionDomain>,
     request: &QueuePairRequest<'_>,
+    srq: Option<&Arc<SharedReceiveQueue>>,
 ) -> Result<verbs::QueuePair, VerbsError> {
     let mlx5 = Mlx5Context::<B>::of(pd.context());
     let tracer = pd.context().tracer();
@@ -94,7 +96,10 @@ pub fn create_qp<B: Bus>(
             ]
         )
     );
-    let sizes = Sizes::of(&request.capabilities)?;
+    let mut sizes = Sizes::of(&request.capabilities)?;
+    if srq.is_some() {
+        sizes = sizes.without_receives();
+    }
     let buffer = mlx5.memory.allocate(sizes.receive_bytes() + sizes.send_bytes())?;
     let record = mlx5.records.take(&mlx5.memory)?;
     let register = mlx5.take_register(tracer)?;
@@ -110,6 +115,7 @@ pub fn create_qp<B: Bus>(
         log_sq_size: sizes.log_send_blocks,
         record: record.address(),
         uar: register.uar.index,
+        srq: srq.map(|srq| srq.number()),
         user_index,
         capabilities: request.capabilities,
     })?;
@@ -117,7 +123,11 @@ pub fn create_qp<B: Bus>(
     let send =
         send_queue(mlx5, &buffer, &record, &sizes, &register, number, request.signal_all, &regions);
     let receive = receive_queue(&buffer, &record, &sizes, &regions);
-    let completion_queues = join::<B>(request, user_index, &send, &receive);
+    let receives = match srq {
+        Some(srq) => Receives::Shared(Arc::clone(&Mlx5SharedReceiveQueue::<B>::of(srq).list)),
+        None => Receives::Own(Arc::clone(&receive.outstanding)),
+    };
+    let completion_queues = join::<B>(request, user_index, &send, receives);
     let queue_pair = Mlx5QueuePair::<B> {
         send: Mutex::new(send),
         receive: Mutex::new(receive),
@@ -134,7 +144,7 @@ pub fn create_qp<B: Bus>(
         },
     };
     probe!(*tracer, returned("ibv_create_qp", Value::Hex(number.into())));
-    Ok(verbs::QueuePair::new(pd, request, number, queue_pair))
+    Ok(verbs::QueuePair::new(pd, request, srq, number, queue_pair))
 }
 // ANCHOR_END: create_qp
 
@@ -157,8 +167,12 @@ fn announce(
     };
     let send = Purpose { role: Role::SendQueue, name: "send queue", stride: 64, object };
     let (first, second) = (sizes.receive_bytes(), sizes.send_bytes());
+    let receive = match sizes.shared {
+        true => RegionId::default(),
+        false => tracer.map(&RECEIVE, buffer.request(0, first, receive)),
+    };
     let regions = Regions {
-        receive: tracer.map(&RECEIVE, buffer.request(0, first, receive)),
+        receive,
         send: tracer.map(&SEND, buffer.request(first, second, send)),
         record: record.announce("doorbell record of a QP", tracer),
     };
@@ -204,7 +218,8 @@ fn send_queue<B: Bus>(
     }
 }
 
-/// The receive queue of a new queue pair.
+/// The receive queue of a new queue pair. One that shares another's takes no posts, and its ring is
+/// never written: that of the send queue will do.
 fn receive_queue(
     buffer: &DmaRegion,
     record: &Record,
@@ -213,12 +228,12 @@ fn receive_queue(
 ) -> ReceiveQueue {
     ReceiveQueue {
         // SAFETY: the keeper holds the buffer for as long as the queue pair lives.
-        ring: unsafe { Ring::new(buffer, 0, sizes.receive_bytes()) },
+        ring: unsafe { Ring::new(buffer, 0, sizes.receive_bytes().max(BLOCK)) },
         head: 0,
         outstanding: Arc::new(Outstanding::new(1 << sizes.log_receive_wqes)),
         record: record.word(doorbell_prm::doorbell::RECEIVE_RECORD_OFFSET, regions.record),
         max_sge: 1 << sizes.log_receive_units,
-        max_post: 1 << sizes.log_receive_wqes,
+        max_post: if sizes.shared { 0 } else { 1 << sizes.log_receive_wqes },
         region: regions.receive,
     }
 }
@@ -228,16 +243,14 @@ fn join<B: Bus>(
     request: &QueuePairRequest<'_>,
     user_index: u32,
     send: &SendQueue<B::Page>,
-    receive: &ReceiveQueue,
+    receives: Receives,
 ) -> [Arc<Mutex<CqState>>; 2] {
     let queues = [request.send_cq, request.recv_cq]
         .map(|cq| Arc::clone(&Mlx5CompletionQueue::<B>::of(cq).queue));
     queues[0]
         .lock()
         .join(user_index, Member { send: Some(Arc::clone(&send.outstanding)), receive: None });
-    queues[1]
-        .lock()
-        .join(user_index, Member { send: None, receive: Some(Arc::clone(&receive.outstanding)) });
+    queues[1].lock().join(user_index, Member { send: None, receive: Some(receives) });
     queues
 }
 

@@ -40,6 +40,8 @@ pub struct Sizes {
     pub log_receive_wqes: u32,
     /// Base-2 logarithm of a receive WQE's size in units.
     pub log_receive_units: u32,
+    /// Receives come from a shared queue: there is no receive queue.
+    pub shared: bool,
 }
 
 impl Sizes {
@@ -62,9 +64,15 @@ impl Sizes {
             max_inline: wqe - OVERHEAD - INLINE_HEADER,
             log_receive_wqes: receives.trailing_zeros(),
             log_receive_units: units.trailing_zeros(),
+            shared: false,
         })
     }
     // ANCHOR_END: queue_sizes
+
+    /// The same without a receive queue.
+    pub fn without_receives(self) -> Self {
+        Self { log_receive_wqes: 0, log_receive_units: 0, shared: true, ..self }
+    }
 
     /// Bytes of the send queue.
     pub fn send_bytes(&self) -> usize {
@@ -73,7 +81,10 @@ impl Sizes {
 
     /// Bytes of the receive queue.
     pub fn receive_bytes(&self) -> usize {
-        UNIT << (self.log_receive_wqes + self.log_receive_units)
+        match self.shared {
+            true => 0,
+            false => UNIT << (self.log_receive_wqes + self.log_receive_units),
+        }
     }
 }
 

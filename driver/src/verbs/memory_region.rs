@@ -1,6 +1,9 @@
 //! Protection domains, buffers and memory regions: what the card is let into.
 
-use super::{Context, QueuePair, QueuePairRequest, ScatterGatherElement, VerbsError};
+use super::{
+    AddressHandle, AddressVector, Context, QueuePair, QueuePairRequest, ScatterGatherElement,
+    SharedReceiveAttributes, SharedReceiveQueue, VerbsError,
+};
 use crate::bus::DmaRegion;
 use bitflags::bitflags;
 use doorbell_tracer::{Group, RegionId, probe};
@@ -61,7 +64,33 @@ impl ProtectionDomain {
         self: &Arc<Self>,
         request: &QueuePairRequest<'_>,
     ) -> Result<QueuePair, VerbsError> {
-        (self.context.ops().create_qp)(self, request)
+        (self.context.ops().create_qp)(self, request, None)
+    }
+
+    /// Creates a queue pair that takes its receives from a shared queue (`ibv_create_qp` with an
+    /// SRQ). What the request says of receives means nothing then.
+    pub fn create_qp_with_srq(
+        self: &Arc<Self>,
+        request: &QueuePairRequest<'_>,
+        srq: &Arc<SharedReceiveQueue>,
+    ) -> Result<QueuePair, VerbsError> {
+        (self.context.ops().create_qp)(self, request, Some(srq))
+    }
+
+    /// Creates a shared receive queue (`ibv_create_srq`) for at least `max_wr` receives of
+    /// `max_sge` elements.
+    pub fn create_srq(
+        self: &Arc<Self>,
+        max_wr: u32,
+        max_sge: u32,
+    ) -> Result<Arc<SharedReceiveQueue>, VerbsError> {
+        let wanted = SharedReceiveAttributes { max_wr, max_sge, srq_limit: 0 };
+        (self.context.ops().create_srq)(self, wanted).map(Arc::new)
+    }
+
+    /// Works out the way to a port (`ibv_create_ah`).
+    pub fn create_ah(self: &Arc<Self>, to: &AddressVector) -> Result<AddressHandle, VerbsError> {
+        (self.context.ops().create_ah)(self, to)
     }
 }
 

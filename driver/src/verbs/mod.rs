@@ -4,6 +4,7 @@
 //! and fills a table of functions in the context that the program opens. From then on every verb
 //! is a call through that table.
 
+mod address_handle;
 mod completion_queue;
 mod context;
 mod device;
@@ -18,8 +19,10 @@ mod provider;
 mod provider_part;
 mod query;
 mod queue_pair;
+mod shared_receive;
 mod work_request;
 
+pub use address_handle::AddressHandle;
 pub use completion_queue::{Completed, CompletionQueue, WorkCompletion, WorkStatus};
 pub use context::{Context, open_device};
 pub use device::{Device, DeviceInfo, Door, NothingThere, get_device_list};
@@ -36,6 +39,7 @@ pub use queue_pair::{
     AddressVector, ConnectTo, QueuePair, QueuePairCapabilities, QueuePairRequest, QueuePairState,
     SendParameters,
 };
+pub use shared_receive::{SharedReceiveAttributes, SharedReceiveQueue, post_srq_recv};
 pub use work_request::{
     Opcode, ReceiveRequest, RemoteAddress, ScatterGatherElement, SendFlags, SendRequest,
 };

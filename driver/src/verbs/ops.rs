@@ -5,10 +5,10 @@
 //! libibverbs' `dummy_ops.c` does, so that no slot is ever a null pointer.
 
 use super::{
-    Access, AddressVector, AsyncEvent, Buffer, CompletionChannel, CompletionQueue, Context,
-    DeviceAttributes, MemoryRegion, PollError, PortAttributes, PostCause, PostError,
+    Access, AddressHandle, AddressVector, AsyncEvent, Buffer, CompletionChannel, CompletionQueue,
+    Context, DeviceAttributes, MemoryRegion, PollError, PortAttributes, PostCause, PostError,
     ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest, SendParameters, SendRequest,
-    VerbsError, WorkCompletion, queue_pair::ConnectTo,
+    SharedReceiveAttributes, SharedReceiveQueue, VerbsError, WorkCompletion, queue_pair::ConnectTo,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,9 +51,23 @@ pub struct ContextOps {
     pub req_notify_cq: fn(&CompletionQueue, bool) -> Result<(), VerbsError>,
     /// What the provider notes of a completion event.
     pub cq_event: fn(&CompletionQueue),
+    /// `ibv_create_srq`.
+    pub create_srq: fn(
+        &Arc<ProtectionDomain>,
+        SharedReceiveAttributes,
+    ) -> Result<SharedReceiveQueue, VerbsError>,
+    /// `ibv_modify_srq`: the limit.
+    pub modify_srq: fn(&SharedReceiveQueue, u32) -> Result<(), VerbsError>,
+    /// `ibv_query_srq`: the limit.
+    pub query_srq: fn(&SharedReceiveQueue) -> Result<u32, VerbsError>,
+    /// `ibv_create_ah`.
+    pub create_ah: fn(&Arc<ProtectionDomain>, &AddressVector) -> Result<AddressHandle, VerbsError>,
     /// `ibv_create_qp`.
-    pub create_qp:
-        fn(&Arc<ProtectionDomain>, &QueuePairRequest<'_>) -> Result<QueuePair, VerbsError>,
+    pub create_qp: fn(
+        &Arc<ProtectionDomain>,
+        &QueuePairRequest<'_>,
+        Option<&Arc<SharedReceiveQueue>>,
+    ) -> Result<QueuePair, VerbsError>,
     /// `ibv_modify_qp` from RESET to INIT.
     pub init_qp: fn(&QueuePair, Access) -> Result<(), VerbsError>,
     /// `ibv_modify_qp` from INIT to RTR.
@@ -64,6 +78,8 @@ pub struct ContextOps {
     pub post_send: fn(&QueuePair, &[SendRequest<'_>]) -> Result<(), PostError>,
     /// `ibv_post_recv`.
     pub post_recv: fn(&QueuePair, &[ReceiveRequest<'_>]) -> Result<(), PostError>,
+    /// `ibv_post_srq_recv`.
+    pub post_srq_recv: fn(&SharedReceiveQueue, &[ReceiveRequest<'_>]) -> Result<(), PostError>,
     /// `ibv_poll_cq`.
     pub poll_cq: fn(&CompletionQueue, &mut [WorkCompletion]) -> Result<u32, PollError>,
     /// What a program does between two polls that found nothing.
@@ -87,12 +103,17 @@ pub const NOT_SUPPORTED: ContextOps = ContextOps {
     create_cq: |_, _, _| not_supported("create_cq"),
     req_notify_cq: |_, _| not_supported("req_notify_cq"),
     cq_event: |_| {},
-    create_qp: |_, _| not_supported("create_qp"),
+    create_srq: |_, _| not_supported("create_srq"),
+    modify_srq: |_, _| not_supported("modify_srq"),
+    query_srq: |_| not_supported("query_srq"),
+    create_ah: |_, _| not_supported("create_ah"),
+    create_qp: |_, _, _| not_supported("create_qp"),
     init_qp: |_, _| not_supported("modify_qp"),
     connect_qp: |_, _| not_supported("modify_qp"),
     start_qp: |_, _| not_supported("modify_qp"),
     post_send: |_, _| Err(NOT_POSTED),
     post_recv: |_, _| Err(NOT_POSTED),
+    post_srq_recv: |_, _| Err(NOT_POSTED),
     poll_cq: |_, _| Err(PollError::NotSupported),
     relax: |_| std::hint::spin_loop(),
 };

@@ -1,6 +1,9 @@
 //! Queue pairs and the way from RESET to RTS.
 
-use super::{Access, CompletionQueue, Context, ProtectionDomain, ProviderPart, VerbsError};
+use super::{
+    Access, CompletionQueue, Context, ProtectionDomain, ProviderPart, SharedReceiveQueue,
+    VerbsError,
+};
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -14,6 +17,7 @@ pub struct QueuePair {
     state: AtomicU8,
     send_cq: Arc<CompletionQueue>,
     recv_cq: Arc<CompletionQueue>,
+    srq: Option<Arc<SharedReceiveQueue>>,
     pd: Arc<ProtectionDomain>,
 }
 
@@ -117,6 +121,7 @@ impl QueuePair {
     pub fn new(
         pd: &Arc<ProtectionDomain>,
         request: &QueuePairRequest<'_>,
+        srq: Option<&Arc<SharedReceiveQueue>>,
         number: u32,
         provider: impl Any + Send + Sync,
     ) -> Self {
@@ -127,6 +132,7 @@ impl QueuePair {
             state: AtomicU8::new(QueuePairState::Reset as u8),
             send_cq: Arc::clone(request.send_cq),
             recv_cq: Arc::clone(request.recv_cq),
+            srq: srq.map(Arc::clone),
             pd: Arc::clone(pd),
         }
     }
@@ -155,6 +161,11 @@ impl QueuePair {
     /// Where its receives complete.
     pub fn recv_cq(&self) -> &Arc<CompletionQueue> {
         &self.recv_cq
+    }
+
+    /// The shared queue that it takes receives from, if it does.
+    pub fn srq(&self) -> Option<&Arc<SharedReceiveQueue>> {
+        self.srq.as_ref()
     }
 
     /// The provider's own part, if it is a `T`.

@@ -123,6 +123,9 @@ impl<R: Registers> Control<R> for Firmware<R> {
             .set_cqn_snd(request.send_cq)
             .set_cqn_rcv(request.recv_cq)
             .set_dbr_addr(request.record);
+        if let Some(srq) = request.srq {
+            input.qpc_mut().set_rq_type(SHARED_RECEIVES).set_srqn_rmpn_xrqn(srq);
+        }
         let (output, _) = self.command(&input, &addresses(&request.pages), 0)?;
         Ok(output.qpn())
     }
@@ -198,6 +201,9 @@ impl<R: Registers> Control<R> for Firmware<R> {
     }
     // ANCHOR_END: rtr2rts
 }
+
+/// `rq_type` of a queue pair that takes receives from a shared queue.
+const SHARED_RECEIVES: u8 = 1;
 
 /// `pm_state` of a queue pair without an alternate path.
 const PATH_MIGRATED: u8 = 3;

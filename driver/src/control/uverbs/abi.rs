@@ -22,6 +22,7 @@ mod events;
 mod ioctl;
 mod query;
 mod queues;
+mod shared;
 
 pub use events::{
     AsyncEventDescription, CompletionEvent, CreateCompChannel, CreateCompChannelAnswer,
@@ -33,6 +34,11 @@ pub use queues::{
     QP_UAR_PAGE_INDEX, RELIABLE_CONNECTION, mask,
 };
 
+pub use shared::{
+    CreateAh, CreateAhAnswer, CreateSrq, CreateSrqAnswer, ModifySrq, QuerySrq, QuerySrqAnswer,
+    SRQ_LIMIT,
+};
+
 /// Commands of `write` (`enum ib_uverbs_write_cmds`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
@@ -42,6 +48,8 @@ pub enum Command {
     QueryPort = 2,
     AllocPd = 3,
     DeallocPd = 4,
+    CreateAh = 5,
+    DestroyAh = 8,
     RegMr = 9,
     DeregMr = 13,
     CreateCompChannel = 17,
@@ -50,6 +58,10 @@ pub enum Command {
     CreateQp = 24,
     ModifyQp = 26,
     DestroyQp = 27,
+    CreateSrq = 32,
+    ModifySrq = 33,
+    QuerySrq = 34,
+    DestroySrq = 35,
 }
 
 impl Command {
@@ -61,6 +73,8 @@ impl Command {
             Self::QueryPort => "write IB_USER_VERBS_CMD_QUERY_PORT",
             Self::AllocPd => "write IB_USER_VERBS_CMD_ALLOC_PD",
             Self::DeallocPd => "write IB_USER_VERBS_CMD_DEALLOC_PD",
+            Self::CreateAh => "write IB_USER_VERBS_CMD_CREATE_AH",
+            Self::DestroyAh => "write IB_USER_VERBS_CMD_DESTROY_AH",
             Self::RegMr => "write IB_USER_VERBS_CMD_REG_MR",
             Self::DeregMr => "write IB_USER_VERBS_CMD_DEREG_MR",
             Self::CreateCompChannel => "write IB_USER_VERBS_CMD_CREATE_COMP_CHANNEL",
@@ -69,6 +83,10 @@ impl Command {
             Self::CreateQp => "write IB_USER_VERBS_CMD_CREATE_QP",
             Self::ModifyQp => "write IB_USER_VERBS_CMD_MODIFY_QP",
             Self::DestroyQp => "write IB_USER_VERBS_CMD_DESTROY_QP",
+            Self::CreateSrq => "write IB_USER_VERBS_CMD_CREATE_SRQ",
+            Self::ModifySrq => "write IB_USER_VERBS_CMD_MODIFY_SRQ",
+            Self::QuerySrq => "write IB_USER_VERBS_CMD_QUERY_SRQ",
+            Self::DestroySrq => "write IB_USER_VERBS_CMD_DESTROY_SRQ",
         }
     }
 }
@@ -197,14 +215,14 @@ abi! {
     }
 
     /// Requests that give something back and hear how many events it had
-    /// (`struct ib_uverbs_destroy_cq`, `struct ib_uverbs_destroy_qp`).
+    /// (`struct ib_uverbs_destroy_cq`, and those of queue pairs and shared receive queues).
     Destroy [16] {
         response: u64,
         handle: u32,
         reserved: u32,
     }
 
-    /// `struct ib_uverbs_destroy_cq_resp`; that of a queue pair is its first word.
+    /// `struct ib_uverbs_destroy_cq_resp`; those of the others are its first word.
     DestroyAnswer [8] {
         comp_events_reported: u32,
         async_events_reported: u32,

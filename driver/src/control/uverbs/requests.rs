@@ -235,22 +235,26 @@ impl Uverbs {
     /// The request for a queue pair. The sizes of the rings are the program's own; the kernel only
     /// has to pin them and to tell the card.
     fn queue_pair(&self, request: &QpRequest, response: u64) -> abi::CreateQp {
+        // With a shared receive queue there is none of its own.
+        let own = |size: u32| if request.srq.is_some() { 0 } else { size };
         abi::CreateQp {
             response,
             pd_handle: self.handle(|handles| &handles.pds, request.pd),
             send_cq_handle: self.handle(|handles| &handles.cqs, request.send_cq),
             recv_cq_handle: self.handle(|handles| &handles.cqs, request.recv_cq),
             max_send_wr: request.capabilities.max_send_wr,
-            max_recv_wr: request.capabilities.max_recv_wr.max(1),
+            srq_handle: request.srq.map_or(0, |srq| self.handle(|handles| &handles.srqs, srq)),
+            is_srq: request.srq.is_some().into(),
+            max_recv_wr: own(request.capabilities.max_recv_wr.max(1)),
             max_send_sge: request.capabilities.max_send_sge,
-            max_recv_sge: request.capabilities.max_recv_sge.max(1),
+            max_recv_sge: own(request.capabilities.max_recv_sge.max(1)),
             max_inline_data: request.capabilities.max_inline_data,
             qp_type: abi::RELIABLE_CONNECTION,
             buf_addr: request.buffer,
             db_addr: request.record,
             sq_wqe_count: 1 << request.log_sq_size,
-            rq_wqe_count: 1 << request.log_rq_size,
-            rq_wqe_shift: request.log_rq_stride + 4,
+            rq_wqe_count: own(1 << request.log_rq_size),
+            rq_wqe_shift: own(request.log_rq_stride + 4),
             flags: abi::QP_UAR_PAGE_INDEX,
             uidx: request.user_index,
             bfreg_index: request.uar,

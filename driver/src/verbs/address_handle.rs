@@ -1,0 +1,34 @@
+//! Address handles: the way to a port, worked out once for many datagrams.
+
+use super::{AddressVector, ProtectionDomain, ProviderPart};
+use std::any::Any;
+use std::sync::Arc;
+
+/// The way to a port (`struct ibv_ah`).
+pub struct AddressHandle {
+    provider: ProviderPart,
+    address: AddressVector,
+    _pd: Arc<ProtectionDomain>,
+}
+
+impl AddressHandle {
+    /// An address handle that a provider has created; in `address` everything has been found out.
+    pub fn new(
+        pd: &Arc<ProtectionDomain>,
+        address: AddressVector,
+        provider: impl Any + Send + Sync,
+    ) -> Self {
+        Self { provider: ProviderPart::new(provider), address, _pd: Arc::clone(pd) }
+    }
+
+    /// The way, with the MAC address of the next hop if it leads over Ethernet.
+    pub fn address(&self) -> &AddressVector {
+        &self.address
+    }
+
+    /// The provider's own part, if it is a `T`.
+    #[inline(always)]
+    pub fn provider<T: Any>(&self) -> Option<&T> {
+        self.provider.get()
+    }
+}

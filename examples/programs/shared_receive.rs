@@ -1,0 +1,8 @@
+//! Two queue pairs that receive from one queue, through any door:
+//! `cargo run -p doorbell-examples --example shared_receive -- --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    doorbell_examples::program::main_of(&doorbell_examples::shared_receive::SCENARIO)
+}
