@@ -144,8 +144,8 @@ fn devinfo_says_what_rdma_cores_says() {
     let parts: Vec<&str> = text.split("====").collect();
     let [theirs, kernel, vfio] = parts[..] else { panic!("three listings: {text}") };
     compare(kernel, theirs, &[]);
-    // The name of the device is another.
-    compare(vfio, theirs, &["hca_id"]);
+    // The name of the device is another, and the kernel announces services of its own at the port.
+    compare(vfio, theirs, &["hca_id", "port_cap_flags"]);
 }
 
 /// Two queue pairs receive from one queue, which tells of its limit: through the kernel's door,
@@ -168,4 +168,34 @@ fn receives_are_shared_through_both_doors_and_the_limit_is_told() {
     let options = ["--iommu", "--no-drivers"];
     let Some(output) = guest("shared_receive", &options, &script) else { return };
     check(&printed(&output));
+}
+
+/// A program that was killed leaves a card in the middle of its work. The next one resets it, a
+/// user without rights is told, and the kernel's driver takes the card back as new.
+#[test]
+fn a_card_is_reset_for_the_next_and_given_back() {
+    let script = format!(
+        "{TO_VFIO}cat /sys/bus/pci/devices/0000:01:00.0/reset_method\n\
+        rc_pingpong -d vfio:0000:01:00.0 --both -n 100000000 & game=$!\n\
+        for look in $(seq 300); do grep -q vfio-msix /proc/interrupts && break; sleep 0.1; done\n\
+        sleep 1\nkill -9 $game\nwait $game || echo killed\n\
+        rc_pingpong -d vfio:0000:01:00.0 --both -n 20 -c -e\n\
+        su user -c 'rc_pingpong -d vfio:0000:01:00.0 --both -n 20' 2>&1 && exit 1\n\
+        grep vfio /proc/interrupts && exit 1\n\
+        echo 0000:01:00.0 > /sys/bus/pci/drivers/vfio-pci/unbind\n\
+        rc_pingpong -d vfio:0000:01:00.0 --both 2>&1 && exit 1\n\
+        echo > /sys/bus/pci/devices/0000:01:00.0/driver_override\n\
+        modprobe mlx5_core\nmodprobe mlx5_ib\nmodprobe ib_uverbs\n\
+        for look in $(seq 300); do grep -q ACTIVE /sys/class/infiniband/mlx5_0/ports/1/state && break; sleep 0.1; done\n\
+        rc_pingpong -d vfio:0000:01:00.0 --both 2>&1 && exit 1\n\
+        rc_pingpong -d mlx5_0 --both -n 20 -c\n\
+        ! dmesg | grep -E 'WARNING|BUG|DMAR.*fault'\n"
+    );
+    let Some(output) = guest("rc_pingpong", &["--iommu", "--no-drivers"], &script) else { return };
+    let text = printed(&output);
+    assert!(text.contains("flr") && text.contains("killed"), "{text}");
+    assert!(text.contains("may this user open /dev/vfio?"), "{text}");
+    assert!(text.contains("is bound to no driver"), "{text}");
+    assert!(text.contains("is held by mlx5_core") && text.contains("To give it back"), "{text}");
+    assert_eq!(text.matches("20 iters in").count(), 2, "{text}");
 }

@@ -196,10 +196,22 @@ impl VfioCard {
 }
 
 impl Drop for VfioCard {
+    // ANCHOR: vfio_close
+    /// The card may neither interrupt nor reach memory any more, and only then the memory is taken
+    /// away. The kernel resets the card when its file is closed, also if the program was killed.
     fn drop(&mut self) {
+        let device = &self.bar.device;
+        if !self.interrupts.is_empty() {
+            let _ = device.disable_msix();
+        }
+        let mut command = [0; 2];
+        device.region_read(CONFIGURATION, &mut command, COMMAND);
+        let command = u16::from_le_bytes(command) & !BUS_MASTER;
+        device.region_write(CONFIGURATION, &command.to_le_bytes(), COMMAND);
         let (_, length) = self.memory.place();
         let _ = self.container.vfio_dma_unmap(MEMORY_ADDRESS, length);
     }
+    // ANCHOR_END: vfio_close
 }
 
 // ANCHOR: vfio_interrupts

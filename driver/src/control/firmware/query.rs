@@ -14,6 +14,10 @@ const PAGE_SIZES: u64 = !(4096 - 1);
 /// The longest send WQE that `mlx5_ib` reckons with (`mlx5_ib_query_device`).
 const LONGEST_SEND_WQE: u16 = 512;
 
+/// The card counts blocks of 64 bytes, and a send of a reliable connection reserves four of them
+/// even with one element. Linux 6.12 tells what is left; earlier versions told the blocks.
+const BLOCKS_OF_A_REQUEST: u32 = 4;
+
 /// Size of a segment of a WQE.
 const SEGMENT: u16 = 16;
 
@@ -50,7 +54,7 @@ impl<R: Registers> Query for Firmware<R> {
             max_mr_size: u64::MAX,
             page_size_cap: PAGE_SIZES,
             max_qp,
-            max_qp_wr: 1 << general.log_max_qp_sz(),
+            max_qp_wr: (1 << general.log_max_qp_sz()) / BLOCKS_OF_A_REQUEST,
             // In front of the pointers: a control segment and a remote address segment.
             max_sge: receive_elements.min(send_units.saturating_sub(2)),
             max_cq: 1 << general.log_max_cq(),
