@@ -29,7 +29,7 @@ pub use device::{Device, DeviceInfo, Door, NothingThere, get_device_list};
 pub use error::{PollError, PostCause, PostError, VerbsError};
 pub use events::{AsyncEvent, CompletionChannel, get_cq_event, req_notify_cq};
 pub use memory_region::{Access, Buffer, MemoryRegion, ProtectionDomain};
-pub use ops::{ContextOps, NOT_SUPPORTED};
+pub use ops::{ContextOps, CreateCq, CreateQp, NOT_SUPPORTED};
 pub use poll_cq::poll_cq;
 pub use post_recv::post_recv;
 pub use post_send::post_send;

@@ -13,6 +13,17 @@ use super::{
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Creates a completion queue of so many entries, which may tell a channel.
+pub type CreateCq =
+    fn(&Arc<Context>, u32, Option<&Arc<CompletionChannel>>) -> Result<CompletionQueue, VerbsError>;
+
+/// Creates a queue pair, which may take its receives from a shared queue.
+pub type CreateQp = fn(
+    &Arc<ProtectionDomain>,
+    &QueuePairRequest<'_>,
+    Option<&Arc<SharedReceiveQueue>>,
+) -> Result<QueuePair, VerbsError>;
+
 // ANCHOR: ops_table
 /// The functions that a provider brings (`struct ibv_context_ops`).
 #[derive(Clone, Copy)]
@@ -42,11 +53,7 @@ pub struct ContextOps {
     /// The part of `ibv_get_async_event` that waits.
     pub next_async_event: fn(&Context, Duration) -> Result<AsyncEvent, VerbsError>,
     /// `ibv_create_cq`.
-    pub create_cq: fn(
-        &Arc<Context>,
-        u32,
-        Option<&Arc<CompletionChannel>>,
-    ) -> Result<CompletionQueue, VerbsError>,
+    pub create_cq: CreateCq,
     /// `ibv_req_notify_cq`.
     pub req_notify_cq: fn(&CompletionQueue, bool) -> Result<(), VerbsError>,
     /// What the provider notes of a completion event.
@@ -63,11 +70,7 @@ pub struct ContextOps {
     /// `ibv_create_ah`.
     pub create_ah: fn(&Arc<ProtectionDomain>, &AddressVector) -> Result<AddressHandle, VerbsError>,
     /// `ibv_create_qp`.
-    pub create_qp: fn(
-        &Arc<ProtectionDomain>,
-        &QueuePairRequest<'_>,
-        Option<&Arc<SharedReceiveQueue>>,
-    ) -> Result<QueuePair, VerbsError>,
+    pub create_qp: CreateQp,
     /// `ibv_modify_qp` from RESET to INIT.
     pub init_qp: fn(&QueuePair, Access) -> Result<(), VerbsError>,
     /// `ibv_modify_qp` from INIT to RTR.
