@@ -21,6 +21,7 @@ pub use sysfs::KernelDoor;
 use super::{ControlError, PortAddress};
 use crate::bus::{Bus, MappedPage, Memory};
 use abi::Command;
+use doorbell_prm::registers::uar::BLUEFLAME_REGISTER_SIZE;
 use doorbell_tracer::{Group, Tracer, Value, probe};
 use events::Files;
 use node::Node;
@@ -104,6 +105,14 @@ impl Uverbs {
                 what: "CQE version",
                 found: answer.cqe_version.into(),
                 needed: "version 1, which cards since ConnectX-4 have",
+            });
+        }
+        // 0 where the registers are not mapped write-combining.
+        if ![0, BLUEFLAME_REGISTER_SIZE as u32].contains(&answer.bf_reg_size) {
+            return Err(ControlError::Unfit {
+                what: "size of a BlueFlame register",
+                found: answer.bf_reg_size.into(),
+                needed: "512 bytes, two buffers of 256",
             });
         }
         Ok(uverbs)

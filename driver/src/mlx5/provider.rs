@@ -22,17 +22,32 @@ const PROBE_GROUP: Group = Group::Discovery;
 const VENDOR: u16 = 0x15b3;
 
 // ANCHOR: hca_table
-/// The cards that this provider drives, by their PCI device number (`hca_table`): ConnectX-4 and
-/// later, as far as their data path is the one in this folder.
-const DEVICES: [u16; 8] = [
+/// The cards that this provider drives, by their PCI device number (`mlx5_hca_table`): ConnectX-4
+/// and later, with their virtual functions.
+const DEVICES: [u16; 23] = [
     0x1013, // ConnectX-4
+    0x1014, // ConnectX-4, virtual function
     0x1015, // ConnectX-4 Lx
+    0x1016, // ConnectX-4 Lx, virtual function
     0x1017, // ConnectX-5
+    0x1018, // ConnectX-5, virtual function
     0x1019, // ConnectX-5 Ex
+    0x101a, // ConnectX-5 Ex, virtual function
     0x101b, // ConnectX-6
+    0x101c, // ConnectX-6, virtual function
     0x101d, // ConnectX-6 Dx
+    0x101e, // virtual function of ConnectX-6 Dx and later
     0x101f, // ConnectX-6 Lx
     0x1021, // ConnectX-7
+    0x1023, // ConnectX-8
+    0x1025, // ConnectX-9
+    0x1027, // ConnectX-10
+    0x2101, // ConnectX-10 on NVLink-C2C
+    0xa2d2, // BlueField
+    0xa2d3, // BlueField, virtual function
+    0xa2d6, // BlueField-2
+    0xa2dc, // BlueField-3
+    0xa2df, // BlueField-4
 ];
 // ANCHOR_END: hca_table
 

@@ -160,7 +160,7 @@ fn hint(error: Errno) -> &'static str {
     match error {
         Errno::NOENT | Errno::NODEV | Errno::NXIO => "there is no such device: load mlx5_ib",
         Errno::ACCESS | Errno::PERM => {
-            "no permission: the device file's group must include this user"
+            "no permission: this user must be in the group of the device's file, and may not have a limit of locked memory (ulimit -l) of 0"
         }
         Errno::NOMEM => {
             "no memory could be pinned: raise the limit of locked memory (ulimit -l), or use smaller queues"
