@@ -91,11 +91,19 @@ pub fn examine_within(
     patience: Duration,
 ) -> Result<Report, PathBuf> {
     let machine = Machine::at(root);
-    let (sender, receiver) = mpsc::channel();
     let worker = machine.clone();
-    // The thread ends with the program: what it waits for is in the kernel, and no call ends that.
-    thread::spawn(move || sender.send(examine(&worker, door)));
-    receiver.recv_timeout(patience).map_err(|_| machine.looks_at())
+    within(patience, move || examine(&worker, door)).ok_or_else(|| machine.looks_at())
+}
+
+/// What `work` comes to, if it does within a time. It is left alone otherwise, and ends with the
+/// program: what it waits for is in the kernel, and no call ends that.
+fn within<T: Send + 'static>(
+    patience: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(work()));
+    receiver.recv_timeout(patience).ok()
 }
 
 /// Looks at every door, and reports on those that were asked for.
@@ -222,4 +230,29 @@ fn rdma_core(machine: &Machine, system: &System) -> Check {
     let version =
         version.map_or_else(|| "of unknown version".to_owned(), |(_, version)| version.to_owned());
     Check::ok(whole, name, RDMA_CORE, format!("{version}, by /{library}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_never_ends_is_left_alone() {
+        let never = || loop {
+            thread::park();
+        };
+        assert_eq!(within::<()>(Duration::from_millis(20), never), None);
+        assert_eq!(within(Duration::from_secs(60), || 7), Some(7));
+    }
+
+    #[test]
+    fn the_file_that_gives_no_answer_is_named_as_the_machine_names_it() {
+        let root = tempfile::tempdir().expect("a folder");
+        let machine = Machine::at(root.path());
+        machine.word("sys/class/infiniband_verbs/uverbs0/ibdev");
+        let path = machine.looks_at();
+        assert_eq!(path, Path::new("/sys/class/infiniband_verbs/uverbs0/ibdev"));
+        let told = Failure::NoAnswer { path, patience: PATIENCE }.to_string();
+        assert!(told.contains("uverbs0/ibdev gave no answer within 30 s"), "{told}");
+    }
 }
