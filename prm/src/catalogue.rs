@@ -17,8 +17,8 @@ use crate::roce::{
     ImmediateHeader, Ipv4Header, RdmaExtendedHeader, UdpHeader,
 };
 use crate::wqe::{
-    AtomicSegment, ControlSegment, DataSegment, DatagramSegment, InlineHeader, NextSegment,
-    RemoteAddressSegment,
+    AtomicSegment, ControlSegment, DataSegment, DatagramSegment, EthernetSegment, InlineHeader,
+    NextSegment, RemoteAddressSegment,
 };
 
 /// Every layout: first those of the data path, then packets, then the firmware's.
@@ -35,6 +35,7 @@ const SINGLE: &[&LayoutInfo] = &[
     ControlSegment::LAYOUT,
     RemoteAddressSegment::LAYOUT,
     DatagramSegment::LAYOUT,
+    EthernetSegment::LAYOUT,
     DataSegment::LAYOUT,
     NextSegment::LAYOUT,
     InlineHeader::LAYOUT,

@@ -88,12 +88,16 @@ wire! {
 wire! {
     /// A completion queue entry that reports an error.
     pub struct ErrorCqe [64] = "error_cqe"
-    from "PRM \"Completion with error\"; struct mlx5_err_cqe in mlx5dv.h" {
+    from "PRM \"Completion with error\"; struct mlx5_err_cqe in mlx5dv.h; bytes 52 and 53: uct_ib_mlx5_err_cqe_t in UCX's ib_mlx5.h" {
         @ 0 reserved0: [u8; 32],
         @ 32 srqn: U32 {
             user_index, set_user_index: 8, 24 "User index of the queue pair, or the shared receive queue.";
         },
-        @ 36 reserved36: [u8; 18],
+        @ 36 reserved36: [u8; 16],
+        @ 52 hw_err_synd: u8 "The hardware's own reason; not documented.",
+        @ 53 hw_synd_type: u8 {
+            hw_syndrome_type, set_hw_syndrome_type: 0, 4 "Which part of the hardware gave it; not documented.";
+        },
         @ 54 vendor_err_synd: u8 "The vendor's finer reason; not documented.",
         @ 55 syndrome: u8 "Why the work failed." => CqeSyndrome::TABLE,
         @ 56 s_wqe_opcode_qpn: U32 {

@@ -19,11 +19,20 @@ codes! {
         RdmaWriteImmediate = 0x09 "RDMA_WRITE_IMM";
         Send = 0x0a "SEND";
         SendImmediate = 0x0b "SEND_IMM";
+        Tso = 0x0e "TSO";
         RdmaRead = 0x10 "RDMA_READ";
         AtomicCompareSwap = 0x11 "ATOMIC_CS";
         AtomicFetchAdd = 0x12 "ATOMIC_FA";
+        AtomicMaskedCompareSwap = 0x14 "ATOMIC_MASKED_CS";
+        AtomicMaskedFetchAdd = 0x15 "ATOMIC_MASKED_FA";
+        FastMemoryRegion = 0x19 "FMR";
         LocalInvalidate = 0x1b "LOCAL_INVAL";
+        ConfigurationCommand = 0x1f "CONFIG_CMD";
+        SetProtectionValues = 0x20 "SET_PSV";
         Umr = 0x25 "UMR";
+        TagMatching = 0x28 "TAG_MATCHING";
+        FlowTableAccess = 0x2c "FLOW_TBL_ACCESS";
+        Mmo = 0x2f "MMO";
     }
 }
 
@@ -150,6 +159,24 @@ wire! {
     }
 }
 
+wire! {
+    /// Ethernet segment: behind the control segment of a send queue that carries whole frames. The
+    /// first bytes of the frame may lie in it, and go on behind it up to a multiple of 16.
+    pub struct EthernetSegment [16] = "wqe_ethernet_segment"
+    from "PRM \"Ethernet segment\"; struct mlx5_wqe_eth_seg in mlx5dv.h" {
+        @ 0 reserved0: U32,
+        @ 4 checksum_flags: u8 {
+            l4_checksum, set_l4_checksum: 0, 1 "The card computes the checksum of TCP or UDP.";
+            l3_checksum, set_l3_checksum: 1, 1 "The card computes the checksum of the IP header.";
+        },
+        @ 5 reserved5: u8,
+        @ 6 mss: U16 "Payload bytes of a packet, where the card cuts the frame into several.",
+        @ 8 reserved8: U32,
+        @ 12 inline_header_size: U16 "How many bytes of the frame lie here and behind.",
+        @ 14 inline_header_start: [u8; 2] as Payload "The first of them.",
+    }
+}
+
 /// The lkey that ends a list of receive data segments (`MLX5_INVALID_LKEY`).
 pub const INVALID_LKEY: u32 = 0x100;
 
@@ -231,6 +258,16 @@ pub struct Segment {
 ///
 /// Stops at the end that `ds` gives, at the end of the bytes, or at a segment that is not whole.
 pub fn send_segments(wqe: &[u8]) -> Vec<Segment> {
+    segments_of(wqe, false)
+}
+
+/// The same for a send queue that carries whole Ethernet frames: nothing in the WQE says so, but an
+/// Ethernet segment follows on the control segment of its sends.
+pub fn ethernet_segments(wqe: &[u8]) -> Vec<Segment> {
+    segments_of(wqe, true)
+}
+
+fn segments_of(wqe: &[u8], ethernet: bool) -> Vec<Segment> {
     let mut segments = Vec::new();
     let Ok((control, _)) = <ControlSegment as zerocopy::FromBytes>::ref_from_prefix(wqe) else {
         return segments;
@@ -242,6 +279,15 @@ pub fn send_segments(wqe: &[u8]) -> Vec<Segment> {
         if at + layout.size <= end {
             at = push(&mut segments, at, layout);
         }
+    }
+    let is_frame = matches!(opcode, Some(SendOpcode::Send | SendOpcode::Tso));
+    if ethernet && is_frame && at + SEGMENT_UNIT <= end {
+        let inline = u16::from_be_bytes([wqe[at + 12], wqe[at + 13]]) as usize;
+        // Two bytes of the frame fit into the segment itself.
+        let len = (SEGMENT_UNIT + inline.saturating_sub(2)).next_multiple_of(SEGMENT_UNIT);
+        let len = len.min(end - at);
+        segments.push(Segment { offset: at, len, layout: EthernetSegment::LAYOUT });
+        at += len;
     }
     while at + SEGMENT_UNIT <= end {
         let first = u32::from_be_bytes([wqe[at], wqe[at + 1], wqe[at + 2], wqe[at + 3]]);

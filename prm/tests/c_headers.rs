@@ -110,6 +110,11 @@ fn constants() -> Vec<(String, u64)> {
         ("MLX5_INVALID_LKEY".into(), INVALID_LKEY.into()),
         ("MLX5_INLINE_SEG".into(), INLINE_SEGMENT.into()),
         ("MLX5_SEND_WQE_BB".into(), SEND_BLOCK as u64),
+        // In C the header goes on behind the segment.
+        ("offsetof(struct mlx5_wqe_eth_seg, cs_flags)".into(), 4),
+        ("offsetof(struct mlx5_wqe_eth_seg, mss)".into(), 6),
+        ("offsetof(struct mlx5_wqe_eth_seg, inline_hdr_sz)".into(), 12),
+        ("offsetof(struct mlx5_wqe_eth_seg, inline_hdr)".into(), EthernetSegment::SIZE as u64),
     ];
     let tables = [
         ("MLX5_OPCODE_", SendOpcode::TABLE),

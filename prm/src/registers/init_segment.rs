@@ -4,7 +4,27 @@
 //! queue's address, waits for `initializing` to clear, and from then on only rings
 //! `command_doorbell_vector`. (PRM, "Initialization segment"; `struct mlx5_init_seg`.)
 
-use crate::macros::firmware;
+use crate::macros::{codes, firmware};
+
+codes! {
+    /// Why the firmware has stopped (`mlx5_ifc.h`, `MLX5_INITIAL_SEG_HEALTH_SYNDROME_*`; older
+    /// kernels have the same in `health.c`).
+    pub enum HealthSyndrome: u8 {
+        FirmwareInternal = 0x01 "FW_INTERNAL_ERR";
+        ProcessorDead = 0x07 "DEAD_IRISC";
+        HardwareFatal = 0x08 "HW_FATAL_ERR";
+        FirmwareCrc = 0x09 "FW_CRC_ERR";
+        ContextFetchPci = 0x0a "ICM_FETCH_PCI_ERR";
+        ContextPage = 0x0b "ICM_PAGE_ERR";
+        AsynchronousEqOverrun = 0x0c "ASYNCHRONOUS_EQ_BUF_OVERRUN";
+        EqInError = 0x0d "EQ_IN_ERR";
+        EqInvalid = 0x0e "EQ_INV";
+        FfserError = 0x0f "FFSER_ERR";
+        HighTemperature = 0x10 "HIGH_TEMP_ERR";
+        ContextPciPoisoned = 0x12 "ICM_PCI_POISONED_ERR";
+        TrustLockdown = 0x13 "TRUST_LOCKDOWN_ERR";
+    }
+}
 
 firmware! {
     /// The registers at the beginning of BAR 0.
@@ -24,7 +44,7 @@ firmware! {
         embedded_cpu, set_embedded_cpu: bool @ 4072, 1 "Seen from an embedded CPU.";
         no_dram_nic_offset, set_no_dram_nic_offset: u32 @ 4608, 32 "Where the interface without memory begins.";
         clear_int, set_clear_int: bool @ 32895, 1 "Clears a legacy interrupt.";
-        health_syndrome, set_health_syndrome: u8 @ 32896, 8 "Not 0 when the firmware has stopped.";
+        health_syndrome, set_health_syndrome: u8 @ 32896, 8 "Not 0 when the firmware has stopped." => HealthSyndrome::TABLE;
         health_counter, set_health_counter: u32 @ 32904, 24 "Counts for as long as the firmware lives.";
     }
 }
