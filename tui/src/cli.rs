@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 use crate::command::doctor::DoctorOptions;
 use crate::command::lab::LabOptions;
+use crate::dump::Kind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use doorbell_examples::{Device, Named, UnknownScenario, named};
 use std::path::PathBuf;
@@ -66,6 +67,22 @@ pub enum Command {
     /// card can be reached now, and 1 if not.
     #[cfg(target_os = "linux")]
     Doctor(DoctorOptions),
+    /// Read an error dump from a log: what happened, on which queue, and what to check
+    ///
+    /// Takes whatever dmesg, libmlx5, DPDK, UCX and perftest print of an mlx5 card, and plain hex
+    /// of a WQE, CQE, EQE or command, byte by byte or in words, with anything around it. Exits with
+    /// 0 if something was found, with 1 if nothing was.
+    Decode {
+        /// The text; `-` or nothing is standard input
+        #[arg(value_name = "FILE", default_value = "-")]
+        file: PathBuf,
+        /// What hex without a message is; without this, checks decide
+        #[arg(long = "as", value_name = "KIND")]
+        kind: Option<Kind>,
+        /// Print JSON, one object a line for each thing found
+        #[arg(long)]
+        json: bool,
+    },
     /// A guest with the real kernel driver and real RDMA programs, on the software card
     ///
     /// Without more it is a shell in that guest. The guest is set up once, from Debian packages,

@@ -2,6 +2,7 @@
 
 mod acts;
 mod book;
+mod decode;
 #[cfg(target_os = "linux")]
 pub mod doctor;
 pub mod lab;
@@ -9,6 +10,7 @@ mod open;
 mod record;
 mod show;
 
+pub use decode::DecodeError;
 pub use record::field_class;
 
 use crate::cli::{Cli, Command, DEFAULT_SCENARIO, PrintOptions, RunOptions};
@@ -37,6 +39,9 @@ pub enum Failure {
     /// The scenario cannot be run, or not so.
     #[error(transparent)]
     InLab(#[from] acts::Refused),
+    /// Nothing could be decoded.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
     /// The book could not be built or served.
     #[error(transparent)]
     Book(#[from] BookError),
@@ -98,6 +103,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Scenarios) => list(),
         #[cfg(target_os = "linux")]
         Some(Command::Doctor(options)) => doctor::run(&options),
+        Some(Command::Decode { file, kind, json }) => decode::decode(&file, kind, json),
         Some(Command::Lab(options)) => lab::run(*options),
         Some(Command::Book { serve: true, port, .. }) => book::serve(port),
         Some(Command::Book { output, .. }) => book::build(&output),

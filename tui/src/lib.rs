@@ -7,11 +7,14 @@
 //! `doorbell_examples` has for it, the book's too, and take bytes apart by [`decode`], from the field
 //! tables of `doorbell_prm`.
 //!
+//! [`dump`] finds dumps and error messages in logs, and says what they mean.
+//!
 //! [`command`] is the command line: each subcommand is one short function.
 
 pub mod cli;
 pub mod command;
 pub mod decode;
+pub mod dump;
 pub mod input;
 pub mod state;
 pub mod terminal;

@@ -4,7 +4,7 @@ use crate::decode::fields::{FieldLine, fields, size};
 use doorbell_examples::words::{Places, count, entry_layout};
 use doorbell_prm::Layout;
 use doorbell_prm::roce::{PacketPart, packet_parts};
-use doorbell_prm::wqe::{ControlSegment, send_segments};
+use doorbell_prm::wqe::{ControlSegment, Segment, send_segments};
 use doorbell_tracer::{Direction, Event, Kind, Region, SiteInfo};
 use std::ops::Range;
 
@@ -217,9 +217,14 @@ fn part(layout: &str, otherwise: &str, bytes: &[u8]) -> Section {
 
 /// The segments of a send WQE; what lies behind them is padding.
 pub fn wqe_sections(bytes: &[u8]) -> Vec<Section> {
+    segment_sections(bytes, send_segments(bytes))
+}
+
+/// A WQE cut into these segments; what lies behind them is padding.
+pub fn segment_sections(bytes: &[u8], segments: Vec<Segment>) -> Vec<Section> {
     let mut found = Vec::new();
     let mut end = 0;
-    for segment in send_segments(bytes) {
+    for segment in segments {
         end = (segment.offset + segment.len).min(bytes.len());
         if let Some(own) = bytes.get(segment.offset..end) {
             found.push(Section::of_layout(segment.layout.name, segment.offset, own));
