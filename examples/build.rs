@@ -1,11 +1,12 @@
-//! Collects the source files that a trace brings along: the driver's, the card's, and ours.
+//! Collects the source files that a trace brings along: the driver's, the card's and its
+//! server's, and ours.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folders whose files a trace may point into, from the root of the workspace.
-const FOLDERS: [&str; 3] = ["driver/src", "card/src", "examples/src"];
+const FOLDERS: [&str; 4] = ["driver/src", "card/src", "card/server/src", "examples/src"];
 
 fn main() -> io::Result<()> {
     let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));

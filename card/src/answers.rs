@@ -137,9 +137,9 @@ impl Card {
         match refusal {
             Refusal::Receive(_, syndrome) => self.fail_receive(qp, syndrome, bus),
             _ if code == NakCode::RemoteAccessError => {
-                self.announce_qp(EventType::WorkQueueAccessError, qp.qpn, bus);
+                self.announce_qp(EventType::WorkQueueAccessError, qp, bus);
             }
-            _ => self.announce_qp(EventType::WorkQueueInvalidRequest, qp.qpn, bus),
+            _ => self.announce_qp(EventType::WorkQueueInvalidRequest, qp, bus),
         }
         self.enter_error(qp, bus);
     }

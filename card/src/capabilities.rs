@@ -182,6 +182,8 @@ fn set_infiniband(most: &mut GeneralCapabilities) -> &mut GeneralCapabilities {
         .set_log_max_srq(LOG_MAX_SRQ)
         .set_log_max_srq_sz(LOG_MAX_SRQ_SIZE)
         .set_log_max_rmp(LOG_MAX_SRQ)
+        .set_log_max_sq(LOG_MAX_QP)
+        .set_log_max_wq_sz(LOG_MAX_QP_SIZE)
         .set_ud(true)
         // There are XRC domains and queues, without which `mlx5_ib` does not load; but an XRC queue
         // pair is refused.

@@ -5,6 +5,7 @@ use crate::completion_queue::Arm;
 use crate::dma::Bus;
 use doorbell_prm::doorbell::{CqArmDoorbell, EqDoorbell};
 use doorbell_prm::registers::uar::UarRegister;
+use doorbell_prm::wqe::SEND_BLOCK;
 use doorbell_prm::zerocopy::FromBytes;
 
 /// A doorbell that was rung and not yet looked at.
@@ -49,7 +50,8 @@ impl Card {
     }
 
     /// A burst that continues the last one is joined to it: a WQE of several blocks comes to the
-    /// BlueFlame register as several bursts.
+    /// BlueFlame register as several bursts. Stores that were not combined are no bursts: the
+    /// first of them is a doorbell, and the others say nothing.
     fn write_send_doorbell(&mut self, page: u32, place: (u64, u64), offset: u64, bytes: &[u8]) {
         if offset == 0 {
             let bytes = bytes.to_vec();
@@ -59,6 +61,7 @@ impl Card {
             self.doorbells.back_mut()
             && (*last_page, *last_place) == (page, place)
             && begun.len() as u64 == offset
+            && [begun.len(), bytes.len()].iter().all(|length| length.is_multiple_of(SEND_BLOCK))
         {
             begun.extend(bytes);
         }

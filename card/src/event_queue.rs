@@ -3,6 +3,7 @@
 use crate::buffer::PageBuffer;
 use crate::card::Card;
 use crate::dma::{Bus, PROBE_GROUP, write_host};
+use crate::queue_pair::QueuePair;
 use doorbell_prm::commands::EqContext;
 use doorbell_prm::eqe::{CompletionEventData, CqErrorEventData, Eqe, EventType, QpEventData};
 use doorbell_prm::zerocopy::IntoBytes;
@@ -77,9 +78,25 @@ impl Card {
     }
 
     /// Tells of something that happened to a queue pair.
-    pub(crate) fn announce_qp(&mut self, event: EventType, qpn: u32, bus: &mut Bus<'_>) {
+    pub(crate) fn announce_qp(&mut self, event: EventType, qp: &QueuePair, bus: &mut Bus<'_>) {
+        let queue_type = if qp.object.is_some() { SEND_QUEUE } else { QUEUE_PAIR };
+        self.announce_queue(event, (queue_type, qp.qpn), bus);
+    }
+
+    /// Tells of something that happened to a shared receive queue.
+    pub(crate) fn announce_shared(&mut self, event: EventType, number: u32, bus: &mut Bus<'_>) {
+        self.announce_queue(event, (QUEUE_PAIR, number), bus);
+    }
+
+    fn announce_queue(
+        &mut self,
+        event: EventType,
+        (queue_type, number): (u8, u32),
+        bus: &mut Bus<'_>,
+    ) {
         let mut data = QpEventData::zeroed();
-        data.set_qpn_rqn_sqn(qpn);
+        data.queue_type = queue_type;
+        data.set_qpn_rqn_sqn(number);
         let mut bytes = [0; 28];
         bytes.copy_from_slice(data.as_bytes());
         self.announce(event, bytes, bus);
@@ -178,5 +195,8 @@ fn interrupt(vector: u16, eqn: u8, bus: &mut Bus<'_>) {
 pub(crate) const STATUS_OVERFLOW: u8 = 9;
 /// `status` of an event or completion queue whose buffer could not be written.
 pub(crate) const STATUS_WRITE_FAILURE: u8 = 10;
+/// `queue_type` of an event: whose number it carries. Shared receive queues have none of their own.
+const QUEUE_PAIR: u8 = 0;
+const SEND_QUEUE: u8 = 2;
 /// Syndrome of a CQ error event: the queue overflowed.
 const CQ_OVERRUN: u8 = 1;

@@ -16,6 +16,7 @@
 //!                        objects.rs, domains.rs    responder.rs, answers.rs, datagrams.rs
 //!                        qp_commands.rs            receive_queue.rs, shared_ring.rs
 //!                        qp_options.rs             translation.rs (memory keys)
+//!                        send_queue_object.rs
 //!                        shared_receive.rs         completion_queue.rs, event_queue.rs
 //!                        management.rs             time.rs
 //! ```
@@ -89,6 +90,8 @@ mod look;
 mod queue_pair;
 
 mod send_queue;
+
+mod send_queue_object;
 
 mod work_request;
 

@@ -23,7 +23,7 @@ impl Card {
         given: Given<'_, CreateQpIn>,
         bus: &Bus<'_>,
     ) -> Answer<CreateQpOut> {
-        let mut context = *given.input.qpc();
+        let context = *given.input.qpc();
         self.check_new_qp(&context)?;
         let receive = QueuePair::receive_ring_of(&context);
         let send = QueuePair::send_ring_of(&context, &receive);
@@ -33,30 +33,24 @@ impl Card {
             context.page_offset(),
             receive.size() + send.size(),
         )?;
-        let taken = |qpn| self.queue_pairs.contains_key(&qpn);
-        let qpn = lowest_free(FIRST_QP, 1 << LOG_MAX_QP, taken)?;
-        context.set_state(QpState::Reset.code());
-        let qp = QueuePair {
-            qpn,
-            state: QpState::Reset,
-            context,
-            buffer,
-            send,
-            receive,
-            blueflame: None,
-            message: None,
-            next_send_psn: 0,
-            inbound: None,
-            read: None,
-            expected_psn: 0,
-            msn: 0,
-            recheck: false,
-        };
-        self.queue_pairs.insert(qpn, qp);
+        let qpn = self.free_qpn()?;
+        self.queue_pairs.insert(qpn, QueuePair::new(qpn, context, buffer, send, receive));
         probe!(bus.tracer, state("QP", qpn, "", QpState::Reset.label()));
         let mut output = CreateQpOut::zeroed();
         output.set_qpn(qpn);
         plain(output)
+    }
+
+    /// A number that neither a queue pair has nor a send queue of its own.
+    pub(crate) fn free_qpn(&self) -> Result<u32, Reason> {
+        let taken = |qpn| self.queue_pairs.contains_key(&qpn);
+        lowest_free(FIRST_QP, 1 << LOG_MAX_QP, taken)
+    }
+
+    /// The queue pair with this number; a send queue of its own is none.
+    pub(crate) fn find_qp(&self, qpn: u32) -> Result<&QueuePair, Reason> {
+        let found = self.queue_pairs.get(&qpn).filter(|qp| qp.object.is_none());
+        found.ok_or(Reason::NoSuchQp)
     }
 
     fn check_new_qp(&self, context: &QpContext) -> Result<(), Reason> {
@@ -103,14 +97,14 @@ impl Card {
     }
 
     pub(crate) fn destroy_qp(&mut self, given: Given<'_, DestroyQpIn>) -> Answer<DestroyQpOut> {
-        match self.queue_pairs.remove(&given.input.qpn()) {
-            Some(_) => plain(DestroyQpOut::zeroed()),
-            None => Err(Reason::NoSuchQp),
-        }
+        let qpn = given.input.qpn();
+        self.find_qp(qpn)?;
+        self.queue_pairs.remove(&qpn);
+        plain(DestroyQpOut::zeroed())
     }
 
     pub(crate) fn query_qp(&mut self, given: Given<'_, QueryQpIn>) -> Answer<QueryQpOut> {
-        let qp = self.queue_pairs.get(&given.input.qpn()).ok_or(Reason::NoSuchQp)?;
+        let qp = self.find_qp(given.input.qpn())?;
         let mut output = QueryQpOut::zeroed();
         let context = output.qpc_mut();
         *context = qp.context;
@@ -247,9 +241,7 @@ impl Card {
         bus: &mut Bus<'_>,
     ) -> Answer<ToErrQpOut> {
         let qpn = given.input.qpn();
-        if !self.queue_pairs.contains_key(&qpn) {
-            return Err(Reason::NoSuchQp);
-        }
+        self.find_qp(qpn)?;
         self.with_qp(qpn, |card, qp| card.enter_error(qp, bus));
         plain(ToErrQpOut::zeroed())
     }
@@ -261,9 +253,7 @@ impl Card {
         bus: &Bus<'_>,
     ) -> Answer<ToRstQpOut> {
         let qpn = given.input.qpn();
-        if !self.queue_pairs.contains_key(&qpn) {
-            return Err(Reason::NoSuchQp);
-        }
+        self.find_qp(qpn)?;
         self.with_qp(qpn, |card, qp| {
             qp.forget_work();
             card.set_state(qp, QpState::Reset, bus);
@@ -279,7 +269,8 @@ impl Card {
         bus: &Bus<'_>,
         apply: impl FnOnce(&Self, &mut QueuePair) -> Result<(), Reason>,
     ) -> Result<(), Reason> {
-        let mut outcome = Err(Reason::NoSuchQp);
+        self.find_qp(qpn)?;
+        let mut outcome = Ok(());
         self.with_qp(qpn, |card, qp| {
             if qp.state != from {
                 outcome = Err(Reason::QpState);

@@ -52,6 +52,7 @@ impl Card {
         wanted: &QpContext,
         mask: u32,
     ) -> Result<(), Reason> {
+        self.find_qp(qpn)?;
         let qp = self.queue_pairs.get_mut(&qpn).ok_or(Reason::NoSuchQp)?;
         if !states.contains(&qp.state) {
             return Err(Reason::QpState);

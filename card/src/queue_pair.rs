@@ -9,7 +9,7 @@ use crate::requester::Message;
 use crate::responder::Inbound;
 use crate::translation::Asker;
 use doorbell_prm::Layout;
-use doorbell_prm::commands::{PathMtu, QpContext, QpServiceType, QpState};
+use doorbell_prm::commands::{PathMtu, QpContext, QpServiceType, QpState, SqContext};
 use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome, ErrorCqe};
 use doorbell_prm::eqe::EventType;
 use doorbell_prm::wqe::{SEGMENT_UNIT, SEND_BLOCK};
@@ -40,6 +40,8 @@ pub(crate) struct QueuePair {
     pub(crate) msn: u32,
     /// In the error state: the doorbell record may say something new.
     pub(crate) recheck: bool,
+    /// What a send queue that is an object of its own was created with.
+    pub(crate) object: Option<Box<SqContext>>,
 }
 
 /// `rq_type`: a receive queue of its own, a shared one, or none.
@@ -87,6 +89,42 @@ impl Ring {
 }
 
 impl QueuePair {
+    /// In RESET, with nothing posted.
+    pub(crate) fn new(
+        qpn: u32,
+        mut context: QpContext,
+        buffer: PageBuffer,
+        send: Ring,
+        receive: Ring,
+    ) -> Self {
+        context.set_state(QpState::Reset.code());
+        Self {
+            qpn,
+            state: QpState::Reset,
+            context,
+            buffer,
+            send,
+            receive,
+            blueflame: None,
+            message: None,
+            next_send_psn: 0,
+            inbound: None,
+            read: None,
+            expected_psn: 0,
+            msn: 0,
+            recheck: false,
+            object: None,
+        }
+    }
+
+    /// What kind of queue pair it is; a send queue of its own is none.
+    pub(crate) fn service(&self) -> Option<QpServiceType> {
+        match self.object {
+            None => QpServiceType::from_code(self.context.st()),
+            Some(_) => None,
+        }
+    }
+
     pub(crate) fn asker(&self) -> Asker {
         Asker { qpn: self.qpn, pd: self.context.pd() }
     }
@@ -109,19 +147,19 @@ impl QueuePair {
 
     /// Whether the queue pair is connected to another one.
     pub(crate) fn is_connected(&self) -> bool {
-        self.context.st() == QpServiceType::ReliableConnection.code()
+        self.service() == Some(QpServiceType::ReliableConnection)
     }
 
     /// Whether the queue pair sends datagrams, to whom each of them says.
     pub(crate) fn is_datagram(&self) -> bool {
         use QpServiceType::*;
-        let kinds = [UnreliableDatagram, SubnetManagement, GeneralManagement];
-        kinds.iter().any(|kind| kind.code() == self.context.st())
+        let service = self.service();
+        matches!(service, Some(UnreliableDatagram | SubnetManagement | GeneralManagement))
     }
 
     /// The number by which others know it: the management queue pairs have numbers of their own.
     pub(crate) fn public_qpn(&self) -> u32 {
-        match QpServiceType::from_code(self.context.st()) {
+        match self.service() {
             Some(QpServiceType::SubnetManagement) => 0,
             Some(QpServiceType::GeneralManagement) => 1,
             _ => self.qpn,
@@ -180,7 +218,8 @@ impl Card {
     pub(crate) fn set_state(&mut self, qp: &mut QueuePair, state: QpState, bus: &Bus<'_>) {
         let before = std::mem::replace(&mut qp.state, state);
         qp.context.set_state(state.code());
-        probe!(bus.tracer, state("QP", qp.qpn, before.label(), state.label()));
+        let kind = if qp.object.is_some() { "SQ" } else { "QP" };
+        probe!(bus.tracer, state(kind, qp.qpn, before.label(), state.label()));
     }
 
     /// Brings a queue pair into the error state: what is under way is flushed at once, what is
@@ -205,7 +244,7 @@ impl Card {
         }
         if qp.shared_receive().is_some() {
             // It takes no receive from now on, and the others of the queue need not wait for it.
-            self.announce_qp(EventType::SrqLastWqe, qp.qpn, bus);
+            self.announce_qp(EventType::SrqLastWqe, qp, bus);
         }
     }
     // ANCHOR_END: card_qp_state
@@ -215,7 +254,7 @@ impl Card {
         // ANCHOR: card_catastrophe
         probe!(bus.tracer, note(why, [("qpn", Value::Hex(qp.qpn.into()))]));
         // ANCHOR_END: card_catastrophe
-        self.announce_qp(EventType::WorkQueueCatastrophicError, qp.qpn, bus);
+        self.announce_qp(EventType::WorkQueueCatastrophicError, qp, bus);
         self.enter_error(qp, bus);
     }
 

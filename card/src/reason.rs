@@ -89,6 +89,9 @@ reasons! {
     NoSuchSharedReceive = 53 BadResource "no such shared receive queue of this kind";
     BadDatagram = 54 BadPacket "the management datagram makes no sense";
     ReadOnlyPort = 55 BadParameter "of the port only what software announces can be changed";
+    SendQueueFeature = 56 BadParameter "a feature of the send queue is not supported";
+    SendQueueState = 57 BadResourceState "the send queue is not in the state that is named, or nothing leads from there";
+    NoSuchSendQueue = 58 BadResource "no such send queue of its own";
     MissingPages = 50 BadInputLength "the input holds fewer page addresses than the buffer has pages";
 }
 

@@ -10,7 +10,7 @@ use crate::work_request::{WorkRequest, read_work_request};
 use doorbell_prm::commands::QpState;
 use doorbell_prm::cqe::CqeSyndrome;
 use doorbell_prm::doorbell::QpDoorbellRecord;
-use doorbell_prm::wqe::{ControlSegment, SEGMENT_UNIT, SEND_BLOCK};
+use doorbell_prm::wqe::{ControlSegment, SEGMENT_UNIT, SEND_BLOCK, SendOpcode};
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 use doorbell_tracer::{Value, probe};
 
@@ -259,7 +259,7 @@ fn blocks_of(wqe: &[u8]) -> u16 {
 /// Checks a WQE's control segment against the queue, and reads the segments behind it.
 ///
 /// A DS count of 0, one that reaches beyond what is posted, a block number or queue pair number
-/// that is not this WQE's: each is a local queue pair operation error.
+/// that is not this WQE's, anything but a NOP in a send queue of its own: each is a local queue pair operation error.
 fn understand(qp: &QueuePair, wqe: &[u8]) -> Result<WorkRequest, Refused> {
     let Ok((control, _)) = ControlSegment::ref_from_prefix(wqe) else {
         return Err(Refused::Dma);
@@ -267,7 +267,11 @@ fn understand(qp: &QueuePair, wqe: &[u8]) -> Result<WorkRequest, Refused> {
     let opcode = control.opcode() as u8;
     let refused = |syndrome| Refused::Wqe { syndrome, opcode };
     let blocks = blocks_of(wqe);
-    let right = (qp.is_connected() || qp.is_datagram())
+    let executes = match qp.object {
+        None => qp.is_connected() || qp.is_datagram(),
+        Some(_) => opcode == SendOpcode::Nop.code(),
+    };
+    let right = executes
         && control.ds() > 0
         && blocks <= qp.send.pending()
         && control.wqe_index() == u32::from(qp.send.consumer)

@@ -81,7 +81,7 @@ impl Card {
         // The mark is used up by the event that it causes.
         if queue.pending() < queue.low_water {
             queue.low_water = 0;
-            self.announce_qp(EventType::SrqLimit, number, bus);
+            self.announce_shared(EventType::SrqLimit, number, bus);
         }
         Ok(receive)
     }

@@ -4,7 +4,8 @@ use crate::commands::{
     AdapterParameters, AddressPath, CommandInputHeader, CommandMailbox, CommandOutputHeader,
     CommandQueueEntry, CqContext, EqContext, GeneralCapabilities, HcaVportContext, MkeyContext,
     PmtuRegister, PtysRegister, PvlcRegister, QpContext, RmpBitmask, RmpContext, RoceAddress,
-    RoceCapabilities, TrafficCounter, UserContext, WorkQueueContext, XrcSrqContext, command_shapes,
+    RoceCapabilities, SqContext, TrafficCounter, UserContext, WorkQueueContext, XrcSrqContext,
+    command_shapes,
 };
 use crate::cqe::{Cqe, ErrorCqe};
 use crate::doorbell::{CqArmDoorbell, CqDoorbellRecord, EqDoorbell, QpDoorbellRecord};
@@ -88,6 +89,7 @@ const SINGLE: &[&LayoutInfo] = &[
     XrcSrqContext::LAYOUT,
     RmpContext::LAYOUT,
     RmpBitmask::LAYOUT,
+    SqContext::LAYOUT,
     WorkQueueContext::LAYOUT,
 ];
 

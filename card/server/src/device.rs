@@ -35,7 +35,9 @@ impl Device {
 
     fn reset_function(&mut self) {
         self.config = ConfigSpace::new(&self.card);
-        self.machine.lock_first().card.reset();
+        let mut inner = self.machine.lock_first();
+        inner.registers.clear();
+        inner.card.reset();
     }
 
     fn read_bar(&mut self, offset: u64, into: &mut [u8]) {
@@ -44,6 +46,7 @@ impl Device {
         }
         let mut inner = self.machine.lock_first();
         inner.card.tell_time(self.machine.time());
+        inner.flush_stores();
         inner.card.read(offset, into);
     }
 
@@ -53,10 +56,17 @@ impl Device {
         }
         let mut inner = self.machine.lock_first();
         inner.card.tell_time(self.machine.time());
-        inner.card.write(offset, bytes);
-        inner.work(STEPS);
+        let was_gathering = inner.registers.is_gathering();
+        let left = inner.store(offset, bytes);
+        if left {
+            inner.work(STEPS);
+        }
         drop(inner);
-        self.machine.news.notify_all();
+        // The worker need not wake up for each store of a burst, but for the first: should no other
+        // follow, it hands that one on.
+        if left || !was_gathering {
+            self.machine.news.notify_all();
+        }
     }
 
     /// The part of the MSI-X memory that an access means, when it means only that.

@@ -10,6 +10,8 @@
 //!   device.rs      what the client asks of a PCI device        ---+
 //!   config_space.rs   configuration space: identity, capabilities |
 //!   bar.rs            BAR 0: what is trapped, what is mapped      |
+//!   registers.rs      register writes on their way to the card,   |
+//!   combining.rs         gathered as in a CPU's buffer            |
 //!   worker.rs      the thread that lets the card work, and     ---+--- machine.rs: card and host
 //!   schedule.rs       how it asks to be run soon                  |
 //!   guest_memory.rs   DMA: the guest's memory, mapped here        |    under one lock
@@ -24,6 +26,13 @@
 //! and over, less and less often while nothing happens. The first UAR page stays trapped: it is
 //! the one that an operating system takes for its event queues, which have no records. With
 //! [`RegisterAccess::Trapped`] every register write is seen as it happens, and a trace shows it.
+//!
+//! # BlueFlame
+//!
+//! A WQE that is copied to a BlueFlame register reaches a real card as one burst, because the CPU
+//! combines the stores. Trapped stores come one by one, and this crate combines them as the CPU
+//! would. Stores into mapped pages are not seen at all: there the card always fetches the WQE, and
+//! the kernel, which tries it out, finds that write combining does not work.
 //!
 //! # Whom it trusts
 //!
@@ -51,6 +60,10 @@ mod device;
 mod config_space;
 
 mod bar;
+
+mod registers;
+
+mod combining;
 
 mod machine;
 

@@ -2,10 +2,11 @@
 
 use crate::guest_memory::GuestMemory;
 use crate::interrupts::Interrupts;
+use crate::registers::Registers;
 use doorbell_card::{Card, DmaFault, Host};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What both threads work on.
 pub(crate) struct Machine {
@@ -21,6 +22,8 @@ pub(crate) struct Machine {
 pub(crate) struct Inner {
     pub(crate) card: Card,
     pub(crate) guest: Guest,
+    /// Register writes that are on their way.
+    pub(crate) registers: Registers,
     /// A client holds the connection, and has memory that the card can reach.
     pub(crate) connected: bool,
     /// The worker is to end.
@@ -48,9 +51,9 @@ impl Host for Guest {
 }
 
 impl Machine {
-    pub(crate) fn new(card: Card) -> Self {
+    pub(crate) fn new(card: Card, registers: Registers) -> Self {
         let guest = Guest { memory: GuestMemory::default(), interrupts: Interrupts::new() };
-        let inner = Inner { card, guest, connected: false, stopped: false };
+        let inner = Inner { card, guest, registers, connected: false, stopped: false };
         Self {
             inner: Mutex::new(inner),
             news: Condvar::new(),
@@ -87,6 +90,7 @@ impl Machine {
     pub(crate) fn disconnect(&self) {
         let mut inner = self.lock();
         inner.card.reset();
+        inner.registers.clear();
         inner.guest.memory.clear();
         inner.guest.interrupts.clear();
         inner.connected = false;
@@ -94,6 +98,21 @@ impl Machine {
 }
 
 impl Inner {
+    /// Takes a store of the guest; `false` when it is only kept to be combined with others.
+    pub(crate) fn store(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        self.registers.store(offset, bytes, &mut self.card)
+    }
+
+    /// Hands on what the guest stored: a load must not overtake it.
+    pub(crate) fn flush_stores(&mut self) {
+        self.registers.flush(&mut self.card);
+    }
+
+    /// Hands on what was kept for too long; answers how long the rest may still wait.
+    pub(crate) fn flush_late_stores(&mut self) -> Option<Duration> {
+        self.registers.flush_late(&mut self.card)
+    }
+
     /// Lets the card do one piece of work; `false` when there was none.
     pub(crate) fn step(&mut self) -> bool {
         self.card.run(&mut self.guest)

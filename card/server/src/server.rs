@@ -4,6 +4,7 @@ use crate::bar::{RegisterAccess, register_memory};
 use crate::device::{Device, interrupts, regions};
 use crate::error::{ServeError, doing};
 use crate::machine::Machine;
+use crate::registers::Registers;
 use crate::schedule::ask_for_short_slices;
 use crate::worker;
 use doorbell_card::{Card, CardConfig};
@@ -67,7 +68,10 @@ pub fn serve(options: Options) -> Result<Serving, ServeError> {
     card.mapped_uars = registers.mapped_pages(&card);
     let memory = register_memory(&card)?;
     let listener = listen(&socket)?;
-    let machine = Arc::new(Machine::new(Card::new(card.clone(), tracer)));
+    let machine = Arc::new(Machine::new(
+        Card::new(card.clone(), tracer.clone()),
+        Registers::new(registers, &tracer),
+    ));
     let guests = Arc::new(Guests::default());
     let worker = {
         let machine = Arc::clone(&machine);

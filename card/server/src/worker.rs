@@ -40,6 +40,7 @@ pub(crate) fn work(machine: &Machine) {
         }
         inner.card.tell_time(machine.time());
         inner.card.look();
+        let patience = inner.flush_late_stores();
         if inner.step() {
             inner.work(STEPS);
             (quiet, pause) = (0, SHORTEST);
@@ -52,7 +53,8 @@ pub(crate) fn work(machine: &Machine) {
         }
         quiet += 1;
         if quiet > EAGER_LOOKS {
-            let waited = machine.news.wait_timeout(inner, pause);
+            let pause_now = patience.map_or(pause, |patience| patience.min(pause));
+            let waited = machine.news.wait_timeout(inner, pause_now);
             let (inner, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
             drop(inner);
             match outcome.timed_out() {

@@ -91,6 +91,10 @@ const SHAPES: &[CommandShape] = &[
     shape::<ModifyRmpIn>(),
     shape::<DestroyRmpIn>(),
     shape::<QueryRmpIn>(),
+    shape::<CreateSqIn>(),
+    shape::<ModifySqIn>(),
+    shape::<DestroySqIn>(),
+    shape::<QuerySqIn>(),
     shape::<MadIfcIn>(),
     shape::<ModifyHcaVportContextIn>(),
 ];

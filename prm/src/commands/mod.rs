@@ -22,6 +22,7 @@ mod port_registers;
 mod qp_context;
 mod queue_pair;
 mod resources;
+mod send_queue;
 mod shared_receive;
 
 mod catalogue;
@@ -43,6 +44,7 @@ pub use qp_context::*;
 pub use queue::*;
 pub use queue_pair::*;
 pub use resources::*;
+pub use send_queue::*;
 pub use shared_receive::*;
 
 use crate::layout::Layout;
@@ -127,6 +129,10 @@ codes! {
         DeallocXrcd = 0x80f "DEALLOC_XRCD";
         AllocTransportDomain = 0x816 "ALLOC_TRANSPORT_DOMAIN";
         DeallocTransportDomain = 0x817 "DEALLOC_TRANSPORT_DOMAIN";
+        CreateSq = 0x904 "CREATE_SQ";
+        ModifySq = 0x905 "MODIFY_SQ";
+        DestroySq = 0x906 "DESTROY_SQ";
+        QuerySq = 0x907 "QUERY_SQ";
         CreateRmp = 0x90c "CREATE_RMP";
         ModifyRmp = 0x90d "MODIFY_RMP";
         DestroyRmp = 0x90e "DESTROY_RMP";

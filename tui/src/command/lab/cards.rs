@@ -3,7 +3,7 @@
 
 use super::options::Shared;
 use doorbell_card::CardConfig;
-use doorbell_card_server::{Options as ServerOptions, RegisterAccess, Serving, serve};
+use doorbell_card_server::{Options as ServerOptions, Serving, serve};
 use doorbell_lab::guest::folder::{self, Held};
 use doorbell_lab::guest::qemu::Share;
 use doorbell_lab::{LabError, Options};
@@ -24,8 +24,7 @@ impl Cards {
     /// Serves a card for each guest; or takes those that are served already, of which each guest
     /// gets every `guests`-th.
     ///
-    /// With a tracer every card tells what it sees and does, and every register write is seen as it
-    /// happens.
+    /// With a tracer every card tells what it sees and does.
     pub(super) fn start(options: &Shared, tracer: Option<&Tracer>) -> Result<Self, LabError> {
         let guests = usize::from(options.guests);
         if !options.card_socket.is_empty() {
@@ -40,12 +39,12 @@ impl Cards {
         let folder = folder::sockets()?;
         let sockets = |guest| folder.path().join(format!("card{guest}.sock"));
         let start = |guest: u8| {
-            let mut options = ServerOptions::new(sockets(guest), card(guest));
+            let mut server = ServerOptions::new(sockets(guest), card(guest));
+            server.registers = options.access(tracer.is_some());
             if let Some(tracer) = tracer {
-                options.tracer = tracer.clone();
-                options.registers = RegisterAccess::Trapped;
+                server.tracer = tracer.clone();
             }
-            serve(options).map_err(|error| LabError::Card(Box::new(error)))
+            serve(server).map_err(|error| LabError::Card(Box::new(error)))
         };
         let servers = (0..options.guests).map(start).collect::<Result<_, _>>()?;
         let sockets = (0..options.guests).map(|guest| vec![sockets(guest)]).collect();

@@ -1,6 +1,7 @@
 //! The command line of `doorbell lab`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use doorbell_card_server::RegisterAccess;
 use doorbell_examples::{LabScenario, Named, named};
 use doorbell_lab::accelerator::{Accelerator, Choice};
 use doorbell_lab::apt::package::Package;
@@ -112,6 +113,10 @@ pub struct Shared {
     /// more than once
     #[arg(long, global = true, value_name = "SOCKET")]
     pub card_socket: Vec<PathBuf>,
+    /// How the guest's writes to doorbell registers reach its card [default: mapped; `lab trace`
+    /// traps them]
+    #[arg(long, global = true, value_name = "HOW")]
+    pub registers: Option<Registers>,
     /// The guest's memory, in MiB
     #[arg(long, global = true, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(256..=1_048_576))]
     pub memory: u32,
@@ -144,7 +149,32 @@ pub enum Accel {
     Tcg,
 }
 
+/// How doorbells reach a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Registers {
+    /// The guest maps them: fast, the card looks at doorbell records, and there is no BlueFlame.
+    Mapped,
+    /// Each write is seen by itself: slower, and with BlueFlame.
+    Trapped,
+}
+
+impl Registers {
+    /// The same, as the card's server calls it.
+    fn access(self) -> RegisterAccess {
+        match self {
+            Self::Mapped => RegisterAccess::Mapped,
+            Self::Trapped => RegisterAccess::Trapped,
+        }
+    }
+}
+
 impl Shared {
+    /// How doorbells reach the card; those that are to be recorded are trapped unless told otherwise.
+    pub(super) fn access(&self, is_recorded: bool) -> RegisterAccess {
+        let usual = if is_recorded { Registers::Trapped } else { Registers::Mapped };
+        self.registers.unwrap_or(usual).access()
+    }
+
     /// The cache that is meant.
     pub(super) fn cache(&self) -> Result<Cache, LabError> {
         Cache::at(self.cache.as_deref())
@@ -171,6 +201,7 @@ impl Shared {
 mod tests {
     use crate::cli::{Cli, Command};
     use clap::Parser;
+    use doorbell_card_server::RegisterAccess;
 
     fn parse(line: &str) -> Result<super::LabOptions, clap::Error> {
         let words = line.split_whitespace();
@@ -194,6 +225,15 @@ mod tests {
     }
 
     #[test]
+    fn registers_are_trapped_where_they_are_recorded() {
+        let access = |line, is_recorded| parse(line).expect("good").shared.access(is_recorded);
+        assert_eq!(access("doorbell lab", false), RegisterAccess::Mapped);
+        assert_eq!(access("doorbell lab", true), RegisterAccess::Trapped);
+        assert_eq!(access("doorbell lab --registers trapped", false), RegisterAccess::Trapped);
+        assert_eq!(access("doorbell lab --registers mapped", true), RegisterAccess::Mapped);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for line in [
             "doorbell lab run",
@@ -202,6 +242,7 @@ mod tests {
             "doorbell lab --memory 1",
             "doorbell lab run --timeout 0 -- ls",
             "doorbell lab --share /a --share-rw /b",
+            "doorbell lab --registers maybe",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }
