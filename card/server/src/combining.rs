@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// How long after the last store the next one may come: many stores of a machine that is translated,
 /// and little for a doorbell that is alone.
-const PATIENCE: Duration = Duration::from_micros(250);
+const PATIENCE: Duration = Duration::from_micros(500);
 
 /// What leaves a buffer that is not full is cut into pieces of this size, as CPUs do.
 const PIECE: usize = 8;
@@ -172,7 +172,7 @@ mod tests {
         for register in [REGISTER + 0x200, REGISTER + 0x100, REGISTER] {
             let mut buffer = Combining::default();
             assert!(buffer.store(REGISTER, &head, Instant::now()).is_empty());
-            assert_eq!(buffer.store(register, &head, Instant::now()), [first.clone()]);
+            assert_eq!(buffer.store(register, &head, Instant::now()), std::slice::from_ref(&first));
             assert_eq!(buffer.flush(), [(register, head.clone())]);
         }
     }

@@ -11,12 +11,17 @@ use std::fs::File;
 use std::io::Result;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 use vfio_bindings::bindings::vfio::*;
 use vfio_user::{DmaMapFlags, DmaUnmapFlags, IrqInfo, ServerBackend, ServerRegion, SparseArea};
 
 /// Pieces of work that a register write may cause before its sender goes on; the worker does the
 /// rest.
 const STEPS: u32 = 64;
+
+/// How long a guest is left alone to store the rest of a burst. A thread that waits for the next
+/// message instead takes the guest's CPU with each of them, where CPUs are few.
+const BURST: Duration = Duration::from_micros(30);
 
 /// The device, for one connection.
 pub(crate) struct Device {
@@ -46,8 +51,12 @@ impl Device {
         }
         let mut inner = self.machine.lock_first();
         inner.card.tell_time(self.machine.time());
-        inner.flush_stores();
+        let left = inner.flush_stores();
         inner.card.read(offset, into);
+        drop(inner);
+        if left {
+            self.machine.news.notify_all();
+        }
     }
 
     fn write_bar(&mut self, offset: u64, bytes: &[u8]) {
@@ -66,6 +75,9 @@ impl Device {
         // follow, it hands that one on.
         if left || !was_gathering {
             self.machine.news.notify_all();
+        }
+        if !left && !was_gathering {
+            std::thread::sleep(BURST);
         }
     }
 

@@ -103,9 +103,9 @@ impl Inner {
         self.registers.store(offset, bytes, &mut self.card)
     }
 
-    /// Hands on what the guest stored: a load must not overtake it.
-    pub(crate) fn flush_stores(&mut self) {
-        self.registers.flush(&mut self.card);
+    /// Hands on what the guest stored: a load must not overtake it. `false` when there was nothing.
+    pub(crate) fn flush_stores(&mut self) -> bool {
+        self.registers.flush(&mut self.card)
     }
 
     /// Hands on what was kept for too long; answers how long the rest may still wait.

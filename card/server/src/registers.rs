@@ -45,10 +45,10 @@ impl Registers {
         self.combining.as_ref().is_some_and(Combining::is_gathering)
     }
 
-    /// Hands on what is gathered: a load must not overtake it.
-    pub(crate) fn flush(&mut self, card: &mut Card) {
+    /// Hands on what is gathered. `false` when nothing is.
+    pub(crate) fn flush(&mut self, card: &mut Card) -> bool {
         let leaving = self.combining.as_mut().map_or_else(Vec::new, Combining::flush);
-        self.hand_on(leaving, card);
+        self.hand_on(leaving, card)
     }
 
     /// Hands on what has been gathered for too long; answers how long the rest may still wait.

@@ -1,170 +1,19 @@
 //! The device as a vfio-user client sees it, without QEMU: configuration space, BAR 0, DMA,
 //! interrupts, mapped doorbells, and a client that vanishes.
 
+mod common;
+
+use common::*;
 use doorbell_card::{CardConfig, FIRST_UAR};
-use doorbell_card_server::{Options, RegisterAccess, ServeError, Serving, serve};
+use doorbell_card_server::{Options, RegisterAccess, ServeError, serve};
 use doorbell_prm::commands::*;
-use doorbell_prm::eqe::{EQE_INITIAL_OWNER, EventType};
+use doorbell_prm::eqe::EventType;
 use doorbell_prm::registers::init_segment::offset;
-use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use std::fs::{File, Permissions};
+use std::fs::Permissions;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use std::os::unix::fs::PermissionsExt;
 use vfio_bindings::bindings::vfio::*;
-use vfio_user::Client;
-
-/// Where the guest's memory begins, and how long it is.
-const BASE: u64 = 0x4000_0000;
-const LENGTH: u64 = 1 << 20;
-const QUEUE: u64 = BASE;
-const PAGE: u64 = 4096;
-/// Nothing here takes as long as this.
-const DEADLINE: Duration = Duration::from_secs(10);
-
-/// A guest that knows how to give commands that fit into a slot and one mailbox each way.
-struct Guest {
-    client: Client,
-    memory: File,
-    next_page: u64,
-    _folder: TempDir,
-}
-
-fn folder() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("private").join("card.sock");
-    (folder, socket)
-}
-
-fn start(registers: RegisterAccess) -> (Serving, TempDir, PathBuf) {
-    let (folder, socket) = folder();
-    let mut options = Options::new(&socket, CardConfig::infiniband(1));
-    options.registers = registers;
-    (serve(options).unwrap(), folder, socket)
-}
-
-impl Guest {
-    fn new(registers: RegisterAccess) -> (Serving, Self) {
-        let (serving, folder, socket) = start(registers);
-        (serving, Self::connect(&socket, folder))
-    }
-
-    fn connect(socket: &std::path::Path, folder: TempDir) -> Self {
-        let memory = memfd_create("guest", MemfdFlags::CLOEXEC).unwrap();
-        ftruncate(&memory, LENGTH).unwrap();
-        let mut client = Client::new(socket).unwrap();
-        client.dma_map(0, BASE, LENGTH, memory.as_raw_fd()).unwrap();
-        let next_page = BASE + 8 * PAGE;
-        let mut guest = Self { client, memory: File::from(memory), next_page, _folder: folder };
-        guest.write32(offset::COMMAND_QUEUE_ADDRESS_HIGH, (QUEUE >> 32) as u32);
-        guest.write32(offset::COMMAND_QUEUE_ADDRESS_LOW, QUEUE as u32);
-        guest
-    }
-
-    fn page(&mut self) -> u64 {
-        self.next_page += PAGE;
-        self.next_page - PAGE
-    }
-
-    fn put(&self, address: u64, bytes: &[u8]) {
-        self.memory.write_all_at(bytes, address - BASE).unwrap();
-    }
-
-    fn get<const N: usize>(&self, address: u64) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.memory.read_exact_at(&mut bytes, address - BASE).unwrap();
-        bytes
-    }
-
-    fn read32(&mut self, at: u64) -> u32 {
-        let mut word = [0; 4];
-        self.client.region_read(VFIO_PCI_BAR0_REGION_INDEX, at, &mut word).unwrap();
-        u32::from_be_bytes(word)
-    }
-
-    fn write32(&mut self, at: u64, value: u32) {
-        let bytes = value.to_be_bytes();
-        self.client.region_write(VFIO_PCI_BAR0_REGION_INDEX, at, &bytes).unwrap();
-    }
-
-    /// Gives a command and waits until its slot comes back.
-    fn command<I: CommandInput>(&mut self, input: &I, tail: &[u8]) -> I::Output {
-        let bytes = [input.as_bytes(), tail].concat();
-        let room = size_of::<I::Output>();
-        let mut entry = CommandQueueEntry::zeroed();
-        entry
-            .set_kind(PCI_COMMAND_TRANSPORT)
-            .set_input_length(bytes.len() as u32)
-            .set_output_length(room as u32)
-            .set_ownership(true);
-        let (now, rest) = bytes.split_at(bytes.len().min(INLINE_SIZE));
-        entry.as_mut_bytes()[16..16 + now.len()].copy_from_slice(now);
-        let (to, from) = (BASE + PAGE, BASE + 4 * PAGE);
-        self.chain(to, rest);
-        self.chain(from, &vec![0; room.saturating_sub(INLINE_SIZE)]);
-        entry.set_input_mailbox(to).set_output_mailbox(from);
-        self.put(QUEUE, entry.as_bytes());
-        self.write32(offset::COMMAND_DOORBELL, 1);
-        let begun = Instant::now();
-        let entry = loop {
-            let entry = CommandQueueEntry::read_from_bytes(&self.get::<64>(QUEUE)).unwrap();
-            if !entry.ownership() {
-                break entry;
-            }
-            assert!(begun.elapsed() < DEADLINE, "{} is not answered", I::OPCODE.label());
-        };
-        assert_eq!(entry.status(), 0, "{} was delivered", I::OPCODE.label());
-        let mut output = entry.command_output_inline_data().to_vec();
-        for number in 0..room.saturating_sub(INLINE_SIZE).div_ceil(512) as u64 {
-            output.extend(self.get::<512>(from + number * 1024));
-        }
-        let output = I::Output::read_from_prefix(&output).unwrap().0;
-        assert_eq!(output.outcome(), (0, 0), "{}", I::OPCODE.label());
-        output
-    }
-
-    /// Up to three mailboxes with data.
-    fn chain(&self, at: u64, data: &[u8]) {
-        for (number, part) in (0..).zip(data.chunks(512)) {
-            let mut block = CommandMailbox::zeroed();
-            block.as_mut_bytes()[..part.len()].copy_from_slice(part);
-            let at = at + number * 1024;
-            block.set_block_number(number as u32).set_next(at + 1024);
-            self.put(at, block.as_bytes());
-        }
-    }
-
-    fn bring_up(&mut self) {
-        self.command(&EnableHcaIn::new(), &[]);
-        for stage in [PagesStage::Boot, PagesStage::Init] {
-            let wanted =
-                self.command(QueryPagesIn::new().set_op_mod(stage.code()), &[]).num_pages();
-            let pages: Vec<u8> = (0..wanted).flat_map(|_| self.page().to_be_bytes()).collect();
-            let mut give = ManagePagesIn::new();
-            give.set_op_mod(PagesAction::Give.code()).set_input_num_entries(wanted);
-            self.command(&give, &pages);
-        }
-        self.command(&InitHcaIn::new(), &[]);
-    }
-
-    /// An event queue on vector 2, armed, for command events.
-    fn event_queue(&mut self, uar: u32) -> (u8, u64) {
-        let buffer = self.page();
-        for entry in 0..64 {
-            self.put(buffer + entry * 64 + 63, &[EQE_INITIAL_OWNER]);
-        }
-        let mut input = CreateEqIn::new();
-        input.set_event_bitmask([1 << EventType::Command.code(), 0, 0, 0]);
-        input.eq_context_entry_mut().set_log_eq_size(6).set_uar_page(uar).set_intr(2);
-        let number = self.command(&input, &buffer.to_be_bytes()).eq_number();
-        self.write32((u64::from(uar) << 12) + 0x40, u32::from(number) << 24);
-        (number, buffer)
-    }
-}
 
 #[test]
 fn configuration_space_and_registers_are_a_connectx() {
