@@ -19,6 +19,7 @@ use crate::queue_pair::QueuePair;
 use crate::requester::Message;
 use crate::shared_ring::SharedReceives;
 use crate::translation::MemoryKeys;
+use crate::wire::Wire;
 use doorbell_prm::commands::QpState;
 use doorbell_prm::registers::uar::UAR_PAGE_SIZE;
 use doorbell_tracer::{Actor, Tracer, Value, probe};
@@ -49,7 +50,9 @@ pub struct Card {
     pub(crate) roce: RoceTable,
     pub(crate) commands: VecDeque<CommandDoorbell>,
     pub(crate) doorbells: VecDeque<Doorbell>,
+    /// Packets from the card to itself.
     pub(crate) fabric: VecDeque<Vec<u8>>,
+    pub(crate) wire: Wire,
     /// Nanoseconds since power-on, when somebody tells.
     pub(crate) now: Option<u64>,
     /// Doorbell records of mapped UAR pages are to be looked at.
@@ -82,6 +85,7 @@ impl Card {
             commands: VecDeque::new(),
             doorbells: VecDeque::new(),
             fabric: VecDeque::new(),
+            wire: Wire::default(),
             now: None,
             looking: false,
             idle: false,
@@ -159,18 +163,16 @@ impl Card {
             self.take_doorbell(doorbell, bus);
             return true;
         }
-        if let Some(bytes) = self.fabric.pop_front() {
+        if let Some(bytes) = self.fabric.pop_front().or_else(|| self.wire.arriving.pop_front()) {
             self.deliver(&bytes, bus);
             return true;
         }
         if std::mem::take(&mut self.looking) && self.look_at_records(bus) {
             return true;
         }
-        self.answer_reads(bus)
-            || self.send_packets(bus)
-            || self.begin_wqes(bus)
-            || self.flush(bus)
-            || self.time_outs(bus)
+        let sent = self.wire.has_room()
+            && (self.answer_reads(bus) || self.send_packets(bus) || self.begin_wqes(bus));
+        sent || self.flush(bus) || self.time_outs(bus)
     }
     // ANCHOR_END: card_run
 

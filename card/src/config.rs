@@ -29,6 +29,9 @@ pub struct CardConfig {
     /// mapped memory: for these the card looks at doorbell records, when [`crate::Card::look`]
     /// tells it to. None, unless an adapter sets it.
     pub mapped_uars: Range<u32>,
+    /// A wire hangs at the port: packets for others leave by it, see [`crate::Card::take_packet`].
+    /// Without one they are lost.
+    pub has_wire: bool,
     /// Pages of host memory the firmware wants before it answers queries.
     pub boot_pages: u32,
     /// Pages of host memory the firmware wants before INIT_HCA.
@@ -49,6 +52,7 @@ impl Default for CardConfig {
             ipv4: [192, 168, 0, 1],
             uars: 256,
             mapped_uars: 0..0,
+            has_wire: false,
             boot_pages: 2,
             init_pages: 6,
         }

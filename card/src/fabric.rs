@@ -1,7 +1,7 @@
-//! The wire: packets leave a queue pair, and reach another one of the same card.
+//! Packets leave a queue pair, and reach another one: of the same card, or by the wire.
 //!
-//! There is nothing outside: a packet that is addressed to somebody else is gone, and its sender
-//! finds out as it would on a real network, by hearing nothing.
+//! A packet that is addressed to somebody who is not there is gone, and its sender finds out as it
+//! would on a real network, by hearing nothing.
 
 use crate::card::Card;
 use crate::config::CardConfig;
@@ -120,7 +120,10 @@ impl Card {
         let (from, to, name) = (qp.qpn, packet.destination_qpn, packet.opcode.label());
         probe!(bus.tracer, packet(from, to, name, packet.psn, &bytes));
         self.transmitted.add(self.wire_length(bytes.len()));
-        self.fabric.push_back(bytes);
+        match self.config.has_wire && !self.is_own(addressing) {
+            true => self.wire.leaving.push_back(bytes),
+            false => self.fabric.push_back(bytes),
+        }
     }
 
     /// Takes a packet from the wire.

@@ -8,9 +8,9 @@
 //! are the calls of a [`Host`]: memory read, memory written, interrupt raised.
 //!
 //! ```text
-//!   registers            command queue             queue pairs               wire
+//!   registers            command queue             queue pairs               packets
 //!   card.rs              command_queue.rs          send_queue.rs             fabric.rs
-//!   init_segment.rs      mailboxes.rs              work_request.rs           infiniband.rs
+//!   init_segment.rs      mailboxes.rs              work_request.rs           infiniband.rs, wire.rs
 //!   doorbells.rs         administration.rs         requester.rs  --packet--> packets.rs
 //!   look.rs              bring_up.rs, port.rs      responses.rs  <-packet--- invariant_crc.rs
 //!                        objects.rs, domains.rs    responder.rs, answers.rs, datagrams.rs
@@ -106,6 +106,8 @@ mod datagrams;
 
 // the wire,
 mod fabric;
+
+mod wire;
 
 mod infiniband;
 

@@ -125,7 +125,7 @@ impl ServerBackend for Device {
             let writable = flags.contains(DmaMapFlags::WRITE);
             let mut inner = self.machine.lock_first();
             let _ = inner.guest.memory.map(&file, offset, (address, size), writable);
-            inner.connected = true;
+            inner.set_connected(true);
             self.machine.news.notify_all();
         }
         Ok(())

@@ -16,6 +16,7 @@
 //!   schedule.rs       how it asks to be run soon                  |
 //!   guest_memory.rs   DMA: the guest's memory, mapped here        |    under one lock
 //!   interrupts.rs     MSI-X: one eventfd for each vector       ---+
+//!   fabric.rs      the network between the cards of one process
 //! ```
 //!
 //! # Doorbells that tell nobody
@@ -67,6 +68,8 @@ mod combining;
 
 mod machine;
 
+mod fabric;
+
 mod worker;
 
 mod schedule;
@@ -79,4 +82,5 @@ mod error;
 
 pub use bar::RegisterAccess;
 pub use error::ServeError;
+pub use fabric::Fabric;
 pub use server::{Options, Serving, serve};

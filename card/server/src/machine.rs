@@ -1,18 +1,19 @@
 //! The card and the guest it works for, under one lock.
 
+use crate::fabric::{Fabric, Plug};
 use crate::guest_memory::GuestMemory;
 use crate::interrupts::Interrupts;
 use crate::registers::Registers;
 use doorbell_card::{Card, DmaFault, Host};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What both threads work on.
 pub(crate) struct Machine {
     inner: Mutex<Inner>,
     /// Something happened that the worker should see to at once.
-    pub(crate) news: Condvar,
+    pub(crate) news: Arc<Condvar>,
     /// How many threads besides the worker wait for the lock.
     wanted: AtomicU32,
     power_on: Instant,
@@ -24,6 +25,8 @@ pub(crate) struct Inner {
     pub(crate) guest: Guest,
     /// Register writes that are on their way.
     pub(crate) registers: Registers,
+    /// The cable to other cards.
+    plug: Option<Plug>,
     /// A client holds the connection, and has memory that the card can reach.
     pub(crate) connected: bool,
     /// The worker is to end.
@@ -51,15 +54,12 @@ impl Host for Guest {
 }
 
 impl Machine {
-    pub(crate) fn new(card: Card, registers: Registers) -> Self {
+    pub(crate) fn new(card: Card, registers: Registers, fabric: Option<&Fabric>) -> Self {
+        let news = Arc::new(Condvar::new());
+        let plug = fabric.map(|fabric| fabric.join(&news));
         let guest = Guest { memory: GuestMemory::default(), interrupts: Interrupts::new() };
-        let inner = Inner { card, guest, registers, connected: false, stopped: false };
-        Self {
-            inner: Mutex::new(inner),
-            news: Condvar::new(),
-            wanted: AtomicU32::new(0),
-            power_on: Instant::now(),
-        }
+        let inner = Inner { card, guest, registers, plug, connected: false, stopped: false };
+        Self { inner: Mutex::new(inner), news, wanted: AtomicU32::new(0), power_on: Instant::now() }
     }
 
     /// Takes the lock. A thread that panicked while it held it left the card as it was, and a
@@ -93,7 +93,7 @@ impl Machine {
         inner.registers.clear();
         inner.guest.memory.clear();
         inner.guest.interrupts.clear();
-        inner.connected = false;
+        inner.set_connected(false);
     }
 }
 
@@ -113,9 +113,18 @@ impl Inner {
         self.registers.flush_late(&mut self.card)
     }
 
+    /// A client has the connection and memory that the card can reach, or is gone.
+    pub(crate) fn set_connected(&mut self, connected: bool) {
+        self.connected = connected;
+        if let Some(plug) = &self.plug {
+            plug.set_up(connected);
+        }
+    }
+
     /// Lets the card do one piece of work; `false` when there was none.
     pub(crate) fn step(&mut self) -> bool {
-        self.card.run(&mut self.guest)
+        let worked = self.card.run(&mut self.guest);
+        self.plug.as_ref().is_some_and(|plug| plug.exchange(&mut self.card)) || worked
     }
 
     /// Lets the card do up to `steps` pieces of work; `true` when it came to rest before.

@@ -3,6 +3,7 @@
 use crate::bar::{RegisterAccess, register_memory};
 use crate::device::{Device, interrupts, regions};
 use crate::error::{ServeError, doing};
+use crate::fabric::Fabric;
 use crate::machine::Machine;
 use crate::registers::Registers;
 use crate::schedule::ask_for_short_slices;
@@ -25,19 +26,23 @@ use std::time::{Duration, Instant};
 pub struct Options {
     /// The path of the socket. Its folder is made with mode 0700 when it is not there.
     pub socket: PathBuf,
-    /// What kind of card. [`CardConfig::mapped_uars`] is set by the server.
+    /// What kind of card. [`CardConfig::mapped_uars`] and [`CardConfig::has_wire`] are set by
+    /// the server.
     pub card: CardConfig,
     /// Who is told what the card does.
     pub tracer: Tracer,
     /// How doorbells reach the card.
     pub registers: RegisterAccess,
+    /// The network that the card is on; without one it reaches only itself. No two cards of a network
+    /// may have the same address.
+    pub fabric: Option<Fabric>,
 }
 
 impl Options {
-    /// Untraced, with mapped UAR pages.
+    /// Untraced, with mapped UAR pages, and on no network.
     pub fn new(socket: impl Into<PathBuf>, card: CardConfig) -> Self {
         let (tracer, registers) = (Tracer::off(), RegisterAccess::default());
-        Self { socket: socket.into(), card, tracer, registers }
+        Self { socket: socket.into(), card, tracer, registers, fabric: None }
     }
 }
 
@@ -64,13 +69,15 @@ const STOP_DEADLINE: Duration = Duration::from_secs(3);
 ///
 /// Each guest finds the card as after power-on; one that is killed leaves nothing behind.
 pub fn serve(options: Options) -> Result<Serving, ServeError> {
-    let Options { socket, mut card, tracer, registers } = options;
+    let Options { socket, mut card, tracer, registers, fabric } = options;
+    card.has_wire = fabric.is_some();
     card.mapped_uars = registers.mapped_pages(&card);
     let memory = register_memory(&card)?;
     let listener = listen(&socket)?;
     let machine = Arc::new(Machine::new(
         Card::new(card.clone(), tracer.clone()),
         Registers::new(registers, &tracer),
+        fabric.as_ref(),
     ));
     let guests = Arc::new(Guests::default());
     let worker = {

@@ -38,12 +38,17 @@ impl Held {
     /// Makes one that only its owner may enter.
     fn make(prefix: &str, place: &Path) -> io::Result<Self> {
         sweep(prefix, place);
-        let rights = fs::Permissions::from_mode(0o700);
-        let folder =
-            tempfile::Builder::new().prefix(prefix).permissions(rights).tempdir_in(place)?;
-        let lock = File::create(folder.path().join(LOCK))?;
-        lock.lock()?;
-        Ok(Self { folder, _lock: lock })
+        loop {
+            let rights = fs::Permissions::from_mode(0o700);
+            let folder =
+                tempfile::Builder::new().prefix(prefix).permissions(rights).tempdir_in(place)?;
+            let lock = File::create(folder.path().join(LOCK))?;
+            lock.lock()?;
+            // Another lab that swept before the lock was taken has removed the folder.
+            if folder.path().join(LOCK).exists() {
+                return Ok(Self { folder, _lock: lock });
+            }
+        }
     }
 }
 
@@ -96,7 +101,9 @@ fn sweep(prefix: &str, place: &Path) {
         if !is_named || !is_own {
             continue;
         }
-        let is_over = match File::open(entry.path().join(LOCK)) {
+        // The lock is held until the folder is gone: who is just making it notices.
+        let lock = File::open(entry.path().join(LOCK));
+        let is_over = match &lock {
             Ok(lock) => lock.try_lock().is_ok(),
             // One that is just being made has none yet.
             Err(_) => age(&entry.path()).is_some_and(|seconds| seconds > 60),
@@ -152,6 +159,19 @@ mod tests {
         fs::write(left.join("lock"), "").expect("written");
         let _run = Folder::make(&cache).expect("made");
         assert!(!left.exists());
+    }
+
+    #[test]
+    fn labs_that_start_together_do_not_sweep_each_other() {
+        let place = tempfile::tempdir().expect("a folder");
+        let make = || (0..200).map(|_| Held::make("run-", place.path()).expect("made")).all(kept);
+        fn kept(held: Held) -> bool {
+            held.path().join(LOCK).exists()
+        }
+        std::thread::scope(|scope| {
+            let labs = [(); 4].map(|()| scope.spawn(make));
+            assert!(labs.into_iter().all(|lab| lab.join().expect("no panic")));
+        });
     }
 
     #[test]

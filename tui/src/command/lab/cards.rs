@@ -3,7 +3,7 @@
 
 use super::options::Shared;
 use doorbell_card::CardConfig;
-use doorbell_card_server::{Options as ServerOptions, Serving, serve};
+use doorbell_card_server::{Fabric, Options as ServerOptions, Serving, serve};
 use doorbell_lab::guest::folder::{self, Held};
 use doorbell_lab::guest::qemu::Share;
 use doorbell_lab::{LabError, Options};
@@ -21,7 +21,7 @@ pub(super) struct Cards {
 }
 
 impl Cards {
-    /// Serves a card for each guest; or takes those that are served already, of which each guest
+    /// Serves a card for each guest, on one network; or takes those that are served already, of which each guest
     /// gets every `guests`-th.
     ///
     /// With a tracer every card tells what it sees and does.
@@ -37,9 +37,11 @@ impl Cards {
             });
         }
         let folder = folder::sockets()?;
+        let fabric = (guests > 1).then(Fabric::default);
         let sockets = |guest| folder.path().join(format!("card{guest}.sock"));
         let start = |guest: u8| {
             let mut server = ServerOptions::new(sockets(guest), card(guest));
+            server.fabric = fabric.clone();
             server.registers = options.access(tracer.is_some());
             if let Some(tracer) = tracer {
                 server.tracer = tracer.clone();
