@@ -124,6 +124,39 @@ fn rdma_cores_programs_run_and_leave_no_warning() {
     assert!(text.contains("wc wqe_counter = 0xfe"), "{text}");
 }
 
+/// Each guest has a card and a LID of its own; connections are set up over the guests' wire, and the
+/// messages go from card to card.
+#[test]
+fn two_guests_talk_from_card_to_card() {
+    let script = "set -e\n\
+        cat /sys/class/infiniband/mlx5_0/ports/1/state\n\
+        run() {\n\
+        if [ $LAB_GUEST = 1 ]; then \"$@\"; return; fi\n\
+        tries=0\n\
+        until \"$@\" $LAB_PEER > /tmp/out 2>&1 || [ $tries = 40 ]; do\n\
+        tries=$((tries + 1)); sleep 0.5; done\n\
+        cat /tmp/out; [ $tries != 40 ]; }\n\
+        run ibv_rc_pingpong -d mlx5_0 -c -n 300 -s 4096\n\
+        run ibv_rc_pingpong -d mlx5_0 -c -n 100 -s 1024 -e\n\
+        run ib_write_bw -d mlx5_0 -n 100 -s 65536\n\
+        run ib_send_lat -d mlx5_0 -n 100 -s 8\n\
+        ! dmesg | grep -E 'WARNING|BUG|refcount'\n";
+    let Some(output) = guest(&["--guests", "2"], script) else { return };
+    let text = printed(&output);
+    for (guest, own, other) in [("guest0", 1, 2), ("guest1", 2, 1)] {
+        let count = |what: &str| {
+            let of_guest = text.lines().filter(|line| line.starts_with(guest));
+            of_guest.filter(|line| line.contains(what)).count()
+        };
+        assert_eq!(count("4: ACTIVE"), 1, "{text}");
+        assert_eq!(count("bytes in"), 2, "{text}");
+        assert_eq!(count(&format!("local address:  LID 0x000{own}")), 2, "{text}");
+        assert_eq!(count(&format!("remote address: LID 0x000{other}")), 2, "{text}");
+        assert_eq!(count(" 65536      100 "), 1, "{text}");
+        assert_eq!(count(" 8       100 "), 1, "{text}");
+    }
+}
+
 #[test]
 fn the_kernels_drivers_load_and_unload_ten_times() {
     let script = "set -e\n\
