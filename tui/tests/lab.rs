@@ -2,6 +2,9 @@
 //! programs and ours, on the software card. They boot guests, so they run where `DOORBELL_LAB=1`
 //! says so, and say that they were skipped where it does not.
 
+#[path = "lab/faults.rs"]
+mod faults;
+
 use std::io::Write;
 use std::process::{Command, Output};
 
@@ -19,6 +22,12 @@ fn guest(options: &[&str], script: &str) -> Option<Output> {
 
 /// Runs a shell script by a subcommand of the lab.
 fn in_lab(subcommand: &[&str], script: &str) -> Option<Output> {
+    let options = [subcommand, &["--timeout", "240"]].concat();
+    Some(lab_command(&options, script)?.output().expect("doorbell starts"))
+}
+
+/// The command that runs a shell script in the lab.
+fn lab_command(subcommand: &[&str], script: &str) -> Option<Command> {
     if std::env::var_os("DOORBELL_LAB").is_none_or(|value| value != "1") {
         let _ = writeln!(std::io::stderr(), "skipped: guests boot with DOORBELL_LAB=1 only");
         return None;
@@ -28,8 +37,8 @@ fn in_lab(subcommand: &[&str], script: &str) -> Option<Output> {
     if let Some(cache) = std::env::var_os("DOORBELL_LAB_CACHE") {
         command.arg("--cache").arg(cache);
     }
-    command.args(subcommand).args(["--timeout", "240"]);
-    Some(command.args(["--", "sh", "-c", script]).output().expect("doorbell starts"))
+    command.args(subcommand).args(["--", "sh", "-c", script]);
+    Some(command)
 }
 
 /// What a script printed; the script must have succeeded.

@@ -52,7 +52,7 @@ impl Device {
         let mut inner = self.machine.lock_first();
         inner.card.tell_time(self.machine.time());
         let left = inner.flush_stores();
-        inner.card.read(offset, into);
+        inner.read(offset, into);
         drop(inner);
         if left {
             self.machine.news.notify_all();

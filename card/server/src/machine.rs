@@ -5,6 +5,7 @@ use crate::guest_memory::GuestMemory;
 use crate::interrupts::Interrupts;
 use crate::registers::Registers;
 use doorbell_card::{Card, DmaFault, Host};
+use doorbell_prm::registers::init_segment::InitSegment;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,6 +28,8 @@ pub(crate) struct Inner {
     pub(crate) registers: Registers,
     /// The cable to other cards.
     plug: Option<Plug>,
+    /// While the card is frozen: what the registers of its firmware held when that began.
+    frozen: Option<Vec<u8>>,
     /// A client holds the connection, and has memory that the card can reach.
     pub(crate) connected: bool,
     /// The worker is to end.
@@ -58,7 +61,8 @@ impl Machine {
         let news = Arc::new(Condvar::new());
         let plug = fabric.map(|fabric| fabric.join(&news));
         let guest = Guest { memory: GuestMemory::default(), interrupts: Interrupts::new() };
-        let inner = Inner { card, guest, registers, plug, connected: false, stopped: false };
+        let inner =
+            Inner { card, guest, registers, plug, frozen: None, connected: false, stopped: false };
         Self { inner: Mutex::new(inner), news, wanted: AtomicU32::new(0), power_on: Instant::now() }
     }
 
@@ -91,6 +95,7 @@ impl Machine {
         let mut inner = self.lock();
         inner.card.reset();
         inner.registers.clear();
+        inner.frozen = None;
         inner.guest.memory.clear();
         inner.guest.interrupts.clear();
         inner.set_connected(false);
@@ -121,8 +126,38 @@ impl Inner {
         }
     }
 
+    /// Freezes the card, or lets it go on.
+    pub(crate) fn set_frozen(&mut self, is_frozen: bool) {
+        self.frozen = is_frozen.then(|| {
+            let mut registers = vec![0; InitSegment::SIZE];
+            self.card.read(0, &mut registers);
+            registers
+        });
+    }
+
+    /// Whether the card is frozen.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Reads BAR 0, but for MSI-X. Of a frozen card nothing moves, and so neither does the counter
+    /// by which a driver sees that the firmware lives.
+    pub(crate) fn read(&mut self, offset: u64, into: &mut [u8]) {
+        let Some(registers) = &self.frozen else {
+            return self.card.read(offset, into);
+        };
+        into.fill(0);
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        let known = registers.get(from..).unwrap_or_default();
+        let length = known.len().min(into.len());
+        into[..length].copy_from_slice(&known[..length]);
+    }
+
     /// Lets the card do one piece of work; `false` when there was none.
     pub(crate) fn step(&mut self) -> bool {
+        if self.is_frozen() {
+            return false;
+        }
         let worked = self.card.run(&mut self.guest);
         self.plug.as_ref().is_some_and(|plug| plug.exchange(&mut self.card)) || worked
     }

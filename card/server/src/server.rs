@@ -169,6 +169,20 @@ impl Serving {
         drop(self.guests.changed.wait_while(gone, waiting));
     }
 
+    /// Lets the card stand still, as one whose firmware hangs: registers read as they were, commands
+    /// and doorbells are taken and nothing is done. Software that watches its card finds out.
+    ///
+    /// [`Serving::thaw`], or the end of the guest, lets it go on.
+    pub fn freeze(&self) {
+        self.machine.lock_first().set_frozen(true);
+    }
+
+    /// Lets a card that stood still go on where it was.
+    pub fn thaw(&self) {
+        self.machine.lock_first().set_frozen(false);
+        self.machine.news.notify_all();
+    }
+
     /// Stops: takes no more guests, and removes the socket.
     ///
     /// A guest that still holds the connection is not cut off: [`ServeError::StillConnected`].

@@ -34,7 +34,7 @@ pub(crate) fn work(machine: &Machine) {
         if inner.stopped {
             return;
         }
-        if !inner.connected {
+        if !inner.connected || inner.is_frozen() {
             drop(machine.news.wait(inner).unwrap_or_else(PoisonError::into_inner));
             continue;
         }

@@ -141,6 +141,9 @@ pub enum LabError {
     /// The software card could not be served.
     #[error("cannot serve the card: {0}")]
     Card(Box<dyn std::error::Error + Send + Sync>),
+    /// A card that a guest had is served no more.
+    #[error("the card at {} is gone: the process that served it has ended, and the guest was ended; start it again", .0.display())]
+    CardGone(PathBuf),
     /// The guest's kernel gave up.
     #[error("the guest's kernel panicked:\n{said}\nits console is in {}", .logs.display())]
     Panic {
@@ -200,6 +203,13 @@ pub enum LabError {
     /// The terminal does not do what is asked of it.
     #[error("cannot use this terminal: {0}; `doorbell lab run -- COMMAND` does without it")]
     Terminal(io::Error),
+}
+
+impl LabError {
+    /// Whether a guest that ran has died, and not for want of anything in its set-up.
+    pub(crate) fn is_death(&self) -> bool {
+        matches!(self, Self::QemuEnded { .. } | Self::PoweredOff { .. } | Self::Panic { .. })
+    }
 }
 
 /// Says which file an error of the system is about.

@@ -5,6 +5,7 @@
 //! it is. So output is never mixed with the kernel's messages, and never changed.
 
 pub mod boot;
+pub mod cards;
 pub mod control;
 pub mod folder;
 pub mod qemu;

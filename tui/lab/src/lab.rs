@@ -7,6 +7,7 @@ use crate::accelerator::{Accelerator, Choice, find};
 use crate::cache::Cache;
 use crate::error::LabError;
 use crate::guest::boot::{CONSOLE, Guest};
+use crate::guest::cards::Watch;
 use crate::guest::control::Message;
 use crate::guest::folder::Folder;
 use crate::guest::qemu::{Machine, Share, Wire};
@@ -161,7 +162,11 @@ impl Lab {
             }
             Task::Serve => FOR_EVER,
         };
-        let mut check = || pumps.failure().map_or(Ok(()), |error| Err(LabError::Output(error)));
+        let mut watch = Watch::new(&options.cards);
+        let mut check = || {
+            watch.check()?;
+            pumps.failure().map_or(Ok(()), |error| Err(LabError::Output(error)))
+        };
         self.come_up(&mut guest, &mut check)?;
         let until = Instant::now() + deadline;
         let code = loop {

@@ -8,8 +8,12 @@ use crate::guest::qemu::Wire;
 use crate::guest::streams::Streams;
 use crate::process::Stop;
 use std::ffi::OsString;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long a guest goes on after the other has died: longer than its programs need to notice.
+const GRACE: Duration = Duration::from_secs(20);
 
 impl Lab {
     /// Runs a command in each of two guests that share a wire; gives both exit codes. Each finds
@@ -50,24 +54,33 @@ impl Lab {
         };
         let socket = folder.path().join("wire.sock");
         let [first, second] = tasks;
-        // Both end together if one fails, or if the shell ends.
+        // Both end together if one fails, or if the shell ends. A guest that died is noticed by the
+        // other's programs first, as a machine that died is.
         let both = Stop::default();
+        let died = Mutex::new(None);
         thread::scope(|scope| {
             let run = |guest: usize, task| {
-                let (both, socket) = (both.clone(), socket.clone());
+                let (both, socket, died) = (both.clone(), socket.clone(), &died);
                 scope.spawn(move || {
                     let is_shell = matches!(task, Task::Shell);
                     let wire = Wire { socket, guest };
                     let ended = self.task(options[guest], task, Some(&wire), &both);
-                    if ended.is_err() || is_shell {
-                        both.ask();
+                    match &ended {
+                        Err(error) if error.is_death() => {
+                            *died.lock().unwrap_or_else(PoisonError::into_inner) =
+                                Some(Instant::now());
+                        }
+                        Err(_) => both.ask(),
+                        Ok(_) if is_shell => both.ask(),
+                        Ok(_) => {}
                     }
                     ended
                 })
             };
             let guests = [run(0, first), run(1, second)];
             while !guests.iter().all(thread::ScopedJoinHandle::is_finished) {
-                if stop.asked() {
+                let died = *died.lock().unwrap_or_else(PoisonError::into_inner);
+                if stop.asked() || died.is_some_and(|died| died.elapsed() > GRACE) {
                     both.ask();
                 }
                 thread::sleep(Duration::from_millis(10));
