@@ -124,7 +124,7 @@ impl ServerBackend for Device {
         if let Some(file) = file {
             let writable = flags.contains(DmaMapFlags::WRITE);
             let mut inner = self.machine.lock_first();
-            let _ = inner.guest.memory.map(&file, offset, (address, size), writable);
+            let _ = inner.guest.memory.map_file(&file, offset, (address, size), writable);
             inner.set_connected(true);
             self.machine.news.notify_all();
         }

@@ -30,7 +30,7 @@ unsafe impl Send for Mapping {}
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: `start` and `length` are those of a mapping that `map` made and that only this
+        // SAFETY: `start` and `length` are those of a mapping that `map_file` made and that only this
         // value knows; no pointer into it outlives the calls below.
         let _ = unsafe { munmap(self.start.cast(), self.length) };
     }
@@ -41,7 +41,7 @@ impl GuestMemory {
     ///
     /// Fails when the file is shorter, when addresses wrap around or are mapped already, and when
     /// the system refuses.
-    pub(crate) fn map(
+    pub(crate) fn map_file(
         &mut self,
         file: &File,
         offset: u64,

@@ -13,8 +13,8 @@ fn file(length: u64) -> File {
 fn bytes_go_in_and_out_across_two_mappings() {
     let (first, second) = (file(0x2000), file(0x1000));
     let mut memory = GuestMemory::default();
-    memory.map(&first, 0x1000, (0x8000, 0x1000), true).unwrap();
-    memory.map(&second, 0, (0x9000, 0x1000), true).unwrap();
+    memory.map_file(&first, 0x1000, (0x8000, 0x1000), true).unwrap();
+    memory.map_file(&second, 0, (0x9000, 0x1000), true).unwrap();
     memory.write(0x8ffe, &[1, 2, 3, 4, 5]).unwrap();
     let mut back = [0; 5];
     memory.read(0x8ffe, &mut back).unwrap();
@@ -28,7 +28,7 @@ fn bytes_go_in_and_out_across_two_mappings() {
 fn what_is_not_mapped_is_refused_whole() {
     let backing = file(0x1000);
     let mut memory = GuestMemory::default();
-    memory.map(&backing, 0, (0x4000, 0x1000), true).unwrap();
+    memory.map_file(&backing, 0, (0x4000, 0x1000), true).unwrap();
     assert_eq!(memory.write(0x4ffe, &[9; 4]), Err(DmaFault));
     let mut tail = [7; 2];
     memory.read(0x4ffe, &mut tail).unwrap();
@@ -43,7 +43,7 @@ fn what_is_not_mapped_is_refused_whole() {
 fn memory_that_may_only_be_read_is_not_written() {
     let backing = file(0x1000);
     let mut memory = GuestMemory::default();
-    memory.map(&backing, 0, (0, 0x1000), false).unwrap();
+    memory.map_file(&backing, 0, (0, 0x1000), false).unwrap();
     assert_eq!(memory.write(0, &[1]), Err(DmaFault));
     memory.read(0, &mut [0; 1]).unwrap();
 }
@@ -52,9 +52,9 @@ fn memory_that_may_only_be_read_is_not_written() {
 fn mappings_that_make_no_sense_are_refused() {
     let backing = file(0x1000);
     let mut memory = GuestMemory::default();
-    memory.map(&backing, 0, (0x1000, 0x1000), true).unwrap();
+    memory.map_file(&backing, 0, (0x1000, 0x1000), true).unwrap();
     let mut refused = |offset, range| {
-        assert!(memory.map(&backing, offset, range, true).is_err(), "{offset:#x} {range:x?}");
+        assert!(memory.map_file(&backing, offset, range, true).is_err(), "{offset:#x} {range:x?}");
     };
     refused(0, (0x1000, 0x1000));
     refused(0, (0, 0x2000));
