@@ -6,6 +6,7 @@ use std::io::{self, BufRead};
 pub(super) const LONGEST: usize = 64 << 20;
 
 /// Reads lines one after the other into one buffer.
+#[derive(Debug)]
 pub(super) struct Lines<R> {
     input: R,
     buffer: Vec<u8>,

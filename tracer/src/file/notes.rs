@@ -6,7 +6,7 @@ use super::error::Warning;
 const MOST_UNKNOWN: usize = 16;
 
 /// Counts that become warnings at the end.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Notes {
     /// Line after the first gap, number of gaps, events left out.
     gaps: Option<(u64, u64, u64)>,

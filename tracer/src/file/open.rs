@@ -1,12 +1,11 @@
 //! Opening: one pass over the lines.
 
-use super::error::{Damage, TraceFileError, Warning};
-use super::line::{End, LONGEST, Lines};
+use super::error::{TraceFileError, Warning};
+use super::line::LONGEST;
 use super::loaded::{Brief, Events, Loaded};
-use super::notes::Notes;
-use super::parse::{self, HeaderLine, Parsed};
+use super::stream::Stream;
+use crate::Event;
 use crate::timeline::Timeline;
-use crate::{Event, Header};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
@@ -79,7 +78,7 @@ pub fn read(
 }
 
 /// A failure of the system while opening.
-fn unreadable(path: &Path, source: io::Error) -> TraceFileError {
+pub(super) fn unreadable(path: &Path, source: io::Error) -> TraceFileError {
     let path = path.to_owned();
     match source.kind() {
         io::ErrorKind::NotFound => TraceFileError::Missing { path },
@@ -91,18 +90,13 @@ fn unreadable(path: &Path, source: io::Error) -> TraceFileError {
 /// The pass over a file.
 struct Pass<'a, R> {
     path: &'a Path,
-    lines: Lines<R>,
+    stream: Stream<R>,
     total: u64,
-    header: Header,
-    /// Events by the header.
-    promised: Option<u64>,
     timeline: Timeline,
     briefs: Vec<Brief>,
     offsets: Vec<u64>,
     /// The events, if they stay in memory.
     kept: Option<Vec<Event>>,
-    last_sequence: Option<u64>,
-    notes: Notes,
 }
 
 impl<'a, R: BufRead> Pass<'a, R> {
@@ -114,27 +108,14 @@ impl<'a, R: BufRead> Pass<'a, R> {
         total: u64,
         keep: bool,
     ) -> Result<Self, TraceFileError> {
-        let mut lines = Lines::new(input, limits.line);
-        let end = lines.next().map_err(|error| unreadable(path, error))?;
-        let whole = match end {
-            None => {
-                return Err(TraceFileError::Empty { path: path.to_owned() });
-            }
-            Some(end) => end == End::Newline,
-        };
-        let HeaderLine { header, events } = parse::header(path, lines.bytes(), whole)?;
         Ok(Self {
             path,
-            lines,
+            stream: Stream::new(path, input, limits.line)?,
             total,
-            header,
-            promised: events,
             timeline: Timeline::new(),
             briefs: Vec::new(),
             offsets: Vec::new(),
             kept: keep.then(Vec::new),
-            last_sequence: None,
-            notes: Notes::default(),
         })
     }
 
@@ -144,23 +125,24 @@ impl<'a, R: BufRead> Pass<'a, R> {
         progress: &mut dyn FnMut(Progress),
         file: Option<File>,
     ) -> Result<(Loaded, Vec<Warning>), TraceFileError> {
-        let mut end = self.lines.end();
-        while self.step() {
-            end = self.lines.end();
+        let mut end = self.stream.end();
+        while let Some(event) = self.stream.next_event() {
+            self.take(event);
+            end = self.stream.end();
             if self.briefs.len().is_multiple_of(REPORT) {
                 progress(self.progress(end));
             }
         }
         progress(self.progress(end));
         self.offsets.push(end);
-        let warnings = self.notes.into_warnings(self.promised, self.briefs.len());
+        let (header, warnings) = self.stream.finish();
         let events = match (self.kept, file) {
             (None, Some(file)) => Events::InFile { file: Mutex::new(file), offsets: self.offsets },
             (kept, _) => Events::Kept(kept.unwrap_or_default()),
         };
         let loaded = Loaded {
             path: self.path.to_owned(),
-            header: self.header,
+            header,
             timeline: self.timeline,
             briefs: self.briefs,
             events,
@@ -172,73 +154,13 @@ impl<'a, R: BufRead> Pass<'a, R> {
         Progress { read, total: self.total, events: self.briefs.len() }
     }
 
-    /// Takes in the next event; false at the end, or at a line that ends the trace.
-    fn step(&mut self) -> bool {
-        loop {
-            let end = match self.lines.next() {
-                Ok(None) => return false,
-                Ok(Some(End::TooLong)) => {
-                    let most = self.lines.longest();
-                    return self.damaged(Damage::TooLong(most));
-                }
-                Ok(Some(end)) => end,
-                Err(error) => return self.damaged(Damage::Unreadable(error.to_string())),
-            };
-            if self.lines.is_blank() {
-                continue;
-            }
-            return match parse::event(self.lines.bytes()) {
-                Ok(parsed) => self.take(parsed),
-                Err(_) if end == End::File => self.truncated(),
-                Err(damage) => self.damaged(damage),
-            };
-        }
-    }
-
-    /// Takes in one event; false if it cannot follow the one before.
-    fn take(&mut self, parsed: Parsed) -> bool {
-        let event = parsed.event;
-        let line = self.lines.number();
-        if let Some(before) = self.last_sequence
-            && event.sequence <= before
-        {
-            let found = event.sequence;
-            return self.damaged(Damage::OutOfOrder { before, found });
-        }
-        let expected = self.last_sequence.map_or(0, |before| before + 1);
-        self.notes.sequence(line, event.sequence - expected);
-        self.last_sequence = Some(event.sequence);
-        if event.site as usize >= self.header.sites.len() {
-            self.notes.site(line);
-        }
-        if let Some(kind) = parsed.unknown {
-            self.notes.unknown(line, kind);
-        }
+    /// Takes in one event.
+    fn take(&mut self, event: Event) {
         self.timeline.push(&event);
         self.briefs.push(Brief::of(&event));
         match &mut self.kept {
             Some(kept) => kept.push(event),
-            None => self.offsets.push(self.lines.start()),
+            None => self.offsets.push(self.stream.start()),
         }
-        true
-    }
-
-    fn truncated(&mut self) -> bool {
-        self.notes.end = Some(Warning::Truncated {
-            line: self.lines.number(),
-            offset: self.lines.start(),
-            events: self.briefs.len(),
-        });
-        false
-    }
-
-    fn damaged(&mut self, damage: Damage) -> bool {
-        self.notes.end = Some(Warning::Damaged {
-            line: self.lines.number(),
-            offset: self.lines.start(),
-            damage,
-            events: self.briefs.len(),
-        });
-        false
     }
 }
