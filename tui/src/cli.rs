@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 use crate::command::doctor::DoctorOptions;
+use crate::command::diff::DiffOptions;
 use crate::command::lab::LabOptions;
 use crate::dump::Kind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -59,6 +60,12 @@ pub enum Command {
         #[command(flatten)]
         print: PrintOptions,
     },
+    /// Compare two trace files, the first difference first
+    ///
+    /// Steps are matched by what is done and where, not by their numbers, so that one more poll does
+    /// not make all the rest differ. Ends with 0 if the traces are the same, 1 if they differ, 2 if
+    /// they cannot be compared.
+    Diff(Box<DiffOptions>),
     /// List the scenarios
     Scenarios,
     /// Say which doors to a real card this machine has, and what to do for the others

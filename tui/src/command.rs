@@ -5,8 +5,9 @@ mod book;
 mod decode;
 #[cfg(target_os = "linux")]
 pub mod doctor;
+pub mod diff;
 pub mod lab;
-mod open;
+pub mod open;
 mod record;
 mod show;
 
@@ -14,6 +15,7 @@ pub use decode::DecodeError;
 pub use record::field_class;
 
 use crate::cli::{Cli, Command, DEFAULT_SCENARIO, PrintOptions, RunOptions};
+use crate::compare::CompareError;
 use crate::state::session::Session;
 use crate::state::supply::{Ending, Run, Supply};
 use doorbell_book::BookError;
@@ -70,6 +72,9 @@ pub enum Failure {
         /// How long was waited.
         patience: Duration,
     },
+    /// Two traces could not be compared.
+    #[error(transparent)]
+    Compare(CompareError),
     /// The output could not be written.
     #[error("cannot write the output: {0}; check where it goes to")]
     Output(io::Error),
@@ -100,6 +105,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
             record::write(&recorded(scenario, device)?, &output, &mask)
         }
         Some(Command::Replay { file, print }) => replay(&file, print),
+        Some(Command::Diff(options)) => diff::run(&options),
         Some(Command::Scenarios) => list(),
         #[cfg(target_os = "linux")]
         Some(Command::Doctor(options)) => doctor::run(&options),

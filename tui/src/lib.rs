@@ -13,6 +13,7 @@
 
 pub mod cli;
 pub mod command;
+pub mod compare;
 pub mod decode;
 pub mod dump;
 pub mod input;
