@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 use crate::command::doctor::DoctorOptions;
 use crate::command::diff::DiffOptions;
+use crate::command::export::ExportOptions;
 use crate::command::lab::LabOptions;
 use crate::dump::Kind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -66,6 +67,8 @@ pub enum Command {
     /// not make all the rest differ. Ends with 0 if the traces are the same, 1 if they differ, 2 if
     /// they cannot be compared.
     Diff(Box<DiffOptions>),
+    /// Write a trace in the format of another tool
+    Export(ExportOptions),
     /// List the scenarios
     Scenarios,
     /// Say which doors to a real card this machine has, and what to do for the others

@@ -6,6 +6,7 @@ mod decode;
 #[cfg(target_os = "linux")]
 pub mod doctor;
 pub mod diff;
+pub mod export;
 pub mod lab;
 pub mod open;
 mod record;
@@ -16,6 +17,7 @@ pub use record::field_class;
 
 use crate::cli::{Cli, Command, DEFAULT_SCENARIO, PrintOptions, RunOptions};
 use crate::compare::CompareError;
+use crate::export::ExportError;
 use crate::state::session::Session;
 use crate::state::supply::{Ending, Run, Supply};
 use doorbell_book::BookError;
@@ -75,6 +77,9 @@ pub enum Failure {
     /// Two traces could not be compared.
     #[error(transparent)]
     Compare(CompareError),
+    /// A trace could not be exported.
+    #[error(transparent)]
+    Export(ExportError),
     /// The output could not be written.
     #[error("cannot write the output: {0}; check where it goes to")]
     Output(io::Error),
@@ -106,6 +111,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Replay { file, print }) => replay(&file, print),
         Some(Command::Diff(options)) => diff::run(&options),
+        Some(Command::Export(options)) => export::run(&options),
         Some(Command::Scenarios) => list(),
         #[cfg(target_os = "linux")]
         Some(Command::Doctor(options)) => doctor::run(&options),

@@ -16,6 +16,7 @@ pub mod command;
 pub mod compare;
 pub mod decode;
 pub mod dump;
+pub mod export;
 pub mod input;
 pub mod state;
 pub mod terminal;
