@@ -43,6 +43,13 @@ fn no_chapter_types_a_number() {
             })
             .collect();
         for (number, line) in (1..).zip(without_outputs(&kept).lines()) {
+        let mut is_run = false;
+        for (number, line) in (1..).zip(kept.lines()) {
+            // What a command prints there is held against a run by `doorbell`'s test `chapter`.
+            is_run = line == "```console" || is_run && line != "```";
+            if is_run {
+                continue;
+            }
             // The number of a list's item counts items; code and link targets are names.
             let line = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
             let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join(" ");

@@ -229,9 +229,7 @@ fn tshark_understands_the_packets() {
     let output = match command.output() {
         Ok(output) if output.status.success() => output.stdout,
         _ => {
-            let required =
-                std::env::var("DOORBELL_REQUIRE").is_ok_and(|list| list.contains("tshark"));
-            assert!(!required, "tshark does not run; install tshark");
+            assert!(std::env::var_os("CI").is_none(), "tshark does not run; install tshark");
             println!("skipped: tshark does not run; install tshark to have the packets dissected");
             return;
         }

@@ -263,3 +263,29 @@ fn every_cut_and_every_changed_byte_is_survived() {
         }
     }
 }
+
+/// What a file holds, read event by event, and what its end says.
+fn streamed(file: &[u8]) -> (Vec<doorbell_tracer::Event>, Vec<Warning>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace");
+    std::fs::write(&path, file).unwrap();
+    let mut stream = doorbell_tracer::file::Stream::open(&path).unwrap();
+    let events = std::iter::from_fn(|| stream.next_event()).collect();
+    (events, stream.finish().1)
+}
+
+#[test]
+fn a_stream_reads_and_warns_as_opening_does() {
+    let whole = lines().concat();
+    let mut doubled = lines();
+    doubled[3] = doubled[2].clone();
+    let files = [whole.clone(), whole[..whole.len() - 5].to_vec(), doubled.concat()];
+    for (file, events) in files.iter().zip([3, 2, 2]) {
+        let (loaded, warnings) = opened(file);
+        let (found, told) = streamed(file);
+        assert_eq!((found.len(), told), (events, warnings));
+        for (step, event) in found.iter().enumerate() {
+            assert_eq!(*event, *loaded.get(step).unwrap());
+        }
+    }
+}

@@ -95,7 +95,8 @@ pub enum When {
 /// `12` for both, or `12:15` for one each.
 fn two_numbers(text: &str) -> Result<(u64, u64), String> {
     let number = |text: &str| {
-        text.parse::<u64>().map_err(|_| format!("{text:?} is no number of a step; say 12, or 12:15"))
+        text.parse::<u64>()
+            .map_err(|_| format!("{text:?} is no number of a step; say 12, or 12:15"))
     };
     match text.split_once(':') {
         Some((a, b)) => Ok((number(a)?, number(b)?)),

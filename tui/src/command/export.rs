@@ -76,7 +76,8 @@ pub fn run(options: &ExportOptions) -> Result<(), Failure> {
     if let Target::File(path) = &target {
         let told = masked(exported.header.masked);
         let steps = exported.events;
-        let packets = exported.packets.map_or_else(String::new, |count| format!("{count} packets of "));
+        let packets =
+            exported.packets.map_or_else(String::new, |count| format!("{count} packets of "));
         let scenario = crate::state::source::printable(&exported.header.scenario);
         writeln!(io::stdout(), "{}: {packets}{steps} steps of {scenario}{told}", path.display())?;
     }

@@ -131,36 +131,96 @@ pub(super) struct Hunk {
 
 /// Up to so many steps on one side, those left out that both traces begin and end with, the
 /// shortest alignment is looked for: its cost grows with the steps times the differences.
-pub(super) const MOST_SHORTEST: usize = 20_000;
+pub(super) const MOST_SHORTEST: usize = 10_000;
 
 /// How steps were matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alignment {
     /// With as few steps without a counterpart as can be.
     Shortest,
-    /// Quickly, as `git diff` does it: some more steps may be without a counterpart.
+    /// A stretch at a time: some more steps may be without a counterpart.
     Quick,
 }
 
 /// Aligns two traces. Between two hunks the steps belong together one by one.
-pub(super) fn align(a: &Sequence, b: &Sequence, signatures: &Signatures) -> (Vec<Hunk>, Alignment) {
-    let longest = middle(&a.tokens, &b.tokens);
-    let (algorithm, how) = match longest {
-        ..=MOST_SHORTEST => (Algorithm::MyersMinimal, Alignment::Shortest),
-        _ => (Algorithm::Myers, Alignment::Quick),
+pub(super) fn align(a: &Sequence, b: &Sequence) -> (Vec<Hunk>, Alignment) {
+    let how = match middle(&a.tokens, &b.tokens) {
+        ..=MOST_SHORTEST => Alignment::Shortest,
+        _ => Alignment::Quick,
     };
-    let mut diff = Diff::default();
-    let distinct = u32::try_from(signatures.known.len()).unwrap_or(u32::MAX);
-    diff.compute_with(algorithm, &a.tokens, &b.tokens, distinct);
-    let range = |range: Range<u32>| range.start as usize..range.end as usize;
-    let hunks = diff.hunks().map(|hunk| Hunk { a: range(hunk.before), b: range(hunk.after) });
-    let mut hunks: Vec<_> = hunks.collect();
+    let mut hunks = match how {
+        Alignment::Shortest => hunks(Algorithm::MyersMinimal, &a.tokens, &b.tokens),
+        Alignment::Quick => in_windows(&a.tokens, &b.tokens),
+    };
     for at in 0..hunks.len() {
         let before = at.checked_sub(1).map_or((0, 0), |at| (hunks[at].a.end, hunks[at].b.end));
-        let behind = hunks.get(at + 1).map_or((a.len(), b.len()), |next| (next.a.start, next.b.start));
+        let next = hunks.get(at + 1);
+        let behind = next.map_or((a.len(), b.len()), |next| (next.a.start, next.b.start));
         slide(&mut hunks[at], before, behind, a, b);
     }
     (hunks, how)
+}
+
+/// The hunks of an algorithm.
+fn hunks(algorithm: Algorithm, a: &[Token], b: &[Token]) -> Vec<Hunk> {
+    let mut diff = Diff::default();
+    // The number of distinct tokens is for another algorithm.
+    diff.compute_with(algorithm, a, b, 0);
+    let range = |range: Range<u32>| range.start as usize..range.end as usize;
+    diff.hunks().map(|hunk| Hunk { a: range(hunk.before), b: range(hunk.after) }).collect()
+}
+
+/// Steps of a window, and of the largest one.
+const WINDOW: usize = 1 << 12;
+const LARGEST: usize = 1 << 15;
+
+/// So many steps in a row that are the same say that two traces are in step again.
+const IN_STEP: usize = 64;
+
+/// Aligns long traces a window at a time. Behind each difference a window is aligned up to where
+/// both are in step again, and one that has no such place is made larger, up to a bound.
+fn in_windows(a: &[Token], b: &[Token]) -> Vec<Hunk> {
+    let mut found: Vec<Hunk> = Vec::new();
+    let (mut at_a, mut at_b, mut size) = (0, 0, WINDOW);
+    while at_a < a.len() || at_b < b.len() {
+        let same = a[at_a..].iter().zip(&b[at_b..]).take_while(|(one, other)| one == other).count();
+        (at_a, at_b) = (at_a + same, at_b + same);
+        let (end_a, end_b) = (a.len().min(at_a + size), b.len().min(at_b + size));
+        let (own, other) = (&a[at_a..end_a], &b[at_b..end_b]);
+        let algorithm = if size == WINDOW { Algorithm::MyersMinimal } else { Algorithm::Myers };
+        let hunks = hunks(algorithm, own, other);
+        let is_last = end_a == a.len() && end_b == b.len();
+        let cut = hunks.windows(2).position(|pair| pair[1].a.start - pair[0].a.end >= IN_STEP);
+        let taken = match cut {
+            _ if is_last => hunks.len(),
+            Some(cut) => cut + 1,
+            None if size < LARGEST => {
+                size *= 2;
+                continue;
+            }
+            None => hunks.len(),
+        };
+        let next = match hunks.get(taken) {
+            Some(next) => (next.a.start, next.b.start),
+            None => (own.len(), other.len()),
+        };
+        for hunk in &hunks[..taken] {
+            let moved = |range: &Range<usize>, by| range.start + by..range.end + by;
+            push(&mut found, Hunk { a: moved(&hunk.a, at_a), b: moved(&hunk.b, at_b) });
+        }
+        (at_a, at_b, size) = (at_a + next.0, at_b + next.1, WINDOW);
+    }
+    found
+}
+
+/// Appends a hunk, to the one before if they touch.
+fn push(hunks: &mut Vec<Hunk>, hunk: Hunk) {
+    match hunks.last_mut() {
+        Some(last) if (last.a.end, last.b.end) == (hunk.a.start, hunk.b.start) => {
+            (last.a.end, last.b.end) = (hunk.a.end, hunk.b.end);
+        }
+        _ => hunks.push(hunk),
+    }
 }
 
 /// Steps of the longer side between the common beginning and the common end.
@@ -173,7 +233,13 @@ fn middle(a: &[Token], b: &[Token]) -> usize {
 
 /// Moves a hunk of one side, where it can lie in several places, to the one where it is whole: an
 /// inserted poll begins at its call, not in the middle of the poll before.
-fn slide(hunk: &mut Hunk, before: (usize, usize), behind: (usize, usize), a: &Sequence, b: &Sequence) {
+fn slide(
+    hunk: &mut Hunk,
+    before: (usize, usize),
+    behind: (usize, usize),
+    a: &Sequence,
+    b: &Sequence,
+) {
     let (side, own, other, low, high) = match (hunk.a.is_empty(), hunk.b.is_empty()) {
         (false, true) => (a, &hunk.a, &hunk.b, before.0, behind.0),
         (true, false) => (b, &hunk.b, &hunk.a, before.1, behind.1),
@@ -183,7 +249,8 @@ fn slide(hunk: &mut Hunk, before: (usize, usize), behind: (usize, usize), a: &Se
     let up = own.start - low;
     let down = high - own.end;
     let tokens = &side.tokens;
-    let up = (0..up).take_while(|by| tokens[own.start - by - 1] == tokens[own.end - by - 1]).count();
+    let up =
+        (0..up).take_while(|by| tokens[own.start - by - 1] == tokens[own.end - by - 1]).count();
     let down = (0..down).take_while(|by| tokens[own.start + by] == tokens[own.end + by]).count();
     let first = own.start - up;
     let nesting = |start: &usize| side.nesting[*start];
@@ -192,3 +259,6 @@ fn slide(hunk: &mut Hunk, before: (usize, usize), behind: (usize, usize), a: &Se
     let (own, other) = (best..best + length, other..other);
     *hunk = if hunk.b.is_empty() { Hunk { a: own, b: other } } else { Hunk { a: other, b: own } };
 }
+
+#[cfg(test)]
+mod tests;

@@ -176,20 +176,49 @@ pub fn of_name(name: &str) -> Option<Mark> {
         "timestamp" | "frequency" | "device_frequency_mhz" | "device_frequency_khz" => {
             Some(Mark::running(Class::Times))
         }
-        "psn" | "msn" | "rmsn" | "ssn" | "next_send_psn" | "next_rcv_psn" | "last_acked_psn"
-        | "wqe_index" | "wqe_counter" | "wqe_id" | "next_wqe_index" | "consumer_index"
-        | "arm_consumer_index" | "consumer_counter" | "producer_counter" | "receive_counter"
-        | "send_counter" | "last_notified_index" | "last_solicit_index" | "hw_counter"
-        | "sw_counter" | "hw_rq_counter" | "sw_rq_counter" | "hw_sq_wqebb_counter"
-        | "sw_sq_wqebb_counter" | "owner" | "owner_bit" | "turn,_from_cq" | "identification"
-        | "health_counter" | "head_-_tail" | "head_-_tail_+_built" | "sq_psn" | "rq_psn"
-        | "send_doorbell_seen_in_the_record" | "arm_command_sequence" => {
-            Some(Mark::running(Class::Counters))
-        }
-        "signature" | "ctrl_signature" | "checksum" | "token" | "mailbox_data"
-        | "command_input_inline_data" | "command_output_inline_data" => {
-            Some(Mark::running(Class::Derived))
-        }
+        "psn"
+        | "msn"
+        | "rmsn"
+        | "ssn"
+        | "next_send_psn"
+        | "next_rcv_psn"
+        | "last_acked_psn"
+        | "wqe_index"
+        | "wqe_counter"
+        | "wqe_id"
+        | "next_wqe_index"
+        | "consumer_index"
+        | "arm_consumer_index"
+        | "consumer_counter"
+        | "producer_counter"
+        | "receive_counter"
+        | "send_counter"
+        | "last_notified_index"
+        | "last_solicit_index"
+        | "hw_counter"
+        | "sw_counter"
+        | "hw_rq_counter"
+        | "sw_rq_counter"
+        | "hw_sq_wqebb_counter"
+        | "sw_sq_wqebb_counter"
+        | "owner"
+        | "owner_bit"
+        | "turn,_from_cq"
+        | "identification"
+        | "health_counter"
+        | "head_-_tail"
+        | "head_-_tail_+_built"
+        | "sq_psn"
+        | "rq_psn"
+        | "send_doorbell_seen_in_the_record"
+        | "arm_command_sequence" => Some(Mark::running(Class::Counters)),
+        "signature"
+        | "ctrl_signature"
+        | "checksum"
+        | "token"
+        | "mailbox_data"
+        | "command_input_inline_data"
+        | "command_output_inline_data" => Some(Mark::running(Class::Derived)),
         _ if last.contains("addr_") || last.contains("pointer_") => {
             Some(Mark::running(Class::Addresses))
         }

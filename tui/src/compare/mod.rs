@@ -152,7 +152,7 @@ pub fn compare(
     let mut signatures = Signatures::default();
     let (one, _) = sequence(a, choice(0), options, &mut signatures)?;
     let (other, _) = sequence(b, choice(1), options, &mut signatures)?;
-    let (hunks, alignment) = align::align(&one, &other, &signatures);
+    let (hunks, alignment) = align::align(&one, &other);
     let lengths = (one.len(), other.len());
     drop((one, other, signatures));
 

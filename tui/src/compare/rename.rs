@@ -55,8 +55,5 @@ impl Renames {
 /// What a name stands for, and since when.
 fn told(space: &str, own: (&str, &str), other: (&str, &str), at: (u64, u64)) -> String {
     let ((side, name), (opposite, meant)) = (own, other);
-    format!(
-        "{side}'s {space} {name} was {opposite}'s {meant} at steps {} and {}",
-        at.0, at.1
-    )
+    format!("{side}'s {space} {name} was {opposite}'s {meant} at steps {} and {}", at.0, at.1)
 }

@@ -115,7 +115,13 @@ impl<W: Write> Text<W> {
     }
 
     /// Writes one step.
-    fn step(&mut self, mark: Mark, a: Option<u64>, b: Option<u64>, step: Step<'_>) -> io::Result<()> {
+    fn step(
+        &mut self,
+        mark: Mark,
+        a: Option<u64>,
+        b: Option<u64>,
+        step: Step<'_>,
+    ) -> io::Result<()> {
         let (head, said) = told(mark, a, b, step);
         self.line(mark.style(), &head, &said)?;
         if let (false, Some(site)) = (matches!(mark, Mark::Same), step.site()) {
@@ -292,7 +298,7 @@ pub(super) fn notes(headers: [&Header; 2], alignment: Alignment) -> Vec<String> 
     if alignment == Alignment::Quick {
         notes.push(format!(
             "more than {} steps lie between the first and the last step that differ: they are matched \
-             quickly, and a shorter list of differences may exist; --from and --to, or --only, narrow it",
+             a stretch at a time, and a shorter list of differences may exist; --from and --to, or --only, narrow it",
             super::align::MOST_SHORTEST
         ));
     }

@@ -11,8 +11,8 @@ use std::io::Write;
 
 /// The columns.
 pub const COLUMNS: [&str; 15] = [
-    "step", "time", "actor", "depth", "kind", "file", "line", "function", "text", "region", "offset",
-    "address", "layout", "bytes", "event",
+    "step", "time", "actor", "depth", "kind", "file", "line", "function", "text", "region",
+    "offset", "address", "layout", "bytes", "event",
 ];
 
 /// Writes all events of a trace; answers how many.

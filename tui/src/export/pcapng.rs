@@ -85,7 +85,12 @@ struct Host {
 }
 
 impl<W: Write> Capture<W> {
-    fn packet(&mut self, packet: &Packet, timestamp: Duration, comment: String) -> Result<(), ExportError> {
+    fn packet(
+        &mut self,
+        packet: &Packet,
+        timestamp: Duration,
+        comment: String,
+    ) -> Result<(), ExportError> {
         let interface_id = self.interface(sender(&packet.bytes))?;
         let block = EnhancedPacketBlock {
             interface_id,

@@ -87,7 +87,12 @@ impl Timeline<'_> {
     }
 
     /// One event.
-    fn event(&mut self, header: &Header, event: &Event, regions: &Regions) -> Result<(), ExportError> {
+    fn event(
+        &mut self,
+        header: &Header,
+        event: &Event,
+        regions: &Regions,
+    ) -> Result<(), ExportError> {
         let (pid, tid) = track_of(event);
         let (at, is_new) = self.place(pid, tid, event.time);
         if is_new {
@@ -97,7 +102,8 @@ impl Timeline<'_> {
         let args = arguments(header, event, regions);
         let places = regions.at(event.sequence);
         let text = words::step(&event.kind, &places);
-        let mut entry = json!({"pid": pid, "tid": tid, "ts": microseconds(at), "cat": event.kind.name()});
+        let mut entry =
+            json!({"pid": pid, "tid": tid, "ts": microseconds(at), "cat": event.kind.name()});
         match &event.kind {
             Kind::Call { function, .. } => {
                 entry["ph"] = "B".into();
@@ -182,7 +188,8 @@ impl Timeline<'_> {
 
     /// Ends the calls that are under way, and the file.
     fn end(&mut self) -> Result<(), ExportError> {
-        let open: Vec<_> = self.tracks.iter().map(|(key, track)| (*key, track.free, track.calls.len())).collect();
+        let open: Vec<_> =
+            self.tracks.iter().map(|(key, track)| (*key, track.free, track.calls.len())).collect();
         for ((pid, tid), at, calls) in open {
             for _ in 0..calls {
                 self.close(pid, tid, at)?;
