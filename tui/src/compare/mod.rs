@@ -1,7 +1,7 @@
 //! Two traces, step by step: which steps both have, and what differs in them.
 //!
 //! Each trace is read twice, from its beginning to its end. The first time only the signature of
-//! each step is kept, four bytes a step; the two sequences are [aligned](align). The second time
+//! each step is kept, six bytes a step; the two sequences are aligned. The second time
 //! the steps that belong together are compared value by value, and what was found is handed on as
 //! it comes. So two traces of a million steps need some tens of megabytes.
 
@@ -27,6 +27,11 @@ use doorbell_tracer::file::{TraceFileError, Warning};
 use doorbell_tracer::{Actor, Header};
 use std::io;
 use step::{Choice, Steps};
+
+/// What sort of value a field of a layout holds; nothing if it is the same in all runs.
+pub fn class_of(field: &'static doorbell_prm::Field) -> Option<Class> {
+    class::of_field(field).map(|mark| mark.class)
+}
 
 /// Whose steps are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
