@@ -1,8 +1,8 @@
 //! The command line: what can be asked, and the exit code of each answer.
 
+use crate::command::diff::DiffOptions;
 #[cfg(target_os = "linux")]
 use crate::command::doctor::DoctorOptions;
-use crate::command::diff::DiffOptions;
 use crate::command::export::ExportOptions;
 use crate::command::lab::LabOptions;
 use crate::dump::Kind;

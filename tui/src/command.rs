@@ -3,9 +3,9 @@
 mod acts;
 mod book;
 mod decode;
+pub mod diff;
 #[cfg(target_os = "linux")]
 pub mod doctor;
-pub mod diff;
 pub mod export;
 pub mod lab;
 pub mod open;
