@@ -8,7 +8,7 @@ pub mod diff;
 pub mod doctor;
 pub mod export;
 pub mod lab;
-pub mod open;
+pub(crate) mod open;
 mod record;
 mod show;
 
