@@ -7,7 +7,7 @@ use doorbell_prm::layouts;
 #[test]
 fn every_field_that_is_named_like_a_number_of_an_object_is_one() {
     let like = |name: &str| {
-        let ends = ["qpn", "cqn", "eqn", "srqn", "rmpn"];
+        let ends = ["qpn", "cqn", "eqn", "srqn", "rmpn", "sqn", "rqn", "tisn", "tirn"];
         ends.iter().any(|end| name.ends_with(end)) || ["pd", "uar", "uar_page"].contains(&name)
     };
     let mut seen = 0;

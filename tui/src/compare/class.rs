@@ -146,11 +146,15 @@ pub fn of_name(name: &str) -> Option<Mark> {
         "qp" | "qpn" | "qp_num" | "qp_number" | "destination_qpn" | "source_qpn" | "remote_qpn"
         | "rqpn" | "input_qpn" | "deth_sqpn" | "qpn_rqn_sqn" | "dest_qp_num" | "src_qp"
         | "remote_qp" => numbers("QPN"),
-        "cq" | "cqn" | "send_cq" | "recv_cq" | "cq_number" | "cqn_snd" | "cqn_rcv" => {
-            numbers("CQN")
-        }
+        "cq" | "cqn" | "send_cq" | "recv_cq" | "cq_number" | "cqn_snd" | "cqn_rcv"
+        | "ts_cqe_to_dest_cqn" => numbers("CQN"),
         "eq" | "eqn" | "eq_number" | "c_eqn_or_apu_element" => numbers("EQN"),
         "srq" | "srqn" | "xrc_srqn" | "srqn_rmpn_xrqn" | "rmpn" => numbers("SRQN"),
+        "sqn" => numbers("SQN"),
+        "rqn" => numbers("RQN"),
+        "tisn" | "tis_num_0" => numbers("TISN"),
+        "tirn" => numbers("TIRN"),
+        "transport_domain" => numbers("transport domain"),
         "pd" | "pdn" => numbers("PD"),
         "uar" | "uar_page" => numbers("UAR page"),
         "xrcd" => numbers("XRCD"),
