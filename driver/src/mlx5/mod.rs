@@ -47,4 +47,5 @@ pub use barrier::{Barrier, FLUSH_WRITES, FROM_DEVICE, TO_DEVICE, WRITE_COMBINING
 pub use doors::VfioDoor;
 pub use doors::{CardDoor, NoDoor};
 pub use provider::{Mlx5, open_with};
+pub use segments::posts;
 pub use settings::BlueFlameSettings;

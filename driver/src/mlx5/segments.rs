@@ -37,8 +37,8 @@ bitflags! {
 
 /// An entry for each opcode of the verbs, in their order. (`mlx5_ib_opcode`, and the switch that
 /// follows its use)
-pub static OPCODES: [Posted; 11] = {
-    let mut table = [Posted::empty(); 11];
+pub static OPCODES: [Posted; Opcode::ALL.len()] = {
+    let mut table = [Posted::empty(); Opcode::ALL.len()];
     table[Opcode::RdmaWrite as usize] = posted(SendOpcode::RdmaWrite, Posted::REMOTE);
     table[Opcode::RdmaWriteWithImmediate as usize] =
         posted(SendOpcode::RdmaWriteImmediate, Posted::REMOTE.union(Posted::IMMEDIATE));
@@ -55,6 +55,11 @@ impl Posted {
     pub fn units(self) -> u32 {
         if self.contains(Self::REMOTE) { 2 } else { 1 }
     }
+}
+
+/// Whether this driver posts an opcode.
+pub fn posts(opcode: Opcode) -> bool {
+    OPCODES[opcode as usize].contains(Posted::YES)
 }
 
 /// One entry.

@@ -31,6 +31,21 @@ pub enum Opcode {
 }
 
 impl Opcode {
+    /// All opcodes, in the order of their numbers.
+    pub const ALL: [Self; 11] = [
+        Self::RdmaWrite,
+        Self::RdmaWriteWithImmediate,
+        Self::Send,
+        Self::SendWithImmediate,
+        Self::RdmaRead,
+        Self::AtomicCompareAndSwap,
+        Self::AtomicFetchAndAdd,
+        Self::LocalInvalidate,
+        Self::BindMemoryWindow,
+        Self::SendWithInvalidate,
+        Self::Tso,
+    ];
+
     /// The verbs' name.
     pub fn name(self) -> &'static str {
         match self {
