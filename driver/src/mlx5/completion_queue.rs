@@ -58,8 +58,10 @@ impl<B: Bus> Drop for Keeper<B> {
 pub struct Entries {
     /// The first entry.
     first: NonNull<Cqe>,
-    /// The number of entries, a power of two.
-    size: u32,
+    /// The number of entries, a power of two, less one.
+    mask: u32,
+    /// Base-2 logarithm of the number of entries.
+    log_size: u32,
 }
 
 /// The place of one entry of the ring. Like a copy of the ring, it lives no longer than the queue.
@@ -80,6 +82,8 @@ pub struct CqState {
     pub senders: Vec<Option<Arc<Outstanding>>>,
     /// And of those whose receives do.
     pub receivers: Vec<Option<Receives>>,
+    /// Those of no queue pair: what a poll begins with.
+    pub nobodys: Box<Outstanding>,
 }
 
 // SAFETY: the entries are read by volatile copies under the queue's lock, and live as long as the
@@ -118,7 +122,7 @@ impl Entries {
     /// Offset in bytes of the entry that `index` counts.
     #[inline(always)]
     pub fn offset(self, index: u32) -> usize {
-        (index & (self.size - 1)) as usize * CQE_SIZE
+        (index & self.mask) as usize * CQE_SIZE
     }
 
     /// The entry that `index` counts.
@@ -138,7 +142,7 @@ impl Entries {
     /// The owner bit that means "yours" in the turn of the ring that `index` is in.
     #[inline(always)]
     pub fn turn(self, index: u32) -> u8 {
-        u8::from(index & self.size != 0)
+        (index >> self.log_size) as u8 & 1
     }
     // ANCHOR_END: owner_bit
 }
@@ -191,7 +195,7 @@ impl CqState {
         let entries = self.entries;
         let first = self.consumer_index;
         let mut end = first;
-        while end.wrapping_sub(first) < entries.size
+        while end.wrapping_sub(first) <= entries.mask
             && entries.is_ours(end, entries.at(end).op_own())
         {
             end = end.wrapping_add(1);
@@ -290,10 +294,15 @@ pub fn create_cq<B: Bus>(
     tracer.remap(&RING, region, buffer.request(0, buffer.length(), purpose(number)));
     record.name(record_region, number, "doorbell record of CQ", tracer);
     let state = CqState {
-        entries: Entries { first: buffer.pointer(0, buffer.length()).cast(), size: 1 << log_size },
+        entries: Entries {
+            first: buffer.pointer(0, buffer.length()).cast(),
+            mask: (1 << log_size) - 1,
+            log_size,
+        },
         consumer_index: 0,
         record: record.word(0, record_region),
         region,
+        nobodys: Box::new(Outstanding::new(1)),
         senders: Vec::new(),
         receivers: Vec::new(),
     };

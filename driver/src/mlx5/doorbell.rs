@@ -46,6 +46,8 @@ pub struct BlueFlame<U: UarPage> {
     pub register: U::Register,
     /// Size of one buffer in 16-byte units; 0 if the register takes no BlueFlame.
     pub buffer_units: u32,
+    /// The longest WQE in units that may go there; 0 also if BlueFlame is forbidden.
+    pub most_units: u32,
     /// The page's number in the trace.
     pub region: RegionId,
 }
@@ -58,14 +60,15 @@ pub struct Alone {
 }
 
 // ANCHOR: ring_doorbell
-/// Hands the `count` work requests to the card whose WQEs have been built; `alone` tells of it
-/// if it is one. (`post_send_db`)
+/// Hands the `count` work requests to the card whose WQEs have been built, the `last` of them as the
+/// last; `alone` tells of it if it is one. (`post_send_db`)
 ///
 /// The order is the point of it all: WQEs, record, register, and a barrier between any two.
 #[inline(always)]
 pub fn ring_doorbell<U: UarPage, P: Probe>(
     queue: &mut SendQueue<U>,
     built: Built,
+    last: Wqe,
     count: u32,
     alone: Option<Alone>,
     probe: &P,
@@ -87,7 +90,6 @@ pub fn ring_doorbell<U: UarPage, P: Probe>(
     // queue's own, so no lock is taken that would order the two.
     (WRITE_COMBINING_START.pass)();
     probe!(P: *probe, barrier(WRITE_COMBINING_START.name, WRITE_COMBINING_START.instruction));
-    let last = built.last();
     if takes_blueflame(queue, built, count, alone, probe) {
         copy_wqe(queue, built, last, probe);
     } else {
@@ -112,32 +114,29 @@ fn takes_blueflame<U: UarPage, P: Probe>(
     alone: Option<Alone>,
     probe: &P,
 ) -> bool {
-    let (units, fit) = (built.last_units, queue.register.buffer_units);
-    let settings = queue.settings.blueflame;
-    let conditions = Conditions {
-        allowed: !settings.forbidden,
-        alone: alone.is_some(),
-        taken: fit != 0,
-        worth_it: alone.is_some_and(|one| one.inline) || settings.preferred,
-        more_than_control: units > 1,
-        fits: units <= fit,
-    };
     if P::ON {
-        tell_conditions(&conditions, (count, units, fit), probe);
+        let numbers = (count, built.last_units, queue.register.buffer_units);
+        tell_conditions(&Conditions::of(queue, built, alone), numbers, probe);
     }
-    if !conditions.alone {
+    let Some(alone) = alone else {
+        return false;
+    };
+    // Whether it is allowed, and whether the register takes it, was known when the queue was made.
+    let (units, most) = (built.last_units, queue.register.most_units);
+    if most == 0 {
+        cold_path();
         return false;
     }
-    if !(conditions.allowed && conditions.taken && conditions.worth_it) {
+    if !(alone.inline || queue.settings.blueflame.preferred) {
         cold_path();
         return false;
     }
     // A WQE without data is rare, and so is one that is longer than a buffer.
-    if !conditions.more_than_control {
+    if units <= 1 {
         cold_path();
         return false;
     }
-    if !conditions.fits {
+    if units > most {
         cold_path();
         return false;
     }
@@ -158,6 +157,22 @@ struct Conditions {
     more_than_control: bool,
     /// The WQE fits the buffer.
     fits: bool,
+}
+
+impl Conditions {
+    /// Looks at each.
+    fn of<U: UarPage>(queue: &SendQueue<U>, built: Built, alone: Option<Alone>) -> Self {
+        let (units, fit) = (built.last_units, queue.register.buffer_units);
+        let settings = queue.settings.blueflame;
+        Self {
+            allowed: !settings.forbidden,
+            alone: alone.is_some(),
+            taken: fit != 0,
+            worth_it: alone.is_some_and(|one| one.inline) || settings.preferred,
+            more_than_control: units > 1,
+            fits: units <= fit,
+        }
+    }
 }
 
 /// Tells of the conditions in their order, up to the first that does not hold.

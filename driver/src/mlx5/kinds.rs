@@ -6,19 +6,13 @@ use crate::verbs::{SendFlags, SendRequest};
 /// What is known of a call, for a copy of the code that makes use of it: most calls post one
 /// request, and in their copies the loop and half of the branches are gone.
 pub trait Kind {
+    /// The requests: of a call that posts one, an array of one.
+    type List<'a>: AsRef<[SendRequest<'a>]> + ?Sized;
+
     /// The call posts one request.
     const ONE: bool;
     /// Whether data is inline, if that is known.
     const INLINE: Option<bool>;
-
-    /// The requests, with what is known of their number.
-    #[inline(always)]
-    fn requests<'a, 'b>(requests: &'a [SendRequest<'b>]) -> &'a [SendRequest<'b>] {
-        match requests {
-            [first, ..] if Self::ONE => std::slice::from_ref(first),
-            any => any,
-        }
-    }
 
     /// Is the data to be copied into the WQE?
     #[inline(always)]
@@ -31,6 +25,7 @@ pub trait Kind {
 pub struct One;
 
 impl Kind for One {
+    type List<'a> = [SendRequest<'a>; 1];
     const ONE: bool = true;
     const INLINE: Option<bool> = Some(false);
 }
@@ -39,6 +34,7 @@ impl Kind for One {
 pub struct OneInline;
 
 impl Kind for OneInline {
+    type List<'a> = [SendRequest<'a>; 1];
     const ONE: bool = true;
     const INLINE: Option<bool> = Some(true);
 }
@@ -47,6 +43,7 @@ impl Kind for OneInline {
 pub struct Any;
 
 impl Kind for Any {
+    type List<'a> = [SendRequest<'a>];
     const ONE: bool = false;
     const INLINE: Option<bool> = None;
 }

@@ -90,25 +90,28 @@ fn member<T>(members: &[Option<T>], user_index: u32) -> Result<&T, PollError> {
 }
 
 /// The queue pair whose send completed last: the next entry is often of the same. (`cur_rsc`)
-#[derive(Default)]
 pub struct Last<'a> {
-    user_index: u32,
-    outstanding: Option<&'a Outstanding>,
+    /// As the entry has it; at first more than any has.
+    user_index: u64,
+    outstanding: &'a Outstanding,
 }
 
 impl<'a> Last<'a> {
+    /// None yet.
+    #[inline(always)]
+    pub fn none(state: &'a CqState) -> Self {
+        Self { user_index: u64::MAX, outstanding: &state.nobodys }
+    }
+
     /// The work requests of the queue pair that an entry of a send is of.
     #[inline(always)]
     fn sender(&mut self, state: &'a CqState, entry: Entry) -> Result<&'a Outstanding, PollError> {
         let user_index = entry.word::<USER_INDEX>();
-        if let Some(outstanding) = self.outstanding
-            && user_index == self.user_index
-        {
-            return Ok(outstanding);
+        if self.user_index != u64::from(user_index) {
+            let outstanding = member(&state.senders, user_index)?;
+            *self = Self { user_index: user_index.into(), outstanding };
         }
-        let outstanding = member(&state.senders, user_index)?;
-        *self = Self { user_index, outstanding: Some(outstanding) };
-        Ok(outstanding)
+        Ok(self.outstanding)
     }
 }
 

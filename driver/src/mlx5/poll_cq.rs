@@ -10,6 +10,7 @@ use crate::bus::Bus;
 use crate::verbs::{self, CompletionQueue, PollError, WorkCompletion};
 use doorbell_prm::cqe::CqeOpcode;
 use doorbell_tracer::{Group, Probe, Relation, Value, probe};
+use std::array;
 use zerocopy::IntoBytes;
 
 const PROBE_GROUP: Group = Group::PollCq;
@@ -25,17 +26,18 @@ pub fn poll_cq<B: Bus, P: Probe>(
     completions: &mut [WorkCompletion],
 ) -> Result<u32, PollError> {
     match completions {
-        [_] => poll_locked::<B, P, true>(cq, completions),
-        _ => poll_locked::<B, P, false>(cq, completions),
+        [one] => poll_locked::<B, P, _>(cq, array::from_mut(one)),
+        any => poll_locked::<B, P, _>(cq, any),
     }
 }
 
 /// The queue's lock, around all that is done.
 #[inline(never)]
-fn poll_locked<B: Bus, P: Probe, const ONE: bool>(
+fn poll_locked<B: Bus, P: Probe, C: AsMut<[WorkCompletion]> + ?Sized>(
     cq: &CompletionQueue,
-    completions: &mut [WorkCompletion],
+    completions: &mut C,
 ) -> Result<u32, PollError> {
+    let completions = completions.as_mut();
     let mlx5 = Mlx5CompletionQueue::<B>::of(cq);
     let probe = P::of(&mlx5.tracer);
     probe!(
@@ -49,7 +51,7 @@ fn poll_locked<B: Bus, P: Probe, const ONE: bool>(
 
     let mut state = take(&mlx5.queue);
     probe!(P: probe, locked("cq.lock"));
-    let result = poll_all::<_, ONE>(&mut state, completions, &probe);
+    let result = poll_all(&mut state, completions, &probe);
     state.update_record(&probe);
     drop(state);
     probe!(P: probe, unlocked("cq.lock"));
@@ -63,19 +65,15 @@ fn poll_locked<B: Bus, P: Probe, const ONE: bool>(
 // ANCHOR: poll_all
 /// Fills `completions` as far as there are entries.
 #[inline(always)]
-fn poll_all<P: Probe, const ONE: bool>(
+fn poll_all<P: Probe>(
     state: &mut CqState,
     completions: &mut [WorkCompletion],
     probe: &P,
 ) -> Result<u32, PollError> {
-    let completions = match completions {
-        [first, ..] if ONE => std::slice::from_mut(first),
-        any => any,
-    };
     let entries = state.entries;
     let first = state.consumer_index;
     let mut index = first;
-    let mut last = Last::default();
+    let mut last = Last::none(state);
     for completion in completions {
         let entry = entries.at(index);
         let Some(op_own) = ours(state, entries, index, entry, probe) else {

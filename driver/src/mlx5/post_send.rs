@@ -20,6 +20,7 @@ use super::wqe::{any_list, one_inline, one_pointer};
 use crate::bus::{Bus, UarPage};
 use crate::verbs::{self, PostCause, PostError, QueuePair, SendRequest};
 use doorbell_tracer::{Group, Probe, Relation, Value, probe};
+use std::array;
 use std::hint::cold_path;
 
 const PROBE_GROUP: Group = Group::PostSend;
@@ -32,9 +33,9 @@ pub fn post_send<B: Bus, P: Probe>(
     requests: &[SendRequest<'_>],
 ) -> Result<(), PostError> {
     match requests {
-        [one] if Any::is_inline(one) => post_locked::<B, P, OneInline>(qp, requests),
-        [_] => post_locked::<B, P, One>(qp, requests),
-        _ => post_locked::<B, P, Any>(qp, requests),
+        [one] if Any::is_inline(one) => post_locked::<B, P, OneInline>(qp, array::from_ref(one)),
+        [one] => post_locked::<B, P, One>(qp, array::from_ref(one)),
+        any => post_locked::<B, P, Any>(qp, any),
     }
 }
 
@@ -42,8 +43,9 @@ pub fn post_send<B: Bus, P: Probe>(
 #[inline(never)]
 fn post_locked<B: Bus, P: Probe, K: Kind>(
     qp: &QueuePair,
-    requests: &[SendRequest<'_>],
+    requests: &K::List<'_>,
 ) -> Result<(), PostError> {
+    let requests = requests.as_ref();
     let mlx5 = Mlx5QueuePair::<B>::of(qp);
     let probe = P::of(&mlx5.tracer);
     tell_call::<B, P>(qp, requests, &probe);
@@ -68,7 +70,6 @@ fn post_all<U: UarPage, P: Probe, K: Kind>(
     requests: &[SendRequest<'_>],
     probe: &P,
 ) -> Result<(), PostError> {
-    let requests = K::requests(requests);
     let Some(first) = requests.first() else {
         return Ok(());
     };
@@ -84,7 +85,7 @@ fn post_all<U: UarPage, P: Probe, K: Kind>(
         }
         probe!(P: *probe, index(queue.region, "sq.cur_post", built.cur_post));
     }
-    ring_doorbell(queue, built, requests.len() as u32, alone, probe);
+    ring_doorbell(queue, built, built.last(K::ONE), requests.len() as u32, alone, probe);
     Ok(())
 }
 
@@ -103,7 +104,7 @@ fn refuse<U: UarPage, P: Probe>(
         [one] => Some(Alone { inline: Any::is_inline(one) }),
         _ => None,
     };
-    ring_doorbell(queue, built, index, alone, probe);
+    ring_doorbell(queue, built, built.last(false), index, alone, probe);
     PostError { index, cause }
 }
 // ANCHOR_END: post_all
@@ -140,7 +141,12 @@ fn build<U: UarPage, P: Probe, K: Kind>(
     match (request.sg_list.len(), K::is_inline(request), K::ONE) {
         (1, false, _) => Ok(one_pointer(queue, request, posted, built, probe)),
         (1, true, true) => one_inline(queue, request, posted, built, probe).ok_or(Refusal::Inline),
-        _ => any_list(queue, request, posted, built, probe).ok_or(Refusal::Inline),
+        _ => {
+            if K::ONE {
+                cold_path();
+            }
+            any_list(queue, request, posted, built, probe).ok_or(Refusal::Inline)
+        }
     }
 }
 // ANCHOR_END: build_wqe

@@ -193,6 +193,7 @@ fn send_queue<B: Bus>(
     signal_all: bool,
     regions: &Regions,
 ) -> SendQueue<B::Page> {
+    let buffer_units = (register.uar.buffer_size / UNIT) as u32;
     SendQueue {
         // SAFETY: the keeper holds the buffer for as long as the queue pair lives.
         ring: unsafe { Ring::new(buffer, sizes.receive_bytes(), sizes.send_bytes()) },
@@ -203,7 +204,8 @@ fn send_queue<B: Bus>(
         record: record.word(doorbell_prm::doorbell::SEND_RECORD_OFFSET, regions.record),
         register: BlueFlame {
             register: register.uar.page.register(register.offset, register.uar.buffer_size),
-            buffer_units: (register.uar.buffer_size / UNIT) as u32,
+            buffer_units,
+            most_units: if mlx5.settings.blueflame.forbidden { 0 } else { buffer_units },
             region: register.uar.region,
         },
         control: common_control(number),

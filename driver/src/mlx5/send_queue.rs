@@ -141,6 +141,10 @@ pub struct Built {
     /// Length in 16-byte units of the WQE built last, which is the one that the register is told
     /// of; 0 if there is none.
     pub last_units: u32,
+    /// Number of its blocks.
+    last_blocks: u32,
+    /// The first of them.
+    last_block: Block,
 }
 
 impl Built {
@@ -152,6 +156,8 @@ impl Built {
             head: self.head.wrapping_add(1),
             cur_post: self.cur_post.wrapping_add(blocks(units)),
             last_units: units,
+            last_blocks: blocks(units),
+            last_block: self.next().block,
         }
     }
 
@@ -164,25 +170,27 @@ impl Built {
             head: self.head.wrapping_add(1),
             cur_post: self.cur_post.wrapping_add(1),
             last_units: units,
+            last_blocks: 1,
+            last_block: self.next().block,
         }
     }
 
-    /// The WQE built last.
+    /// The WQE built last. In a call that builds no more than one it is at hand; else it is found
+    /// again by its length, once, instead of being kept from each to the next.
     #[inline(always)]
-    pub fn last(self) -> Wqe {
-        self.wqe(self.cur_post.wrapping_sub(blocks(self.last_units)))
+    pub fn last(self, is_only: bool) -> Wqe {
+        if is_only {
+            let number = self.cur_post.wrapping_sub(self.last_blocks);
+            return Wqe { number, block: self.last_block };
+        }
+        let number = self.cur_post.wrapping_sub(blocks(self.last_units));
+        Wqe { number, block: self.ring.block(number) }
     }
 
     /// The WQE to be built next.
     #[inline(always)]
     pub fn next(self) -> Wqe {
-        self.wqe(self.cur_post)
-    }
-
-    /// The WQE that begins at block `number`.
-    #[inline(always)]
-    fn wqe(self, number: u32) -> Wqe {
-        Wqe { number, block: self.ring.block(number) }
+        Wqe { number: self.cur_post, block: self.ring.block(self.cur_post) }
     }
 }
 
@@ -190,7 +198,15 @@ impl<U: UarPage> SendQueue<U> {
     /// Where a call begins.
     #[inline(always)]
     pub fn nothing_built(&self) -> Built {
-        Built { ring: self.ring, head: self.head, cur_post: self.cur_post, last_units: 0 }
+        let (ring, head, cur_post) = (self.ring, self.head, self.cur_post);
+        Built {
+            ring,
+            head,
+            cur_post,
+            last_units: 0,
+            last_blocks: 0,
+            last_block: ring.block(cur_post),
+        }
     }
 
     // ANCHOR: overflow

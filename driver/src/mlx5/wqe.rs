@@ -11,6 +11,7 @@ use super::send_queue::{Built, SendQueue, Wqe};
 use crate::bus::UarPage;
 use crate::verbs::{SendFlags, SendRequest};
 use doorbell_tracer::Probe;
+use std::hint::cold_path;
 use std::num::NonZeroU32;
 
 // ANCHOR: segments
@@ -42,6 +43,7 @@ pub fn one_inline<U: UarPage, P: Probe>(
     probe: &P,
 ) -> Option<Built> {
     let Some(short) = Short::of(queue, &request.sg_list[0], posted.units()) else {
+        cold_path();
         return any_list(queue, request, posted, built, probe);
     };
     let wqe = built.next();
