@@ -20,13 +20,17 @@ use grid::{Numbers, ROWS};
 use registers::{Burst, Registers, bursts, of_pairs};
 
 /// What must differ, or does, and why. `CONTRIBUTING.md` has the same table.
-const DIFFERENCES: [(&str, &str); 6] = [
+const DIFFERENCES: [(&str, &str); 7] = [
     ("QPN in the control segment", "each process has queue pairs of its own"),
     ("lkey and rkey", "and keys of its own"),
     ("addresses of data", "and buffers of its own: compared are the offsets in them"),
     (
         "the UAR page and which of its registers",
         "and pages of its own; the buffer of the register is compared",
+    ),
+    (
+        "the buffer of its register that a queue pair begins with",
+        "libmlx5 goes on where the register's last queue pair stopped, we begin with the first; from there on both take turns",
     ),
     (
         "what a refused inline request leaves in the ring",
@@ -198,7 +202,10 @@ fn compare_registers(seen: &[registers::Seen], programs: [&Vec<(u32, Vec<Rung>)>
     let mut of_pairs = of_pairs(seen, &qpns).into_iter();
     let [theirs, ours, probed] = programs.map(|program| {
         let of_pair = |(_, rung): &(u32, Vec<Rung>)| {
-            let bursts = bursts(&of_pairs.next().expect("one for each QPN"));
+            let mut bursts = bursts(&of_pairs.next().expect("one for each QPN"));
+            // See DIFFERENCES: the buffer that a queue pair begins with.
+            let first = bursts[0].buffer;
+            bursts.iter_mut().for_each(|burst| burst.buffer ^= first);
             assert_eq!(bursts.len(), rung.len(), "one doorbell for each call that posted");
             rung.iter().cloned().zip(bursts).collect::<Vec<_>>()
         };
@@ -225,7 +232,7 @@ fn compare_registers(seen: &[registers::Seen], programs: [&Vec<(u32, Vec<Rung>)>
          of libmlx5 with a WQE that it gave up",
         counts[0], counts[1], counts[2]
     );
-    assert!(counts[0] > 0 && counts[2] > 0);
+    assert!(counts.iter().all(|count| *count > 0));
 }
 
 /// Whether a doorbell is the first 8 bytes of a WQE, or a BlueFlame burst all of its blocks.

@@ -1,14 +1,9 @@
 //! What reached the doorbell registers, as the card's side saw it.
 
 use doorbell_prm::registers::uar::UarRegister;
-use doorbell_tracer::{Kind, Record, Recorder};
+use doorbell_tracer::{Kind, Record, Recorder, RegionId};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-
-/// Where the UAR pages begin in BAR 0.
-const UARS: u64 = 0x10_0000;
-
-/// Size of a page.
-const PAGE: u64 = 4096;
 
 /// Offset of the QPN in what CREATE_QP puts out.
 const QPN: usize = 9;
@@ -26,7 +21,7 @@ pub enum Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
     /// The page, and the register in it.
-    pub register: (u64, u64),
+    pub register: (u32, u64),
     /// Which of the register's two buffers.
     pub buffer: u64,
     /// How far into it.
@@ -36,12 +31,16 @@ pub struct Write {
 
 /// A recorder that keeps no more than that: a run has millions of other events.
 #[derive(Clone, Default)]
-pub struct Registers(Arc<Mutex<Vec<Seen>>>);
+pub struct Registers {
+    seen: Arc<Mutex<Vec<Seen>>>,
+    /// The UAR pages, by their regions.
+    pages: HashMap<RegionId, u32>,
+}
 
 impl Registers {
     /// What was seen.
     pub fn seen(&self) -> Vec<Seen> {
-        self.0.lock().expect("no panic").clone()
+        self.seen.lock().expect("no panic").clone()
     }
 }
 
@@ -52,17 +51,21 @@ impl Recorder for Registers {
                 let qpn = &command.output[QPN..QPN + 3];
                 Seen::Created(u32::from_be_bytes([0, qpn[0], qpn[1], qpn[2]]))
             }
-            Kind::RegisterWrite { offset: place, bytes, .. } if place >= UARS => {
+            Kind::Map(region) => {
+                self.pages.insert(region.region, region.object);
+                return;
+            }
+            Kind::RegisterWrite { region, offset: place, bytes, .. } => {
                 let UarRegister::SendDoorbell { register, buffer, offset } = UarRegister::at(place)
                 else {
                     return;
                 };
-                let register = (place / PAGE, register);
+                let register = (self.pages[&region], register);
                 Seen::Written(Write { register, buffer, offset, bytes: bytes.to_vec() })
             }
             _ => return,
         };
-        self.0.lock().expect("no panic").push(seen);
+        self.seen.lock().expect("no panic").push(seen);
     }
 
     fn take(&mut self) -> Vec<Record> {
