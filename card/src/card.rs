@@ -1,5 +1,6 @@
 //! The card as a whole: BAR 0 on one side, and work done step by step on the other.
 
+use crate::cable::Cable;
 use crate::capabilities::Capabilities;
 use crate::command_queue::CommandDoorbell;
 use crate::completion_queue::CompletionQueue;
@@ -11,6 +12,7 @@ use crate::doorbells::Doorbell;
 use crate::event_queue::EventQueue;
 use crate::fabric::RoceTable;
 use crate::host::Host;
+use crate::infiniband::link_register;
 use crate::init_segment::Registers;
 use crate::life::Life;
 use crate::management::Traffic;
@@ -53,6 +55,7 @@ pub struct Card {
     /// Packets from the card to itself.
     pub(crate) fabric: VecDeque<Vec<u8>>,
     pub(crate) wire: Wire,
+    pub(crate) cable: Cable,
     /// Nanoseconds since power-on, when somebody tells.
     pub(crate) now: Option<u64>,
     /// Doorbell records of mapped UAR pages are to be looked at.
@@ -86,6 +89,7 @@ impl Card {
             doorbells: VecDeque::new(),
             fabric: VecDeque::new(),
             wire: Wire::default(),
+            cable: Cable::default(),
             now: None,
             looking: false,
             idle: false,
@@ -93,11 +97,14 @@ impl Card {
         }
     }
 
-    /// A reset of the PCI function: everything is as after power-on, but for the time.
+    /// A reset of the PCI function: everything is as after power-on, but for the time and the
+    /// cable.
     pub fn reset(&mut self) {
-        let (now, timer) = (self.now, self.registers.timer);
+        let (now, timer, cable) = (self.now, self.registers.timer, self.cable.settled());
         *self = Self::new(self.config.clone(), self.tracer.clone());
         (self.now, self.registers.timer) = (now, timer);
+        self.port_registers.link = link_register(&self.config, cable.has_link());
+        self.cable = cable;
     }
 
     /// What kind of card it is.
@@ -161,6 +168,9 @@ impl Card {
         }
         if let Some(doorbell) = self.doorbells.pop_front() {
             self.take_doorbell(doorbell, bus);
+            return true;
+        }
+        if self.change_port(bus) {
             return true;
         }
         if let Some(bytes) = self.fabric.pop_front().or_else(|| self.wire.arriving.pop_front()) {

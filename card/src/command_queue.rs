@@ -50,7 +50,7 @@ impl Card {
             data.command_completion_vector = done.into();
             let mut bytes = [0; 28];
             bytes.copy_from_slice(data.as_bytes());
-            self.write_event(eqn, EventType::Command, bytes, bus);
+            self.write_event(eqn, (EventType::Command, 0), bytes, bus);
         }
     }
 

@@ -50,9 +50,9 @@ impl Card {
         self.event_queues.iter().filter(wants).map(|(number, _)| *number)
     }
 
-    /// Tells of an event to every queue that asked for its type.
-    pub(crate) fn announce(&mut self, event: EventType, data: [u8; 28], bus: &mut Bus<'_>) {
-        let queues: Vec<u8> = self.subscribed(event).collect();
+    /// Tells of an event, a type and its variant, to every queue that asked for the type.
+    pub(crate) fn announce(&mut self, event: (EventType, u8), data: [u8; 28], bus: &mut Bus<'_>) {
+        let queues: Vec<u8> = self.subscribed(event.0).collect();
         for number in queues {
             self.write_event(number, event, data, bus);
         }
@@ -64,7 +64,7 @@ impl Card {
         data.set_cq_number(cqn);
         let mut bytes = [0; 28];
         bytes.copy_from_slice(data.as_bytes());
-        self.write_event(eqn, EventType::Completion, bytes, bus);
+        self.write_event(eqn, (EventType::Completion, 0), bytes, bus);
     }
 
     /// Tells that a completion queue overflowed.
@@ -74,7 +74,7 @@ impl Card {
         data.syndrome = CQ_OVERRUN;
         let mut bytes = [0; 28];
         bytes.copy_from_slice(data.as_bytes());
-        self.announce(EventType::CqError, bytes, bus);
+        self.announce((EventType::CqError, 0), bytes, bus);
     }
 
     /// Tells of something that happened to a queue pair.
@@ -99,7 +99,7 @@ impl Card {
         data.set_qpn_rqn_sqn(number);
         let mut bytes = [0; 28];
         bytes.copy_from_slice(data.as_bytes());
-        self.announce(event, bytes, bus);
+        self.announce((event, 0), bytes, bus);
     }
 
     // ANCHOR: card_event
@@ -107,7 +107,7 @@ impl Card {
     pub(crate) fn write_event(
         &mut self,
         eqn: u8,
-        event: EventType,
+        (event, variant): (EventType, u8),
         data: [u8; 28],
         bus: &mut Bus<'_>,
     ) {
@@ -131,6 +131,7 @@ impl Card {
         };
         let mut entry = Eqe::zeroed();
         entry.event_type = event.code();
+        entry.event_sub_type = variant;
         entry.event_data = data;
         entry.set_owner((queue.producer >> queue.context.log_eq_size() & 1) as u8);
         let (body, owner) = entry.as_bytes().split_at(Eqe::SIZE - 1);

@@ -94,6 +94,8 @@ const ENVELOPE_SIZE: usize = EthernetHeader::SIZE + Ipv4Header::SIZE + UdpHeader
 const LOCAL_ROUTE_SIZE: usize = 8;
 const VARIANT_CRC_SIZE: usize = 2;
 
+const PORT_IS_DOWN: &str = "packet dropped: the port is not active";
+
 /// Time to live of a path that names none.
 const DEFAULT_TIME_TO_LIVE: u8 = 64;
 /// The lowest UDP source port of RoCE v2; a queue pair that is given none derives its own.
@@ -116,6 +118,9 @@ impl Card {
         packet: &Packet,
         bus: &Bus<'_>,
     ) {
+        if !self.is_port_active() {
+            return drop_packet(PORT_IS_DOWN, packet.destination_qpn, bus);
+        }
         let bytes = build(packet, addressing);
         let (from, to, name) = (qp.qpn, packet.destination_qpn, packet.opcode.label());
         probe!(bus.tracer, packet(from, to, name, packet.psn, &bytes));
@@ -132,6 +137,9 @@ impl Card {
             return drop_packet("packet dropped: malformed", 0, bus);
         };
         let qpn = packet.destination_qpn;
+        if !self.is_port_active() {
+            return drop_packet(PORT_IS_DOWN, qpn, bus);
+        }
         if !self.is_own(&addressing) {
             return drop_packet("packet dropped: nobody has this address", qpn, bus);
         }

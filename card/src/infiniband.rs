@@ -41,9 +41,9 @@ pub(crate) const DEFAULT_PKEY: u16 = 0xffff;
 pub(crate) const VENDOR: [u8; 3] = [0x00, 0x02, 0xc9];
 /// `subnet_timeout`: 4.096 us times 2 to this power.
 pub(crate) const SUBNET_TIMEOUT: u8 = 18;
-/// The port is active, the link is up.
-pub(crate) const PORT_ACTIVE: u8 = 4;
-pub(crate) const PORT_LINK_UP: u8 = 5;
+/// Physical states of a port: it looks for another at the far end; the link is up.
+const POLLING: u8 = 2;
+const LINK_UP: u8 = 5;
 
 /// PortInfo: 1X and 4X; 2.5, 5 and 10 Gb/s a lane; FDR, EDR and HDR above; HDR now.
 pub(crate) const INFO_WIDTHS: u8 = 1 | 2;
@@ -91,6 +91,11 @@ impl Card {
         }
     }
 
+    /// The physical state of the port.
+    pub(crate) fn physical_state(&self) -> u8 {
+        if self.cable.has_link() { LINK_UP } else { POLLING }
+    }
+
     /// A route is a LID, and a GID index where a global header is wanted.
     pub(crate) fn check_route(&self, path: &AddressPath) -> Result<(), Reason> {
         if !(1..=LAST_UNICAST_LID).contains(&path.rlid()) {
@@ -113,8 +118,8 @@ impl Card {
     }
 }
 
-/// PTYS: width and speed of the link.
-pub(crate) fn link_register(config: &CardConfig) -> Vec<u8> {
+/// PTYS: width and speed of the link; a port that is down has neither.
+pub(crate) fn link_register(config: &CardConfig, is_up: bool) -> Vec<u8> {
     let mut register = PtysRegister::zeroed();
     register.set_local_port(1);
     if config.link != Link::Ethernet {
@@ -122,10 +127,11 @@ pub(crate) fn link_register(config: &CardConfig) -> Vec<u8> {
             .set_proto_mask(PROTOCOL_INFINIBAND)
             .set_ib_link_width_capability(WIDTHS)
             .set_ib_link_width_admin(WIDTHS)
-            .set_ib_link_width_oper(WIDTH_4X)
             .set_ib_proto_capability(SPEEDS)
-            .set_ib_proto_admin(SPEEDS)
-            .set_ib_proto_oper(SPEED_HDR);
+            .set_ib_proto_admin(SPEEDS);
+        if is_up {
+            register.set_ib_link_width_oper(WIDTH_4X).set_ib_proto_oper(SPEED_HDR);
+        }
     }
     register.as_bytes().to_vec()
 }

@@ -12,7 +12,7 @@
 //!   card.rs              command_queue.rs          send_queue.rs             fabric.rs
 //!   init_segment.rs      mailboxes.rs              work_request.rs           infiniband.rs, wire.rs
 //!   doorbells.rs         administration.rs         requester.rs  --packet--> packets.rs
-//!   look.rs              bring_up.rs, port.rs      responses.rs  <-packet--- invariant_crc.rs
+//!   look.rs              bring_up.rs, port.rs      responses.rs  <-packet--- invariant_crc.rs, cable.rs
 //!                        objects.rs, domains.rs    responder.rs, answers.rs, datagrams.rs
 //!                        qp_commands.rs            receive_queue.rs, shared_ring.rs
 //!                        qp_options.rs             translation.rs (memory keys)
@@ -63,6 +63,8 @@ mod bring_up;
 mod capabilities;
 
 mod port;
+
+mod cable;
 
 mod objects;
 

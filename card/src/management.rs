@@ -120,8 +120,8 @@ impl Card {
         info.set_speed_supported(INFO_SPEEDS);
         info.set_speed_enabled(INFO_SPEEDS);
         info.set_speed_active(INFO_SPEED_QDR);
-        info.set_port_state(PORT_ACTIVE);
-        info.set_physical_state(PORT_LINK_UP);
+        info.set_port_state(self.cable.state.code());
+        info.set_physical_state(self.physical_state());
         info.set_neighbor_mtu(PathMtu::Mtu4096.code());
         info.set_mtu_capability(PathMtu::Mtu4096.code());
         info.set_lane_capability(LANE_0);

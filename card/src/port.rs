@@ -23,9 +23,9 @@ impl Card {
         let mut output = QueryHcaVportContextOut::zeroed();
         output
             .hca_vport_context_mut()
-            .set_port_physical_state(PORT_LINK_UP)
-            .set_port_state(PORT_ACTIVE)
-            .set_vport_state(PORT_ACTIVE)
+            .set_port_physical_state(self.physical_state())
+            .set_port_state(self.cable.state.code())
+            .set_vport_state(self.cable.state.code())
             .set_system_image_guid(self.config.node_guid)
             .set_node_guid(self.config.node_guid)
             .set_port_guid(self.config.port_guid);
@@ -154,7 +154,7 @@ pub(crate) struct PortRegisters {
     pub(crate) node_description: [u8; 64],
     /// Capability mask of an InfiniBand port.
     pub(crate) capabilities: u32,
-    link: Vec<u8>,
+    pub(crate) link: Vec<u8>,
     mtu: Vec<u8>,
     lanes: Vec<u8>,
 }
@@ -168,7 +168,7 @@ impl PortRegisters {
             host_endianness: [0; 16],
             node_description,
             capabilities: PORT_CAPABILITIES,
-            link: link_register(config),
+            link: link_register(config, true),
             mtu: mtu_register(),
             lanes: lanes_register(),
         }

@@ -184,3 +184,25 @@ fn packets_for_others_and_nonsense_from_the_wire_are_dropped() {
     two.machine.settle();
     assert_eq!(two.outcomes(0), []);
 }
+
+#[test]
+fn a_cable_that_is_out_lets_nothing_in_or_out() {
+    let (mut one, mut two) = pair();
+    one.receive(0, &[(VIRTUAL, 64)]);
+    two.receive(0, &[(VIRTUAL, 64)]);
+    one.post(0, &[send_inline(b"on its way")]);
+    two.machine.card.unplug();
+    assert_eq!(carry(&mut one, &mut two), [1, 0], "it came in at a port that is down");
+    assert_eq!((two.get(VIRTUAL, 2), two.outcomes(0)), (vec![0; 2], vec![]));
+    two.post(0, &[send_inline(b"the other way")]);
+    assert_eq!(carry(&mut one, &mut two), [0, 0]);
+    two.machine.card.plug();
+    two.machine.settle();
+    // The subnet manager takes 250 ms.
+    two.machine.card.tell_time(SECOND + SECOND / 4);
+    two.machine.settle();
+    one.machine.card.tell_time(SECOND + SECOND / 100);
+    assert_eq!(carry(&mut one, &mut two), [2, 2], "once more, and answers");
+    assert_eq!(two.get(VIRTUAL, 10), b"on its way");
+    assert_eq!(one.get(VIRTUAL, 13), b"the other way");
+}

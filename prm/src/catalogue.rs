@@ -9,7 +9,9 @@ use crate::commands::{
 };
 use crate::cqe::{Cqe, ErrorCqe};
 use crate::doorbell::{CqArmDoorbell, CqDoorbellRecord, EqDoorbell, QpDoorbellRecord};
-use crate::eqe::{CommandEventData, CompletionEventData, CqErrorEventData, Eqe, QpEventData};
+use crate::eqe::{
+    CommandEventData, CompletionEventData, CqErrorEventData, Eqe, PortChangeEventData, QpEventData,
+};
 use crate::layout::{Layout, LayoutInfo};
 use crate::management::{MadHeader, NodeInfo, PortCounters, PortCountersExtended, PortInfo};
 use crate::registers::init_segment::InitSegment;
@@ -52,6 +54,7 @@ const SINGLE: &[&LayoutInfo] = &[
     CommandEventData::LAYOUT,
     CqErrorEventData::LAYOUT,
     QpEventData::LAYOUT,
+    PortChangeEventData::LAYOUT,
     EthernetHeader::LAYOUT,
     Ipv4Header::LAYOUT,
     UdpHeader::LAYOUT,

@@ -89,6 +89,32 @@ wire! {
     }
 }
 
+codes! {
+    /// What happened to a port: the `event_sub_type` of a `PORT_CHANGE` event (`mlx5_core`,
+    /// `MLX5_PORT_CHANGE_SUBTYPE_*`).
+    pub enum PortChange: u8 {
+        Down = 1 "DOWN";
+        Active = 4 "ACTIVE";
+        Initialized = 5 "INITIALIZED";
+        Lid = 6 "LID";
+        PartitionKey = 7 "PKEY";
+        Guid = 8 "GUID";
+        ClientReregister = 9 "CLIENT_REREG";
+    }
+}
+
+wire! {
+    /// Event data: a port changed; how, is in the event's `event_sub_type`, a [`PortChange`].
+    pub struct PortChangeEventData [28] = "port_state_change_event"
+    from "mlx5_ifc_port_state_change_event_bits in mlx5_ifc.h" {
+        @ 0 reserved0: [u8; 8],
+        @ 8 port: u8 {
+            port_num, set_port_num: 0, 4 "The port, from 1 on.";
+        },
+        @ 9 reserved9: [u8; 19],
+    }
+}
+
 /// The shape of the event data that goes with an event type, where it is known.
 pub fn event_data_layout(event_type: u8) -> Option<&'static LayoutInfo> {
     match EventType::from_code(event_type)? {
@@ -103,7 +129,8 @@ pub fn event_data_layout(event_type: u8) -> Option<&'static LayoutInfo> {
         | EventType::WorkQueueCatastrophicError
         | EventType::WorkQueueInvalidRequest
         | EventType::WorkQueueAccessError => Some(QpEventData::LAYOUT),
-        EventType::PortChange | EventType::PageRequest => None,
+        EventType::PortChange => Some(PortChangeEventData::LAYOUT),
+        EventType::PageRequest => None,
     }
 }
 

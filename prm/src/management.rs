@@ -3,6 +3,7 @@
 //! A datagram has a header of 24 bytes; the attribute that it asks for lies from byte 64 on.
 //! (InfiniBand specification volume 1, chapters 13, 14 and 16.)
 
+use crate::commands::PortState;
 use crate::macros::{codes, wire};
 
 wire! {
@@ -55,10 +56,10 @@ wire! {
         @ 31 width_active: u8 "Width now.",
         @ 32 speed_and_state: u8 {
             speed_supported, set_speed_supported: 0, 4 "Speeds that are possible.";
-            port_state, set_port_state: 4, 4 "State of the port." => &[(1, "DOWN"), (2, "INITIALIZE"), (3, "ARMED"), (4, "ACTIVE")];
+            port_state, set_port_state: 4, 4 "State of the port." => PortState::TABLE;
         },
         @ 33 physical: u8 {
-            physical_state, set_physical_state: 0, 4 "State of the link." => &[(5, "LINK_UP")];
+            physical_state, set_physical_state: 0, 4 "State of the link." => &[(2, "POLLING"), (5, "LINK_UP")];
             down_default, set_down_default: 4, 4 "Where a link that goes down goes.";
         },
         @ 34 protection_and_lmc: u8 "Protection of the key; LID mask count.",

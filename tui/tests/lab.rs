@@ -5,6 +5,12 @@
 #[path = "lab/faults.rs"]
 mod faults;
 
+#[path = "lab/running.rs"]
+mod running;
+
+#[path = "lab/port.rs"]
+mod port;
+
 use std::io::Write;
 use std::process::{Command, Output};
 

@@ -183,6 +183,19 @@ impl Serving {
         self.machine.news.notify_all();
     }
 
+    /// Pulls the cable out of the card's port: it goes down, the guest is told by an event, and
+    /// packets are lost. The cable stays out when a guest goes and another one comes.
+    pub fn unplug(&self) {
+        self.machine.lock_first().card.unplug();
+        self.machine.news.notify_all();
+    }
+
+    /// Puts the cable in again: the port becomes active, and the guest is told.
+    pub fn plug(&self) {
+        self.machine.lock_first().card.plug();
+        self.machine.news.notify_all();
+    }
+
     /// Stops: takes no more guests, and removes the socket.
     ///
     /// A guest that still holds the connection is not cut off: [`ServeError::StillConnected`].

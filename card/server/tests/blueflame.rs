@@ -6,6 +6,7 @@ use common::*;
 use doorbell_card_server::RegisterAccess;
 use doorbell_prm::commands::*;
 use doorbell_prm::cqe::CQE_INITIAL_OP_OWN;
+use doorbell_prm::eqe::EventType;
 use doorbell_prm::registers::init_segment::offset;
 use doorbell_prm::wqe::{CONTROL_CQ_UPDATE, ControlSegment};
 use doorbell_prm::zerocopy::IntoBytes;
@@ -26,7 +27,7 @@ impl Nops {
     fn new(guest: &mut Guest) -> Self {
         guest.bring_up();
         let uar = guest.command(&AllocUarIn::new(), &[]).uar();
-        let (eqn, _) = guest.event_queue(uar);
+        let (eqn, _) = guest.event_queue(uar, EventType::Command);
         let (completions, ring, records) = (guest.page(), guest.page(), guest.page());
         for entry in 0..16 {
             guest.put(completions + entry * 64 + 63, &[CQE_INITIAL_OP_OWN]);

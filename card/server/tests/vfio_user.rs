@@ -7,11 +7,9 @@ use common::*;
 use doorbell_card::{CardConfig, FIRST_UAR};
 use doorbell_card_server::{Options, RegisterAccess, ServeError, serve};
 use doorbell_prm::commands::*;
-use doorbell_prm::eqe::EventType;
+use doorbell_prm::eqe::{EventType, PortChange};
 use doorbell_prm::registers::init_segment::offset;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use std::fs::Permissions;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use vfio_bindings::bindings::vfio::*;
 
@@ -46,18 +44,14 @@ fn configuration_space_and_registers_are_a_connectx() {
 fn commands_go_by_dma_and_their_events_by_interrupt() {
     let (_serving, mut guest) = Guest::new(RegisterAccess::Mapped);
     guest.bring_up();
-    let vector = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap();
-    let flags = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
     let irqs = guest.client.get_irq_info(VFIO_PCI_MSIX_IRQ_INDEX).unwrap();
     assert_eq!(irqs.count, u32::from(doorbell_card::VECTORS));
-    guest.client.set_irqs(VFIO_PCI_MSIX_IRQ_INDEX, flags, 2, 1, &[vector.as_raw_fd()]).unwrap();
+    let vector = guest.vector();
     let uar = guest.command(&AllocUarIn::new(), &[]).uar();
     assert_eq!(uar, FIRST_UAR, "the page that is always trapped");
-    let (_, buffer) = guest.event_queue(uar);
+    let (_, buffer) = guest.event_queue(uar, EventType::Command);
     guest.command(&AllocPdIn::new(), &[]);
-    let mut waiting = [PollFd::new(&vector, PollFlags::IN)];
-    let deadline = Timespec { tv_sec: 10, tv_nsec: 0 };
-    assert_eq!(poll(&mut waiting, Some(&deadline)).unwrap(), 1, "an interrupt");
+    wait_for(&vector);
     let event: [u8; 64] = guest.get(buffer);
     assert_eq!((event[1], event[63] & 1), (EventType::Command.code(), 0));
     // Memory that is taken away is not written any more.
@@ -81,6 +75,37 @@ fn a_reset_of_the_function_forgets_everything() {
         guest.write32(offset::COMMAND_QUEUE_ADDRESS_HIGH, 0);
         guest.write32(offset::COMMAND_QUEUE_ADDRESS_LOW, QUEUE as u32);
         guest.command(&EnableHcaIn::new(), &[]);
+    }
+}
+
+fn port_state(guest: &mut Guest) -> u8 {
+    guest.command(&QueryHcaVportContextIn::new(), &[]).hca_vport_context().vport_state()
+}
+
+#[test]
+fn a_cable_that_is_pulled_out_is_told_and_stays_out_for_the_next_guest() {
+    let (serving, mut guest) = Guest::new(RegisterAccess::Mapped);
+    guest.bring_up();
+    let vector = guest.vector();
+    let uar = guest.command(&AllocUarIn::new(), &[]).uar();
+    let (_, buffer) = guest.event_queue(uar, EventType::PortChange);
+    assert_eq!(port_state(&mut guest), PortState::Active.code());
+    serving.unplug();
+    wait_for(&vector);
+    let event: [u8; 64] = guest.get(buffer);
+    assert_eq!((event[1], event[3]), (EventType::PortChange.code(), PortChange::Down.code()));
+    assert_eq!(port_state(&mut guest), PortState::Down.code());
+    let Guest { client, _folder: folder, .. } = guest;
+    drop(client);
+    serving.wait_for_guests(1);
+    let socket = folder.path().join("private").join("card.sock");
+    let mut guest = Guest::connect(&socket, folder);
+    guest.bring_up();
+    assert_eq!(port_state(&mut guest), PortState::Down.code());
+    serving.plug();
+    let begun = std::time::Instant::now();
+    while port_state(&mut guest) != PortState::Active.code() {
+        assert!(begun.elapsed() < DEADLINE, "the port is not active again");
     }
 }
 

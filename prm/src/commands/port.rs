@@ -2,6 +2,16 @@
 
 use crate::macros::{codes, command, firmware};
 
+codes! {
+    /// States of a port (InfiniBand specification, "PortInfo", `PortState`).
+    pub enum PortState: u8 {
+        Down = 1 "DOWN";
+        Initialize = 2 "INITIALIZE";
+        Armed = 3 "ARMED";
+        Active = 4 "ACTIVE";
+    }
+}
+
 command! {
     /// Reads (`op_mod` 1) or writes (`op_mod` 0) a register; its bytes follow the input and the output.
     AccessReg {
@@ -55,8 +65,8 @@ firmware! {
         num_port_plane, set_num_port_plane: u8 @ 264, 8 "Planes of a multi-plane port.";
         port_physical_state, set_port_physical_state: u8 @ 272, 4 "Physical state of the link." => &[(2, "POLLING"), (3, "DISABLED"), (5, "LINK_UP")];
         vport_state_policy, set_vport_state_policy: u8 @ 276, 4 "Whether the virtual port follows the physical one.";
-        port_state, set_port_state: u8 @ 280, 4 "State of the physical port." => &[(1, "DOWN"), (2, "INITIALIZE"), (3, "ARMED"), (4, "ACTIVE")];
-        vport_state, set_vport_state: u8 @ 284, 4 "State of the virtual port." => &[(1, "DOWN"), (2, "INITIALIZE"), (3, "ARMED"), (4, "ACTIVE")];
+        port_state, set_port_state: u8 @ 280, 4 "State of the physical port." => PortState::TABLE;
+        vport_state, set_vport_state: u8 @ 284, 4 "State of the virtual port." => PortState::TABLE;
         system_image_guid, set_system_image_guid: u64 @ 320, 64 "GUID of the system.";
         port_guid, set_port_guid: u64 @ 384, 64 "GUID of the port.";
         node_guid, set_node_guid: u64 @ 448, 64 "GUID of the node.";

@@ -8,9 +8,10 @@ use doorbell_prm::commands::*;
 use doorbell_prm::eqe::{EQE_INITIAL_OWNER, EventType};
 use doorbell_prm::registers::init_segment::offset;
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -45,6 +46,13 @@ pub fn start(registers: RegisterAccess) -> (Serving, TempDir, PathBuf) {
     let mut options = Options::new(&socket, CardConfig::infiniband(1));
     options.registers = registers;
     (serve(options).unwrap(), folder, socket)
+}
+
+/// Waits for an interrupt on a vector.
+pub fn wait_for(vector: &OwnedFd) {
+    let mut waiting = [PollFd::new(vector, PollFlags::IN)];
+    let deadline = Timespec { tv_sec: DEADLINE.as_secs() as i64, tv_nsec: 0 };
+    assert_eq!(poll(&mut waiting, Some(&deadline)).unwrap(), 1, "an interrupt");
 }
 
 impl Guest {
@@ -151,14 +159,23 @@ impl Guest {
         self.command(&InitHcaIn::new(), &[]);
     }
 
-    /// An event queue on vector 2, armed, for command events.
-    pub fn event_queue(&mut self, uar: u32) -> (u8, u64) {
+    /// Takes the interrupts of vector 2.
+    pub fn vector(&mut self) -> OwnedFd {
+        let vector = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap();
+        let flags = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
+        let files = [vector.as_raw_fd()];
+        self.client.set_irqs(VFIO_PCI_MSIX_IRQ_INDEX, flags, 2, 1, &files).unwrap();
+        vector
+    }
+
+    /// An event queue on vector 2, armed, for events of one type.
+    pub fn event_queue(&mut self, uar: u32, events: EventType) -> (u8, u64) {
         let buffer = self.page();
         for entry in 0..64 {
             self.put(buffer + entry * 64 + 63, &[EQE_INITIAL_OWNER]);
         }
         let mut input = CreateEqIn::new();
-        input.set_event_bitmask([1 << EventType::Command.code(), 0, 0, 0]);
+        input.set_event_bitmask([1 << events.code(), 0, 0, 0]);
         input.eq_context_entry_mut().set_log_eq_size(6).set_uar_page(uar).set_intr(2);
         let number = self.command(&input, &buffer.to_be_bytes()).eq_number();
         self.write32((u64::from(uar) << 12) + 0x40, u32::from(number) << 24);
