@@ -28,8 +28,9 @@ struct Request {
     output: Chain,
 }
 
-/// The longest input or output that the card takes: the inline part and 2048 mailboxes.
-const LONGEST: u32 = (INLINE_SIZE + 2048 * CommandMailbox::DATA_SIZE) as u32;
+/// The longest input or output that the card takes: the inline part and 32768 mailboxes. They name
+/// the pages of 8 GiB, should each of 4 KiB lie elsewhere: `mlx5_ib` registers memory in one command.
+const LONGEST: u32 = (INLINE_SIZE + 32768 * CommandMailbox::DATA_SIZE) as u32;
 /// The shortest: an opcode and its variant; a status and a syndrome.
 const SHORTEST: u32 = 8;
 

@@ -120,12 +120,12 @@ impl Card {
         plain(output)
     }
 
+    /// Rights and permissions are all taken: that for atomics, which no queue pair of this card asks
+    /// for (programs give it to all their memory, and `mlx5_ib` hands it on whatever the card can do),
+    /// and that to let reads and writes pass others, of which this card makes no use.
     fn check_key(&self, input: &CreateMkeyIn, context: &MkeyContext) -> Result<(), Reason> {
-        let unsupported = input.pg_access()
-            || input.mkey_umem_valid()
-            || context.free()
-            || context.bsf_en()
-            || context.a();
+        let unsupported =
+            input.pg_access() || input.mkey_umem_valid() || context.free() || context.bsf_en();
         let (translated, whole) = match context_mode(context) {
             Some(MkeyAccessMode::Translated) => (true, false),
             Some(MkeyAccessMode::Physical) => (false, context.length64()),

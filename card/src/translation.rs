@@ -141,3 +141,6 @@ pub(crate) fn translate(
 
 /// In a key's `qpn`: any queue pair may use it.
 const ANY_QUEUE_PAIR: u32 = 0xff_ffff;
+
+#[cfg(test)]
+mod tests;

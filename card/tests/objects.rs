@@ -87,12 +87,6 @@ fn a_memory_key_is_checked() {
     );
     check(
         &|input, _| {
-            input.memory_key_mkey_entry_mut().set_a(true);
-        },
-        BadParameter,
-    );
-    check(
-        &|input, _| {
             input.set_pg_access(true);
         },
         BadParameter,

@@ -111,6 +111,14 @@ impl Machine {
         machine
     }
 
+    /// More memory, and mailboxes for inputs and outputs of up to this many bytes.
+    pub fn make_room(&mut self, bytes: usize) {
+        let count = 2 * bytes.div_ceil(CommandMailbox::DATA_SIZE);
+        let grown = self.memory.bytes.len() + count * PAGE as usize;
+        self.memory.bytes.resize(grown, 0);
+        self.boxes = (0..count).map(|_| self.page()).collect();
+    }
+
     /// A page of its own.
     pub fn page(&mut self) -> u64 {
         self.next_page += PAGE;
