@@ -38,8 +38,11 @@ impl Device {
         Self { machine, card, config, msix: vec![0; (MSIX_END - MSIX_TABLE) as usize] }
     }
 
+    /// A reset of the function. What the client mapped and where it wants its interrupts is the
+    /// machine's around the device, and stays.
     fn reset_function(&mut self) {
         self.config = ConfigSpace::new(&self.card);
+        self.msix.fill(0);
         let mut inner = self.machine.lock_first();
         inner.registers.clear();
         inner.card.reset();

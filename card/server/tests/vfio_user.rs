@@ -109,6 +109,51 @@ fn a_cable_that_is_pulled_out_is_told_and_stays_out_for_the_next_guest() {
     }
 }
 
+/// What QEMU does when its guest reboots: the connection, its memory and its interrupts stay. The first
+/// guest did not say goodbye, and its queues lie where the next one has something else.
+#[test]
+fn a_guest_that_reboots_finds_a_fresh_card_that_leaves_its_memory_alone() {
+    for by_config in [true, false] {
+        let (serving, mut guest) = Guest::new(RegisterAccess::Mapped);
+        let vector = guest.vector();
+        let mut last = None;
+        for boot in 0..3 {
+            guest.bring_up();
+            let uar = guest.command(&AllocUarIn::new(), &[]).uar();
+            let (number, buffer) = guest.event_queue(uar, EventType::PortChange);
+            assert_eq!((uar, number), (FIRST_UAR, 1), "boot {boot}: nothing is taken yet");
+            match boot % 2 {
+                0 => serving.unplug(),
+                _ => serving.plug(),
+            }
+            wait_for(&vector);
+            rustix::io::read(&vector, &mut [0; 8]).unwrap();
+            assert_eq!(guest.get::<64>(buffer)[1], EventType::PortChange.code());
+            if let Some(old) = last.replace(buffer) {
+                assert_eq!(
+                    guest.get::<64>(old),
+                    [0x5a; 64],
+                    "boot {boot}: not the card's any more"
+                );
+            }
+            guest.client.region_write(VFIO_PCI_BAR0_REGION_INDEX, 0x8000, &[9; 16]).unwrap();
+            match by_config {
+                true => {
+                    let reset = [0, 0x80];
+                    guest.client.region_write(VFIO_PCI_CONFIG_REGION_INDEX, 0x68, &reset).unwrap()
+                }
+                false => guest.client.reset().unwrap(),
+            }
+            let mut table = [1; 16];
+            guest.client.region_read(VFIO_PCI_BAR0_REGION_INDEX, 0x8000, &mut table).unwrap();
+            assert_eq!(table, [0; 16], "the MSI-X table");
+            guest.put(buffer, &[0x5a; 64]);
+            guest.write32(offset::COMMAND_QUEUE_ADDRESS_HIGH, (QUEUE >> 32) as u32);
+            guest.write32(offset::COMMAND_QUEUE_ADDRESS_LOW, QUEUE as u32);
+        }
+    }
+}
+
 #[test]
 fn trapped_registers_are_not_offered_as_memory() {
     let (_serving, guest) = Guest::new(RegisterAccess::Trapped);

@@ -36,3 +36,44 @@ fn a_cable_that_is_pulled_out_takes_the_kernels_port_down() {
     assert!(ended.out.contains("4: ACTIVE") && ended.out.contains("usec/iter"), "{}", ended.out);
     assert!(!ended.out.contains("WARNING"), "{}", ended.out);
 }
+
+/// `echo 1 > reset`, a reset of the function through PCI Express, between two lives of the drivers: once
+/// with no driver there, and once with `vfio-pci` to come. The register with the address of the
+/// command queue shows that the card has forgotten.
+#[test]
+fn a_reset_of_the_function_from_the_guest_leaves_a_card_that_works() {
+    let (_serving, folder) = card();
+    let script = "device=/sys/bus/pci/devices/0000:01:00.0\n\
+        cat $device/reset_method\n\
+        read bar rest < $device/resource\n\
+        queue() { echo queue $1 $(busybox devmem $(($bar + 0x14)) 32); }\n\
+        rmmod mlx5_ib mlx5_core; queue before\n\
+        echo 1 > $device/reset && echo reset alone; queue after\n\
+        modprobe mlx5_core; modprobe mlx5_ib\n\
+        wait_for() { tries=0\n\
+        until grep ACTIVE /sys/class/infiniband/mlx5_0/ports/1/state || [ $tries = 100 ]; do\n\
+        tries=$((tries + 1)); sleep 0.2; done; }\n\
+        wait_for; dmesg | grep -i -e WARNING -e BUG: -e 'mlx5.*fail.*[0-9])$'\n\
+        ibv_rc_pingpong > /dev/null & sleep 1; ibv_rc_pingpong localhost; wait\n\
+        echo $device | sed 's,.*/,,' > /sys/bus/pci/drivers/mlx5_core/unbind\n\
+        modprobe vfio-pci; echo vfio-pci > $device/driver_override\n\
+        echo 1 > $device/reset && echo reset unbound\n\
+        echo > $device/driver_override; echo 0000:01:00.0 > /sys/bus/pci/drivers_probe\n\
+        wait_for; ibv_rc_pingpong > /dev/null & sleep 1; ibv_rc_pingpong localhost; wait";
+    let Some(running) = on_card(&folder, "100", script) else { return };
+    let ended = running.end(Duration::from_secs(120));
+    let told = format!("{}\n{}", ended.out, ended.err);
+    assert!(ended.status.success(), "{told}");
+    // Big-endian, with the size of the queue in the last byte, which the guest prints first.
+    let forgotten = |when: &str| {
+        let line = ended.out.lines().find(|line| line.starts_with(&format!("queue {when} 0x")));
+        line.unwrap_or_else(|| panic!("no register in\n{told}")).ends_with("56000000")
+    };
+    assert!(!forgotten("before") && forgotten("after"), "{told}");
+    for what in ["flr", "reset alone", "reset unbound"] {
+        assert!(ended.out.contains(what), "no `{what}` in\n{told}");
+    }
+    for (what, count) in [("4: ACTIVE", 2), ("usec/iter", 2), ("WARNING", 0)] {
+        assert_eq!(ended.out.matches(what).count(), count, "`{what}` in\n{told}");
+    }
+}
