@@ -9,10 +9,10 @@
 //!
 //! ```text
 //!   registers            command queue             queue pairs               packets
-//!   card.rs              command_queue.rs          send_queue.rs             fabric.rs
+//!   card.rs              command_queue.rs          send_queue.rs             fabric.rs, cable.rs
 //!   init_segment.rs      mailboxes.rs              work_request.rs           infiniband.rs, wire.rs
 //!   doorbells.rs         administration.rs         requester.rs  --packet--> packets.rs
-//!   look.rs              bring_up.rs, port.rs      responses.rs  <-packet--- invariant_crc.rs, cable.rs
+//!   look.rs              bring_up.rs, port.rs      responses.rs  <-packet--- invariant_crc.rs
 //!                        objects.rs, domains.rs    responder.rs, answers.rs, datagrams.rs
 //!                        qp_commands.rs            receive_queue.rs, shared_ring.rs
 //!                        qp_options.rs             translation.rs (memory keys)
@@ -24,10 +24,20 @@
 //! Its port is one of RoCE v2 over IPv4, or of InfiniBand ([`Link`]). It executes reliable
 //! connections: SEND, SEND with immediate data, RDMA WRITE, RDMA WRITE with immediate data, RDMA
 //! READ, and NOP; with receive queues of their own or shared ones. With InfiniBand it also
-//! executes datagrams, and has all that an operating system's driver asks of it. Its capabilities
-//! say neither more nor less, but for one: `mlx5_ib` does not load without XRC, so an InfiniBand
-//! card says that it has XRC domains and queues, which it has, but makes no XRC queue pair. Where
-//! it cannot be what a ConnectX is, because it has no clock (see [`Card::tell_time`]) or because
+//! executes datagrams, and has all that an operating system's driver asks of it. Its port follows a
+//! cable ([`Card::unplug`], [`Card::plug`]), and a reset of the function ([`Card::reset`]) forgets
+//! everything but that and the time.
+//!
+//! Memory keys translate with pages of 4 KiB to 2 GiB, from any address on, 0 included, or stand for
+//! physical addresses. Each right counts by itself. The right for atomics and the permission to
+//! reorder are taken and change nothing.
+//!
+//! It has no atomics, no unreliable connections, no on-demand paging, no keys made of other keys, and
+//! no UMR: `mlx5_ib` then registers each region with a command of its own. Its capabilities say
+//! neither more nor less, but for two things. `mlx5_ib` does not load without XRC, so an InfiniBand
+//! card says that it has XRC domains and queues, which it has, but makes no XRC queue pair. And keys
+//! without memory, which kernel programs fill by a work request (`ib_alloc_mr`), are refused, though
+//! `mlx5_ib` promises them for every card. Where it cannot be what a ConnectX is, because it has no clock (see [`Card::tell_time`]) or because
 //! no public source tells, the place says so.
 //!
 //! No input makes it panic, and it touches no memory but through [`Host`], which refuses what is
