@@ -61,7 +61,7 @@ impl Sizes {
             log_send_blocks: (bytes / BLOCK).trailing_zeros(),
             max_post: bytes / wqe,
             max_send_sge: wanted.max_send_sge,
-            max_inline: wqe - OVERHEAD - INLINE_HEADER,
+            max_inline: (wqe - OVERHEAD).saturating_sub(INLINE_HEADER),
             log_receive_wqes: receives.trailing_zeros(),
             log_receive_units: units.trailing_zeros(),
             shared: false,
@@ -135,6 +135,13 @@ mod tests {
         assert_eq!(sizes.log_send_blocks, 6);
         assert_eq!(sizes.max_post, 16);
         assert_eq!(sizes.max_inline, 60);
+    }
+
+    #[test]
+    fn a_queue_without_elements_has_no_room_for_inline_data() {
+        let sizes = Sizes::of(&QueuePairCapabilities { max_send_sge: 0, ..wanted() });
+        let sizes = sizes.expect("a queue for requests without data");
+        assert_eq!((sizes.max_send_sge, sizes.max_inline), (0, 0));
     }
 
     #[test]
