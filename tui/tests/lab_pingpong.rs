@@ -85,6 +85,39 @@ fn ours_plays_with_rdma_cores_both_ways_round_and_with_itself() {
     assert!(text.contains("completion events"), "{text}");
 }
 
+/// The second guest serves, the first one is its client, and the packets go from card to card.
+#[test]
+fn ours_plays_with_rdma_cores_from_guest_to_guest() {
+    let mut script = String::from(
+        "set -e\n\
+        pair() {\n\
+          if [ $LAB_GUEST = 1 ]; then timeout 120 $1; echo \"played: $1\"; return; fi\n\
+          tries=0\n\
+          until timeout 120 $2 $LAB_PEER > /tmp/client 2>&1 || [ $tries = 60 ]; do\n\
+            tries=$((tries + 1)); sleep 0.5\n\
+          done\n\
+          cat /tmp/client; [ $tries != 60 ]; echo \"played: $2\"\n\
+        }\n",
+    );
+    let (ours, theirs) = ("rc_pingpong -d mlx5_0 -c -n 50", "ibv_rc_pingpong -d mlx5_0 -c -n 50");
+    let games =
+        [(ours, theirs, ""), (theirs, ours, ""), (ours, ours, "-g 0"), (theirs, ours, "-e")];
+    for (server, client, options) in games {
+        script += &format!("pair '{server} {options}' '{client} {options}'\n");
+    }
+    script += "! dmesg | grep -E 'WARNING|BUG|refcount'\n";
+    let Some(output) = guest("rc_pingpong", &["--guests", "2"], &script) else { return };
+    let text = printed(&output);
+    for guest in ["guest0", "guest1"] {
+        let lines = |what: &str| {
+            let of_guest = text.lines().filter(|line| line.starts_with(guest));
+            of_guest.filter(|line| line.contains(what)).count()
+        };
+        assert_eq!((lines("played: "), lines("50 iters in")), (games.len(), games.len()), "{text}");
+        assert_eq!(lines("invalid"), 0, "{text}");
+    }
+}
+
 #[test]
 fn a_wrong_byte_is_found() {
     let script = format!(
