@@ -21,7 +21,7 @@ use crate::roce::{
 };
 use crate::wqe::{
     AtomicSegment, ControlSegment, DataSegment, DatagramSegment, EthernetSegment, InlineHeader,
-    NextSegment, RemoteAddressSegment,
+    KlmSegment, MkeyContextSegment, NextSegment, RemoteAddressSegment, UmrControlSegment,
 };
 
 /// Every layout: first those of the data path, then packets, then the firmware's.
@@ -43,6 +43,9 @@ const SINGLE: &[&LayoutInfo] = &[
     NextSegment::LAYOUT,
     InlineHeader::LAYOUT,
     AtomicSegment::LAYOUT,
+    UmrControlSegment::LAYOUT,
+    MkeyContextSegment::LAYOUT,
+    KlmSegment::LAYOUT,
     Cqe::LAYOUT,
     ErrorCqe::LAYOUT,
     QpDoorbellRecord::LAYOUT,

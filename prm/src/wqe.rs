@@ -237,6 +237,80 @@ wire! {
     }
 }
 
+wire! {
+    /// UMR control segment: which properties of a memory key a WQE changes, and under which
+    /// conditions. Binding a memory window and invalidating a key are such changes.
+    pub struct UmrControlSegment [48] = "wqe_umr_control_segment"
+    from "PRM \"UMR control segment\"; struct mlx5_wqe_umr_ctrl_seg in mlx5dv.h" {
+        @ 0 flags: u8 {
+            is_inline, set_is_inline: 0, 1 "The translation entries follow in the WQE itself.";
+            check_free, set_check_free: 2, 1 "Only if the key is free.";
+            translation_in_octowords, set_translation_in_octowords: 3, 1 "The translation offset counts in 16 bytes.";
+            check_qpn, set_check_qpn: 4, 1 "Only if the key belongs to this queue pair.";
+        },
+        @ 1 reserved1: [u8; 3],
+        @ 4 klm_octowords: U16 "Size of the translation entries in 16 bytes, in steps of 4.",
+        @ 6 translation_offset: U16 "Where in the key's translation table they begin.",
+        @ 8 mkey_mask: U64 {
+            changes_free, set_changes_free: 34, 1 "The state, free or in use, changes.";
+            changes_atomic, set_changes_atomic: 42, 1 "The right of remote atomics changes.";
+            changes_remote_write, set_changes_remote_write: 43, 1 "The right of remote writes changes.";
+            changes_remote_read, set_changes_remote_read: 44, 1 "The right of remote reads changes.";
+            changes_local_write, set_changes_local_write: 45, 1 "The right of local writes changes.";
+            changes_qpn, set_changes_qpn: 49, 1 "The queue pair that it belongs to changes.";
+            changes_mkey, set_changes_mkey: 50, 1 "The low 8 bits of the key change.";
+            changes_start, set_changes_start: 57, 1 "The first address changes.";
+            changes_length, set_changes_length: 63, 1 "The length changes.";
+        },
+        @ 16 reserved16: [u8; 32],
+    }
+}
+
+wire! {
+    /// Memory key context segment: the new properties, of which the mask says which count.
+    pub struct MkeyContextSegment [64] = "wqe_mkey_context_segment"
+    from "PRM \"UMR memory key context segment\"; struct mlx5_wqe_mkey_context_seg in mlx5dv.h" {
+        @ 0 state: u8 {
+            free, set_free: 1, 1 "The key is free: nobody can use it.";
+        },
+        @ 1 reserved1: u8,
+        @ 2 access_flags: u8 {
+            atomic, set_atomic: 1, 1 "Remote atomics are allowed.";
+            remote_write, set_remote_write: 2, 1 "Remote writes are allowed.";
+            remote_read, set_remote_read: 3, 1 "Remote reads are allowed.";
+            local_write, set_local_write: 4, 1 "Local writes are allowed.";
+            local_read, set_local_read: 5, 1 "Local reads are allowed.";
+        },
+        @ 3 reserved3: u8,
+        @ 4 qpn_mkey: U32 {
+            qpn, set_qpn: 0, 24 "The queue pair that it belongs to; all ones: any.";
+            mkey, set_mkey: 24, 8 "The low 8 bits of the key.";
+        },
+        @ 8 reserved8: U32,
+        @ 12 flags_pd: U32 {
+            pd, set_pd: 8, 24 "Protection domain.";
+        },
+        @ 16 start_address: U64 as Address "First address, as remote operations name it.",
+        @ 24 length: U64 "Length in bytes.",
+        @ 32 bsf_octoword_size: U32 "Size of the signature parameters in 16 bytes.",
+        @ 36 reserved36: [u8; 16],
+        @ 52 translations_octoword_size: U32 "Size of the translation table in 16 bytes.",
+        @ 56 reserved56: [u8; 3],
+        @ 59 log_page_size: u8 "Base-2 logarithm of the page size.",
+        @ 60 reserved60: [u8; 4],
+    }
+}
+
+wire! {
+    /// Translation entry: a stretch of the memory of another key.
+    pub struct KlmSegment [16] = "wqe_klm_segment"
+    from "PRM \"UMR translation entries, KLM\"; struct mlx5_wqe_umr_klm_seg in mlx5dv.h" {
+        @ 0 byte_count: U32 "Length in bytes; 2 GiB at most.",
+        @ 4 mkey: U32 as Key "The key of the memory region.",
+        @ 8 address: U64 as Address "First address, as that key has it.",
+    }
+}
+
 /// The size of a send queue block in bytes (`MLX5_SEND_WQE_BB`).
 pub const SEND_BLOCK: usize = 64;
 
@@ -289,6 +363,11 @@ fn segments_of(wqe: &[u8], ethernet: bool) -> Vec<Segment> {
         segments.push(Segment { offset: at, len, layout: EthernetSegment::LAYOUT });
         at += len;
     }
+    if opcode == Some(SendOpcode::Umr) && has_entries(wqe) {
+        while at + KlmSegment::SIZE <= end {
+            at = push(&mut segments, at, KlmSegment::LAYOUT);
+        }
+    }
     while at + SEGMENT_UNIT <= end {
         let first = u32::from_be_bytes([wqe[at], wqe[at + 1], wqe[at + 2], wqe[at + 3]]);
         if first & INLINE_SEGMENT == 0 {
@@ -304,6 +383,13 @@ fn segments_of(wqe: &[u8], ethernet: bool) -> Vec<Segment> {
     segments
 }
 
+/// Whether the translation entries of a UMR WQE stand in it. Elsewhere a data segment leads to them.
+fn has_entries(wqe: &[u8]) -> bool {
+    let behind = wqe.get(ControlSegment::SIZE..).unwrap_or_default();
+    <UmrControlSegment as zerocopy::FromBytes>::ref_from_prefix(behind)
+        .is_ok_and(|(control, _)| control.is_inline() == 1)
+}
+
 /// The segments that an opcode demands between the control segment and the data.
 fn fixed_segments(opcode: Option<SendOpcode>) -> &'static [&'static LayoutInfo] {
     match opcode {
@@ -313,6 +399,7 @@ fn fixed_segments(opcode: Option<SendOpcode>) -> &'static [&'static LayoutInfo] 
         Some(SendOpcode::AtomicCompareSwap | SendOpcode::AtomicFetchAdd) => {
             &[RemoteAddressSegment::LAYOUT, AtomicSegment::LAYOUT]
         }
+        Some(SendOpcode::Umr) => &[UmrControlSegment::LAYOUT, MkeyContextSegment::LAYOUT],
         _ => &[],
     }
 }

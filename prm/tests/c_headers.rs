@@ -57,6 +57,39 @@ const PAIRS: &[Pair] = &[
         names: &[("swap_add", "swap_add"), ("compare", "compare")],
     },
     Pair {
+        c: "mlx5_wqe_umr_ctrl_seg",
+        size: UmrControlSegment::SIZE,
+        members: UmrControlSegment::MEMBERS,
+        names: &[
+            ("flags", "flags"),
+            ("klm_octowords", "klm_octowords"),
+            ("translation_offset", "translation_offset"),
+            ("mkey_mask", "mkey_mask"),
+        ],
+    },
+    Pair {
+        c: "mlx5_wqe_mkey_context_seg",
+        size: MkeyContextSegment::SIZE,
+        members: MkeyContextSegment::MEMBERS,
+        names: &[
+            ("free", "state"),
+            ("access_flags", "access_flags"),
+            ("qpn_mkey", "qpn_mkey"),
+            ("flags_pd", "flags_pd"),
+            ("start_addr", "start_address"),
+            ("len", "length"),
+            ("bsf_octword_size", "bsf_octoword_size"),
+            ("translations_octword_size", "translations_octoword_size"),
+            ("log_page_size", "log_page_size"),
+        ],
+    },
+    Pair {
+        c: "mlx5_wqe_umr_klm_seg",
+        size: KlmSegment::SIZE,
+        members: KlmSegment::MEMBERS,
+        names: &[("byte_count", "byte_count"), ("mkey", "mkey"), ("address", "address")],
+    },
+    Pair {
         c: "mlx5_cqe64",
         size: Cqe::SIZE,
         members: Cqe::MEMBERS,
@@ -99,6 +132,21 @@ const PAIRS: &[Pair] = &[
 
 /// Constants: the name in C and the number here.
 fn constants() -> Vec<(String, u64)> {
+    let flag = |set: fn(&mut UmrControlSegment, u8)| {
+        let mut segment = UmrControlSegment::zeroed();
+        set(&mut segment, 1);
+        u64::from(segment.flags)
+    };
+    let mask = |set: fn(&mut UmrControlSegment, u64)| {
+        let mut segment = UmrControlSegment::zeroed();
+        set(&mut segment, 1);
+        segment.mkey_mask.get()
+    };
+    let right = |set: fn(&mut MkeyContextSegment, u8)| {
+        let mut segment = MkeyContextSegment::zeroed();
+        set(&mut segment, 1);
+        u64::from(segment.access_flags | segment.state)
+    };
     let mut all: Vec<(String, u64)> = vec![
         ("MLX5_RCV_DBR * 4".into(), RECEIVE_RECORD_OFFSET as u64),
         ("MLX5_SND_DBR * 4".into(), SEND_RECORD_OFFSET as u64),
@@ -116,6 +164,36 @@ fn constants() -> Vec<(String, u64)> {
         ("offsetof(struct mlx5_wqe_eth_seg, inline_hdr_sz)".into(), 12),
         ("offsetof(struct mlx5_wqe_eth_seg, inline_hdr)".into(), EthernetSegment::SIZE as u64),
     ];
+    type Umr = UmrControlSegment;
+    let flags = [
+        ("INLINE", flag(Umr::set_is_inline)),
+        ("CHECK_FREE", flag(Umr::set_check_free)),
+        ("TRNSLATION_OFFSET", flag(Umr::set_translation_in_octowords)),
+        ("CHECK_QPN", flag(Umr::set_check_qpn)),
+    ];
+    all.extend(flags.map(|(name, bit)| (format!("MLX5_WQE_UMR_CTRL_FLAG_{name}"), bit)));
+    let masks = [
+        ("LEN", mask(Umr::set_changes_length)),
+        ("START_ADDR", mask(Umr::set_changes_start)),
+        ("MKEY", mask(Umr::set_changes_mkey)),
+        ("QPN", mask(Umr::set_changes_qpn)),
+        ("ACCESS_LOCAL_WRITE", mask(Umr::set_changes_local_write)),
+        ("ACCESS_REMOTE_READ", mask(Umr::set_changes_remote_read)),
+        ("ACCESS_REMOTE_WRITE", mask(Umr::set_changes_remote_write)),
+        ("ACCESS_ATOMIC", mask(Umr::set_changes_atomic)),
+        ("FREE", mask(Umr::set_changes_free)),
+    ];
+    all.extend(masks.map(|(name, bit)| (format!("MLX5_WQE_UMR_CTRL_MKEY_MASK_{name}"), bit)));
+    type Mkey = MkeyContextSegment;
+    let rights = [
+        ("FREE", right(Mkey::set_free)),
+        ("ACCESS_FLAGS_ATOMIC", right(Mkey::set_atomic)),
+        ("ACCESS_FLAGS_REMOTE_WRITE", right(Mkey::set_remote_write)),
+        ("ACCESS_FLAGS_REMOTE_READ", right(Mkey::set_remote_read)),
+        ("ACCESS_FLAGS_LOCAL_WRITE", right(Mkey::set_local_write)),
+        ("ACCESS_FLAGS_LOCAL_READ", right(Mkey::set_local_read)),
+    ];
+    all.extend(rights.map(|(name, bit)| (format!("MLX5_WQE_MKEY_CONTEXT_{name}"), bit)));
     let tables = [
         ("MLX5_OPCODE_", SendOpcode::TABLE),
         ("MLX5_CQE_", CqeOpcode::TABLE),

@@ -2,7 +2,10 @@
 
 use doorbell_prm::commands::{CreateQpIn, QpContext, QpState};
 use doorbell_prm::registers::uar::UarRegister;
-use doorbell_prm::wqe::{self, ControlSegment, DataSegment, InlineHeader, RemoteAddressSegment};
+use doorbell_prm::wqe::{
+    self, ControlSegment, DataSegment, InlineHeader, MkeyContextSegment, RemoteAddressSegment,
+    UmrControlSegment,
+};
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 use doorbell_prm::{Value, get_bits, layout, layouts, set_bits};
 use proptest::prelude::*;
@@ -148,6 +151,31 @@ fn a_write_and_an_inline_send_are_taken_apart() {
     send.extend(InlineHeader::new(32).as_bytes());
     send.extend([7; 44]);
     assert_eq!(names(&send), [("wqe_control_segment", 0, 16), ("wqe_inline_header", 16, 48)]);
+}
+
+/// Binding a memory window takes its entries along; the kernel points to a list of them.
+#[test]
+fn the_entries_of_a_memory_key_stand_in_the_wqe_or_elsewhere() {
+    let names = |inline, units, rest: &[u8]| {
+        let mut umr = UmrControlSegment::zeroed();
+        umr.set_is_inline(inline);
+        let control = ControlSegment::new(0, 0, 0x25, 1, units, 0, 0);
+        let key = MkeyContextSegment::zeroed();
+        let wqe = [control.as_bytes(), umr.as_bytes(), key.as_bytes(), rest].concat();
+        let segments = wqe::send_segments(&wqe);
+        segments.iter().map(|s| (s.layout.name, s.offset)).collect::<Vec<_>>()
+    };
+    let key = [
+        ("wqe_control_segment", 0),
+        ("wqe_umr_control_segment", 16),
+        ("wqe_mkey_context_segment", 64),
+    ];
+    let entries = [128, 144, 160, 176].map(|offset| ("wqe_klm_segment", offset));
+    assert_eq!(names(1, 12, &[0; 64]), [&key[..], &entries].concat());
+    let list = DataSegment::new(64, 2, 0x2000);
+    let pointer = [("wqe_data_segment", 128)];
+    assert_eq!(names(0, 9, list.as_bytes()), [&key[..], &pointer].concat());
+    assert_eq!(names(1, 8, &[]), key, "an invalidation has none");
 }
 
 #[test]
