@@ -106,8 +106,13 @@ pub fn create_srq<B: Bus>(
 ) -> Result<SharedReceiveQueue, VerbsError> {
     let mlx5 = Mlx5Context::<B>::of(pd.context());
     let tracer = pd.context().tracer();
-    let told = [("max_wr", wanted.max_wr.into()), ("max_sge", wanted.max_sge.into())];
-    probe!(*tracer, call("ibv_create_srq", told));
+    probe!(
+        *tracer,
+        call(
+            "ibv_create_srq",
+            [("max_wr", wanted.max_wr.into()), ("max_sge", wanted.max_sge.into())]
+        )
+    );
     let (log_size, log_stride) = sizes(wanted)?;
     let buffer = mlx5.memory.allocate(1 << (log_size + log_stride))?;
     let record = mlx5.records.take(&mlx5.memory)?;
