@@ -141,9 +141,9 @@ pub struct Built {
     /// Length in 16-byte units of the WQE built last, which is the one that the register is told
     /// of; 0 if there is none.
     pub last_units: u32,
-    /// Number of its blocks.
-    last_blocks: u32,
-    /// The first of them.
+    /// Number of its first block.
+    last_number: u32,
+    /// That block.
     last_block: Block,
 }
 
@@ -156,7 +156,7 @@ impl Built {
             head: self.head.wrapping_add(1),
             cur_post: self.cur_post.wrapping_add(blocks(units)),
             last_units: units,
-            last_blocks: blocks(units),
+            last_number: self.cur_post,
             last_block: self.next().block,
         }
     }
@@ -170,7 +170,7 @@ impl Built {
             head: self.head.wrapping_add(1),
             cur_post: self.cur_post.wrapping_add(1),
             last_units: units,
-            last_blocks: 1,
+            last_number: self.cur_post,
             last_block: self.next().block,
         }
     }
@@ -180,8 +180,7 @@ impl Built {
     #[inline(always)]
     pub fn last(self, is_only: bool) -> Wqe {
         if is_only {
-            let number = self.cur_post.wrapping_sub(self.last_blocks);
-            return Wqe { number, block: self.last_block };
+            return Wqe { number: self.last_number, block: self.last_block };
         }
         let number = self.cur_post.wrapping_sub(blocks(self.last_units));
         Wqe { number, block: self.ring.block(number) }
@@ -204,7 +203,7 @@ impl<U: UarPage> SendQueue<U> {
             head,
             cur_post,
             last_units: 0,
-            last_blocks: 0,
+            last_number: cur_post,
             last_block: ring.block(cur_post),
         }
     }
