@@ -2,6 +2,9 @@
 //! programs and ours, on the software card. They boot guests, so they run where `DOORBELL_LAB=1`
 //! says so, and say that they were skipped where it does not.
 
+#[path = "common/lab.rs"]
+mod common_lab;
+
 #[path = "lab/faults.rs"]
 mod faults;
 
@@ -11,7 +14,7 @@ mod running;
 #[path = "lab/port.rs"]
 mod port;
 
-use std::io::Write;
+use common_lab::{lab, printed};
 use std::process::{Command, Output};
 
 /// The scenarios, and the last words of each.
@@ -34,25 +37,9 @@ fn in_lab(subcommand: &[&str], script: &str) -> Option<Output> {
 
 /// The command that runs a shell script in the lab.
 fn lab_command(subcommand: &[&str], script: &str) -> Option<Command> {
-    if std::env::var_os("DOORBELL_LAB").is_none_or(|value| value != "1") {
-        let _ = writeln!(std::io::stderr(), "skipped: guests boot with DOORBELL_LAB=1 only");
-        return None;
-    }
-    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbell"));
-    command.arg("lab");
-    if let Some(cache) = std::env::var_os("DOORBELL_LAB_CACHE") {
-        command.arg("--cache").arg(cache);
-    }
+    let mut command = lab()?;
     command.args(subcommand).args(["--", "sh", "-c", script]);
     Some(command)
-}
-
-/// What a script printed; the script must have succeeded.
-fn printed(output: &Output) -> String {
-    let (out, err) = (&output.stdout, &output.stderr);
-    let text = String::from_utf8_lossy(out).into_owned();
-    assert!(output.status.success(), "{}\n{text}\n{}", output.status, String::from_utf8_lossy(err));
-    text
 }
 
 #[test]

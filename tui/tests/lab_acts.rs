@@ -3,8 +3,10 @@
 //! says so, and says that it was skipped where it does not. With `DOORBELL_BLESS=1` the new recording
 //! takes the place of the kept one.
 
+#[path = "common/lab.rs"]
+mod common_lab;
+
 use doorbell_tracer::{Actor, Argument, Event, EventSource, Kind, SiteInfo, Value, file};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,15 +20,7 @@ fn kept() -> PathBuf {
 
 /// The command `doorbell lab` with these words; `None` where guests are not to be booted.
 fn lab(words: &[&str]) -> Option<Command> {
-    if std::env::var_os("DOORBELL_LAB").is_none_or(|value| value != "1") {
-        let _ = writeln!(std::io::stderr(), "skipped: guests boot with DOORBELL_LAB=1 only");
-        return None;
-    }
-    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbell"));
-    command.arg("lab");
-    if let Some(cache) = std::env::var_os("DOORBELL_LAB_CACHE") {
-        command.arg("--cache").arg(cache);
-    }
+    let mut command = common_lab::lab()?;
     command.args(words);
     Some(command)
 }

@@ -5,10 +5,13 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "common/lab.rs"]
+mod common_lab;
+
+use common_lab::{lab, printed};
 use doorbell::command::doctor::PINNED;
 use doorbell_driver::bus::VfioCard;
-use std::io::Write;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// The chapter whose outputs are compared.
 const CHAPTER: &str = include_str!("../../book/chapters/real-cards.md");
@@ -33,25 +36,9 @@ follow() {
 
 /// Runs a shell script in a guest; `None` where guests are not to be booted.
 fn guest(options: &[&str], script: &str) -> Option<Output> {
-    if std::env::var_os("DOORBELL_LAB").is_none_or(|value| value != "1") {
-        let _ = writeln!(std::io::stderr(), "skipped: guests boot with DOORBELL_LAB=1 only");
-        return None;
-    }
-    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbell"));
-    command.arg("lab");
-    if let Some(cache) = std::env::var_os("DOORBELL_LAB_CACHE") {
-        command.arg("--cache").arg(cache);
-    }
+    let mut command = lab()?;
     command.arg("run").args(options).args(["--timeout", "400", "--", "bash", "-c"]);
     Some(command.arg(format!("{FOLLOW}{script}")).output().expect("doorbell starts"))
-}
-
-/// What a script printed; the script must have succeeded.
-fn printed(output: &Output) -> String {
-    let (out, err) = (&output.stdout, &output.stderr);
-    let text = String::from_utf8_lossy(out).into_owned();
-    assert!(output.status.success(), "{}\n{text}\n{}", output.status, String::from_utf8_lossy(err));
-    text
 }
 
 /// The outputs in the chapter, by the name in the comment before each.

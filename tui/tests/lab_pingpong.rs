@@ -1,22 +1,17 @@
 //! Our `rc_pingpong` against rdma-core's, both ways round, in the lab: the unmodified kernel driver,
 //! its completion events, and VFIO's interrupts. Guests boot where `DOORBELL_LAB=1` says so.
 
-use std::io::Write;
+#[path = "common/lab.rs"]
+mod common_lab;
+
+use common_lab::{lab, printed};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 /// Runs a shell script in a guest that has one of our examples; `None` where guests are not to be
 /// booted.
 fn guest(example: &str, options: &[&str], script: &str) -> Option<Output> {
-    if std::env::var_os("DOORBELL_LAB").is_none_or(|value| value != "1") {
-        let _ = writeln!(std::io::stderr(), "skipped: guests boot with DOORBELL_LAB=1 only");
-        return None;
-    }
-    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbell"));
-    command.arg("lab");
-    if let Some(cache) = std::env::var_os("DOORBELL_LAB_CACHE") {
-        command.arg("--cache").arg(cache);
-    }
+    let mut command = lab()?;
     command.args(["run", "--timeout", "400", "--program"]).arg(build(example)).args(options);
     Some(command.args(["--", "sh", "-c", script]).output().expect("doorbell starts"))
 }
@@ -29,14 +24,6 @@ fn build(example: &str) -> PathBuf {
     assert!(built.expect("cargo starts").success(), "{example} does not build");
     let doorbell = PathBuf::from(env!("CARGO_BIN_EXE_doorbell"));
     doorbell.with_file_name("examples").join(example)
-}
-
-/// What a script printed; the script must have succeeded.
-fn printed(output: &Output) -> String {
-    let (out, err) = (&output.stdout, &output.stderr);
-    let text = String::from_utf8_lossy(out).into_owned();
-    assert!(output.status.success(), "{}\n{text}\n{}", output.status, String::from_utf8_lossy(err));
-    text
 }
 
 /// A function of the shell: the two commands as server and client, both of which must succeed and

@@ -1,6 +1,10 @@
 //! Two programs that do the same in one guest: one in C on Debian's libibverbs and libmlx5, one on
 //! this repository's driver.
 
+#[path = "../common/lab.rs"]
+mod common_lab;
+
+pub use common_lab::boots_guests;
 use doorbell_card::CardConfig;
 use doorbell_card_server::{Options as ServerOptions, RegisterAccess, serve};
 use doorbell_lab::accelerator::Choice;
@@ -19,15 +23,6 @@ use std::time::Duration;
 
 /// The release of rdma-core that Debian trixie has, as the names of its libraries end.
 const RDMA_CORE: &str = ".56.";
-
-/// Whether guests are to be booted here; says so if not.
-pub fn boots_guests() -> bool {
-    let boots = std::env::var_os("DOORBELL_LAB").is_some_and(|value| value == "1");
-    if !boots {
-        let _ = writeln!(io::stderr(), "skipped: guests boot with DOORBELL_LAB=1 only");
-    }
-    boots
-}
 
 /// The libraries are those of Debian trixie's rdma-core, and nothing else.
 pub fn are_debians<'a>(libraries: impl Iterator<Item = &'a str>) {
