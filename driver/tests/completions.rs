@@ -105,6 +105,7 @@ fn completions_keep_their_order_over_many_turns_of_the_ring() {
 /// Two more queue pairs, connected to each other, that signal all and complete where `a` does.
 fn signalling(pair: &Pair) -> [QueuePair; 2] {
     let request = QueuePairRequest {
+        transport: Transport::ReliableConnection,
         send_cq: &pair.a_cq,
         recv_cq: &pair.a_cq,
         capabilities: SIZES,

@@ -143,8 +143,13 @@ fn transitions_out_of_order_are_refused_by_the_card() {
     let context = context(BlueFlameSettings::default(), &Tracer::off());
     let pd = context.alloc_pd().expect("a protection domain");
     let cq = context.create_cq(1).expect("a completion queue");
-    let request =
-        QueuePairRequest { send_cq: &cq, recv_cq: &cq, capabilities: SIZES, signal_all: false };
+    let request = QueuePairRequest {
+        transport: Transport::ReliableConnection,
+        send_cq: &cq,
+        recv_cq: &cq,
+        capabilities: SIZES,
+        signal_all: false,
+    };
     let qp = pd.create_qp(&request).expect("a queue pair");
     let start =
         SendParameters { first_psn: 0, timeout: 1, retry_count: 1, rnr_retry: 1, max_rd_atomic: 1 };

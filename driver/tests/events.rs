@@ -21,8 +21,13 @@ fn told(tracer: &Tracer) -> (Pair, Arc<CompletionChannel>) {
     let pd = context.alloc_pd().expect("a protection domain");
     let [a_cq, b_cq] = [0; 2].map(|_| context.create_cq_on(15, &channel).expect("a queue"));
     let create = |cq| {
-        let request =
-            QueuePairRequest { send_cq: cq, recv_cq: cq, capabilities: SIZES, signal_all: false };
+        let request = QueuePairRequest {
+            transport: Transport::ReliableConnection,
+            send_cq: cq,
+            recv_cq: cq,
+            capabilities: SIZES,
+            signal_all: false,
+        };
         pd.create_qp(&request).expect("a queue pair")
     };
     let (a, b) = (create(&a_cq), create(&b_cq));
@@ -192,6 +197,7 @@ fn a_completion_queue_that_overflows_is_told() {
     let pd = context.alloc_pd().expect("a protection domain");
     let small = context.create_cq(1).expect("a queue of two entries");
     let request = QueuePairRequest {
+        transport: Transport::ReliableConnection,
         send_cq: &small,
         recv_cq: &small,
         capabilities: SIZES,

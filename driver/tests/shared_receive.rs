@@ -30,6 +30,7 @@ impl Shared {
         let [sent, received] = [0; 2].map(|_| context.create_cq(63).expect("a queue"));
         let srq = pd.create_srq(max_wr, max_sge).expect("a shared queue");
         let request = |cq| QueuePairRequest {
+            transport: Transport::ReliableConnection,
             send_cq: cq,
             recv_cq: cq,
             capabilities: SIZES,
@@ -186,6 +187,7 @@ fn a_queue_pair_that_goes_gives_its_receives_back() {
     }
     assert!(it.post(3, &list).is_err(), "the list is full of completed receives");
     let request = QueuePairRequest {
+        transport: Transport::ReliableConnection,
         send_cq: &it.received,
         recv_cq: &it.received,
         capabilities: SIZES,
@@ -207,8 +209,13 @@ fn a_shared_queue_outlives_its_queue_pairs_and_is_given_back() {
     let cq = context.create_cq(3).expect("a queue");
     for _ in 0..2000 {
         let srq = pd.create_srq(3, 1).expect("a shared queue");
-        let request =
-            QueuePairRequest { send_cq: &cq, recv_cq: &cq, capabilities: SIZES, signal_all: false };
+        let request = QueuePairRequest {
+            transport: Transport::ReliableConnection,
+            send_cq: &cq,
+            recv_cq: &cq,
+            capabilities: SIZES,
+            signal_all: false,
+        };
         let qp = pd.create_qp_with_srq(&request, &srq).expect("a queue pair");
         assert_eq!(qp.srq().map(|srq| srq.number()), Some(srq.number()));
         drop(srq);

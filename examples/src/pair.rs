@@ -4,7 +4,7 @@ use crate::guest::MachineError;
 use doorbell_driver::verbs::{
     Access, CompletionQueue, ConnectTo, Context, MemoryRegion, PollError, PostError,
     ProtectionDomain, QueuePair, QueuePairCapabilities, QueuePairRequest, SendParameters,
-    VerbsError, WorkCompletion, WorkStatus, poll_cq,
+    Transport, VerbsError, WorkCompletion, WorkStatus, poll_cq,
 };
 use doorbell_tracer::{Group, Relation, Tracer, probe};
 use std::sync::Arc;
@@ -94,6 +94,7 @@ impl Pair {
         let recv_cq = context.create_cq(8)?;
         let create = |cq| {
             pd.create_qp(&QueuePairRequest {
+                transport: Transport::ReliableConnection,
                 send_cq: cq,
                 recv_cq: cq,
                 capabilities: CAPABILITIES,

@@ -4,8 +4,8 @@ use crate::{ExampleError, Scenario, World, wait_for};
 use doorbell_driver::verbs::{
     Access, AsyncEvent, CompletionQueue, ConnectTo, Context, MemoryRegion, Opcode,
     ProtectionDomain, QueuePair, QueuePairCapabilities, QueuePairRequest, ReceiveRequest,
-    RemoteAddress, SendFlags, SendParameters, SendRequest, SharedReceiveQueue, post_send,
-    post_srq_recv,
+    RemoteAddress, SendFlags, SendParameters, SendRequest, SharedReceiveQueue, Transport,
+    post_send, post_srq_recv,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,6 +115,7 @@ fn pair(
     srq: &Arc<SharedReceiveQueue>,
 ) -> Result<(QueuePair, QueuePair), ExampleError> {
     let request = QueuePairRequest {
+        transport: Transport::ReliableConnection,
         send_cq: cq,
         recv_cq: cq,
         capabilities: CAPABILITIES,

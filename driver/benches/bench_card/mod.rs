@@ -190,8 +190,13 @@ impl Bench {
             max_recv_sge: 1,
             max_inline_data: 32,
         };
-        let request =
-            QueuePairRequest { send_cq: &cq, recv_cq: &cq, capabilities, signal_all: false };
+        let request = QueuePairRequest {
+            transport: Transport::ReliableConnection,
+            send_cq: &cq,
+            recv_cq: &cq,
+            capabilities,
+            signal_all: false,
+        };
         let qp = pd.create_qp(&request).expect("it always says yes");
         let buffer = context.alloc_buffer(4096, "data").expect("there is room");
         let address = buffer.address();

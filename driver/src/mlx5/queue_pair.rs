@@ -14,7 +14,7 @@ use crate::bus::{Bus, DmaRegion, Purpose, UarPage};
 use crate::control::{Control, QpRequest};
 use crate::verbs::{
     self, Access, ConnectTo, ProtectionDomain, QueuePairRequest, SendFlags, SendParameters,
-    SharedReceiveQueue, VerbsError,
+    SharedReceiveQueue, Transport, VerbsError,
 };
 use doorbell_tracer::{Group, RegionId, Role, Site, Tracer, Value, probe, site};
 use spin::Mutex;
@@ -96,6 +96,10 @@ pub fn create_qp<B: Bus>(
             ]
         )
     );
+    if request.transport != Transport::ReliableConnection {
+        let (what, why) = ("qp_type", "is a transport that this driver does not create yet");
+        return Err(VerbsError::Invalid { what, value: request.transport as u64, why });
+    }
     let mut sizes = Sizes::of(&request.capabilities)?;
     if srq.is_some() {
         sizes = sizes.without_receives();

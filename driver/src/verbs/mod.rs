@@ -37,7 +37,7 @@ pub use provider::{Opened, Provider, Providers};
 pub use query::{DeviceAttributes, LinkLayer, PortAttributes, PortState};
 pub use queue_pair::{
     AddressVector, ConnectTo, QueuePair, QueuePairCapabilities, QueuePairRequest, QueuePairState,
-    SendParameters,
+    SendParameters, Transport,
 };
 pub use shared_receive::{SharedReceiveAttributes, SharedReceiveQueue, post_srq_recv};
 pub use work_request::{

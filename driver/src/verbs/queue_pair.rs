@@ -37,6 +37,19 @@ pub enum QueuePairState {
     Error = 6,
 }
 
+/// Which of the transports of InfiniBand a queue pair speaks (`enum ibv_qp_type`, with its numbers).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u8)]
+pub enum Transport {
+    /// RC: one peer; every message arrives once and in order, or the sender is told.
+    #[default]
+    ReliableConnection = 2,
+    /// UC: one peer; a message arrives whole or not at all, and nobody is told.
+    UnreliableConnection = 3,
+    /// UD: any peer; each message is one packet.
+    UnreliableDatagram = 4,
+}
+
 /// How large a queue pair's queues are (`struct ibv_qp_cap`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueuePairCapabilities {
@@ -52,9 +65,11 @@ pub struct QueuePairCapabilities {
     pub max_inline_data: u32,
 }
 
-/// What a reliable connected queue pair is created from (`struct ibv_qp_init_attr`).
+/// What a queue pair is created from (`struct ibv_qp_init_attr`).
 #[derive(Clone, Copy)]
 pub struct QueuePairRequest<'a> {
+    /// What it speaks.
+    pub transport: Transport,
     /// Where sends complete.
     pub send_cq: &'a Arc<CompletionQueue>,
     /// Where receives complete.

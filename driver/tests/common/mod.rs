@@ -52,6 +52,7 @@ impl Pair {
         let [a_cq, b_cq] = [0; 2].map(|_| context.create_cq(15).expect("a completion queue"));
         let create = |cq| {
             let request = QueuePairRequest {
+                transport: Transport::ReliableConnection,
                 send_cq: cq,
                 recv_cq: cq,
                 capabilities: sizes,

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use doorbell_driver::verbs::{
     Access, CompletionQueue, Context, MemoryRegion, Opcode, PollError, PostError, ProtectionDomain,
     QueuePair, QueuePairCapabilities, QueuePairRequest, ReceiveRequest, RemoteAddress, SendFlags,
-    SendRequest, WorkCompletion, WorkStatus, poll_cq, post_recv, post_send,
+    SendRequest, Transport, WorkCompletion, WorkStatus, poll_cq, post_recv, post_send,
 };
 use doorbell_examples::{Device, World};
 use doorbell_tracer::{Clock, Full, Role, Tracer};
@@ -191,8 +191,13 @@ impl Side {
             max_recv_sge: 1,
             max_inline_data: 32,
         };
-        let request =
-            QueuePairRequest { send_cq: &cq, recv_cq: &cq, capabilities, signal_all: false };
+        let request = QueuePairRequest {
+            transport: Transport::ReliableConnection,
+            send_cq: &cq,
+            recv_cq: &cq,
+            capabilities,
+            signal_all: false,
+        };
         let qp = pd.create_qp(&request)?;
         let queue = Places::told(tracer).find(Role::CompletionQueue, cq.number(), "")?;
         let entries = u32::try_from(queue.length)? / queue.stride;

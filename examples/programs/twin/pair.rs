@@ -9,7 +9,7 @@ use crate::places::{Places, Watched};
 use doorbell_driver::verbs::{
     Access, Completed, CompletionQueue, Context, MemoryRegion, PostCause, PostError,
     ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest, RemoteAddress,
-    ScatterGatherElement, SendRequest, WorkCompletion, poll_cq, post_recv, post_send,
+    ScatterGatherElement, SendRequest, Transport, WorkCompletion, poll_cq, post_recv, post_send,
 };
 use doorbell_tracer::Role;
 use std::io::Write;
@@ -185,6 +185,7 @@ impl Side {
     fn new(bench: &Bench, sizes: &Sizes) -> Result<Self, Failure> {
         let cq = bench.context.create_cq(COMPLETIONS)?;
         let qp = bench.pd.create_qp(&QueuePairRequest {
+            transport: Transport::ReliableConnection,
             send_cq: &cq,
             recv_cq: &cq,
             capabilities: sizes.capabilities,

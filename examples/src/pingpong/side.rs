@@ -5,8 +5,8 @@ use super::play::{PingpongError, Plan};
 use doorbell_driver::verbs::{
     Access, AddressVector, CompletionChannel, CompletionQueue, ConnectTo, Context, LinkLayer,
     MemoryRegion, Opcode, PortAttributes, QueuePair, QueuePairCapabilities, QueuePairRequest,
-    ReceiveRequest, RemoteAddress, SendFlags, SendParameters, SendRequest, WorkCompletion,
-    WorkStatus, poll_cq, post_recv, post_send, req_notify_cq,
+    ReceiveRequest, RemoteAddress, SendFlags, SendParameters, SendRequest, Transport,
+    WorkCompletion, WorkStatus, poll_cq, post_recv, post_send, req_notify_cq,
 };
 use std::sync::Arc;
 
@@ -70,6 +70,7 @@ impl Side {
         };
         let inline = plan.size <= INLINE;
         let qp = pd.create_qp(&QueuePairRequest {
+            transport: Transport::ReliableConnection,
             send_cq: &cq,
             recv_cq: &cq,
             capabilities: QueuePairCapabilities {
