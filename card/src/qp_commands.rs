@@ -83,13 +83,13 @@ impl Card {
     }
     // ANCHOR_END: card_create_qp
 
-    /// Reliable connections; on InfiniBand also datagrams, with the management queue pairs, and the
-    /// queue pair by which an operating system would register memory.
+    /// Connections and datagrams; on InfiniBand also the management queue pairs, and the queue pair by
+    /// which an operating system would register memory.
     fn has_service(&self, code: u8) -> bool {
         use QpServiceType::*;
         match QpServiceType::from_code(code) {
-            Some(ReliableConnection) => true,
-            Some(UnreliableDatagram | SubnetManagement | GeneralManagement | Registration) => {
+            Some(ReliableConnection | UnreliableConnection | UnreliableDatagram) => true,
+            Some(SubnetManagement | GeneralManagement | Registration) => {
                 self.config.link != Link::Ethernet
             }
             _ => false,

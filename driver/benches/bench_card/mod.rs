@@ -2,8 +2,8 @@
 
 use doorbell_driver::bus::{Bus, MappedPage, Memory};
 use doorbell_driver::control::{
-    Control, ControlError, CqRequest, Events, Granted, Link, MkeyRequest, PortAddress, QpRequest,
-    Query, SharedReceives, Ways,
+    Control, ControlError, CqRequest, Events, Granted, Link, Mapping, MkeyRequest, PortAddress,
+    QpRequest, Query, QueueLimits, QueuePairs, SharedReceives, Ways, Windows,
 };
 use doorbell_driver::mlx5::{BlueFlameSettings, open_with};
 use doorbell_driver::verbs::*;
@@ -75,6 +75,8 @@ impl SharedReceives for PlainControl {}
 
 impl Ways for PlainControl {}
 
+impl Windows for PlainControl {}
+
 impl Control<PlainRegisters> for PlainControl {
     fn memory(&self) -> &Arc<Memory> {
         &self.registers.memory
@@ -83,7 +85,7 @@ impl Control<PlainRegisters> for PlainControl {
     fn address(&self) -> PortAddress {
         PortAddress { gid: [0; 16], gid_index: 0, lid: 0, link: Link::Ethernet, mac: [0; 6] }
     }
-    fn alloc_uar(&self) -> Result<Granted<MappedPage>, ControlError> {
+    fn alloc_uar(&self, _: Mapping) -> Result<Granted<MappedPage>, ControlError> {
         Ok(Granted { index: 1, page: self.registers.map_uar(1), write_combining: true })
     }
     fn dealloc_uar(&self, _: u32) {}
@@ -100,18 +102,21 @@ impl Control<PlainRegisters> for PlainControl {
         Ok(self.number())
     }
     fn destroy_cq(&self, _: u32) {}
+}
+
+impl QueuePairs for PlainControl {
+    fn limits(&self) -> QueueLimits {
+        QueueLimits::new(1024, 512, 1 << 15, 1 << 15)
+    }
     fn create_qp(&self, _: &QpRequest) -> Result<u32, ControlError> {
         Ok(self.number())
     }
     fn destroy_qp(&self, _: u32) {}
-    fn init_qp(&self, _: u32, _: Access) -> Result<(), ControlError> {
+    fn modify_qp(&self, _: u32, _: &Transition) -> Result<(), ControlError> {
         Ok(())
     }
-    fn connect_qp(&self, _: u32, _: &ConnectTo) -> Result<(), ControlError> {
-        Ok(())
-    }
-    fn start_qp(&self, _: u32, _: &SendParameters) -> Result<(), ControlError> {
-        Ok(())
+    fn query_qp(&self, _: u32) -> Result<QueuePairAttributes, ControlError> {
+        Err(ControlError::NotOffered { request: "query_qp" })
     }
 }
 

@@ -11,9 +11,10 @@ mod event_queue;
 mod events;
 mod objects;
 mod query;
+mod queue_pairs;
 mod shared;
 
-use super::{ControlError, PortAddress};
+use super::{ControlError, PortAddress, QueueLimits};
 use crate::bus::{DmaRegion, Memory, Registers};
 use command_queue::{CommandQueue, LARGEST};
 use doorbell_prm::commands::{CommandInput, CommandOutput, CommandStatus};
@@ -48,6 +49,8 @@ struct Held {
     initialized: bool,
     /// The port is one for Ethernet.
     ethernet: bool,
+    /// The largest queues that the card has.
+    limits: Option<QueueLimits>,
     /// Our address on the network.
     address: Option<PortAddress>,
 }

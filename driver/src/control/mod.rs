@@ -13,19 +13,25 @@ pub mod firmware;
 
 mod events;
 mod queries;
+mod queue_pairs;
 mod shared;
+mod windows;
 
 pub use crate::verbs::LinkLayer as Link;
 pub use events::Events;
 pub use queries::Query;
+pub use queue_pairs::{QpRequest, QueueLimits, QueuePairs};
 pub use shared::{SharedReceives, SrqRequest, Ways};
+pub use windows::Windows;
 
 use crate::bus::{Bus, Memory, OutOfMemory};
-use crate::verbs::{Access, ConnectTo, QueuePairCapabilities, SendParameters};
+use crate::verbs::Access;
 use std::sync::Arc;
 
 /// The requests of the control path.
-pub trait Control<B: Bus>: Query + Events + SharedReceives + Ways + Send + Sync {
+pub trait Control<B: Bus>:
+    QueuePairs + Query + Events + SharedReceives + Ways + Windows + Send + Sync
+{
     /// The memory that is shared with the card.
     fn memory(&self) -> &Arc<Memory>;
 
@@ -35,8 +41,8 @@ pub trait Control<B: Bus>: Query + Events + SharedReceives + Ways + Send + Sync 
     /// This side's address on the network.
     fn address(&self) -> PortAddress;
 
-    /// Asks for a page of doorbell registers, mapped.
-    fn alloc_uar(&self) -> Result<Granted<B::Page>, ControlError>;
+    /// Asks for a page of doorbell registers, mapped in this way if the machine can.
+    fn alloc_uar(&self, mapping: Mapping) -> Result<Granted<B::Page>, ControlError>;
 
     /// Gives a page of doorbell registers back.
     fn dealloc_uar(&self, index: u32);
@@ -58,21 +64,16 @@ pub trait Control<B: Bus>: Query + Events + SharedReceives + Ways + Send + Sync 
 
     /// Gives a completion queue back.
     fn destroy_cq(&self, number: u32);
+}
 
-    /// Asks for a queue pair in state RESET; its number is the answer.
-    fn create_qp(&self, request: &QpRequest) -> Result<u32, ControlError>;
-
-    /// Gives a queue pair back.
-    fn destroy_qp(&self, number: u32);
-
-    /// RESET to INIT.
-    fn init_qp(&self, number: u32, access: Access) -> Result<(), ControlError>;
-
-    /// INIT to RTR.
-    fn connect_qp(&self, number: u32, to: &ConnectTo) -> Result<(), ControlError>;
-
-    /// RTR to RTS.
-    fn start_qp(&self, number: u32, parameters: &SendParameters) -> Result<(), ControlError>;
+/// How a page of doorbell registers is to be mapped (`enum mlx5_ib_uapi_uar_alloc_type`, with its
+/// numbers).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mapping {
+    /// Write-combining, for BlueFlame.
+    WriteCombining = 0,
+    /// Uncached: each store leaves by itself, and at once.
+    Uncached = 1,
 }
 
 /// A page of doorbell registers that was asked for.
@@ -130,37 +131,6 @@ pub struct CqRequest {
     pub uar: u32,
     /// The channel that it tells, if any.
     pub channel: Option<u32>,
-}
-
-/// A reliable connected queue pair.
-#[derive(Debug, Clone)]
-pub struct QpRequest {
-    /// The protection domain.
-    pub pd: u32,
-    /// Where sends complete.
-    pub send_cq: u32,
-    /// Where receives complete.
-    pub recv_cq: u32,
-    /// Address of the buffer: the receive queue, then the send queue.
-    pub buffer: u64,
-    /// Bus addresses of its pages.
-    pub pages: Vec<u64>,
-    /// Base-2 logarithm of the number of receive WQEs.
-    pub log_rq_size: u32,
-    /// Base-2 logarithm of a receive WQE's size in 16-byte units.
-    pub log_rq_stride: u32,
-    /// Base-2 logarithm of the number of 64-byte blocks of the send queue.
-    pub log_sq_size: u32,
-    /// Bus address of the doorbell record.
-    pub record: u64,
-    /// The page of doorbell registers that its doorbells come from.
-    pub uar: u32,
-    /// Shared receive queue that it takes receives from; then it has none of its own.
-    pub srq: Option<u32>,
-    /// What completions will name it by.
-    pub user_index: u32,
-    /// What the program asked for; the sizes above follow from it.
-    pub capabilities: QueuePairCapabilities,
 }
 
 /// Why the control path failed.

@@ -12,13 +12,14 @@ mod events;
 mod node;
 mod pages;
 mod query;
+mod queue_pairs;
 mod requests;
 mod shared;
 mod sysfs;
 
 pub use sysfs::KernelDoor;
 
-use super::{ControlError, PortAddress};
+use super::{ControlError, PortAddress, QueueLimits};
 use crate::bus::{Bus, MappedPage, Memory};
 use abi::Command;
 use doorbell_prm::registers::uar::BLUEFLAME_REGISTER_SIZE;
@@ -47,6 +48,7 @@ pub struct Uverbs {
     node: Node,
     memory: Arc<Memory>,
     address: PortAddress,
+    limits: QueueLimits,
     /// The device's folder in sysfs.
     sysfs: PathBuf,
     handles: Mutex<Handles>,
@@ -60,6 +62,7 @@ struct Handles {
     uars: HashMap<u32, u32>,
     pds: HashMap<u32, u32>,
     keys: HashMap<u32, u32>,
+    windows: HashMap<u32, u32>,
     cqs: HashMap<u32, u32>,
     qps: HashMap<u32, u32>,
     srqs: HashMap<u32, u32>,
@@ -78,10 +81,11 @@ impl Uverbs {
         address: PortAddress,
         tracer: &Tracer,
     ) -> Result<Self, ControlError> {
-        let uverbs = Self {
+        let mut uverbs = Self {
             node: Node::open(path)?,
             memory: Memory::at_own_address(MEMORY_PAGES),
             address,
+            limits: QueueLimits::new(0, 0, 0, 0),
             sysfs: sysfs.to_owned(),
             handles: Mutex::default(),
             files: Mutex::default(),
@@ -115,6 +119,8 @@ impl Uverbs {
                 needed: "512 bytes, two buffers of 256",
             });
         }
+        let (send, receive) = (answer.max_sq_desc_sz, answer.max_rq_desc_sz);
+        uverbs.limits = QueueLimits::new(send, receive, answer.max_send_wqebb, answer.max_recv_wr);
         Ok(uverbs)
     }
     // ANCHOR_END: uverbs_context

@@ -59,7 +59,7 @@ pub struct Entries {
     /// The first entry.
     first: NonNull<Cqe>,
     /// The number of entries, a power of two, less one.
-    mask: u32,
+    pub(super) mask: u32,
     /// Base-2 logarithm of the number of entries.
     log_size: u32,
 }
@@ -171,8 +171,8 @@ impl Entry {
     }
 
     /// Puts another in its place.
-    fn put(self, entry: Cqe) {
-        // SAFETY: the entry lies in the ring, and is the driver's: only `leave` calls this.
+    pub(super) fn put(self, entry: Cqe) {
+        // SAFETY: the entry lies in the ring, and is the driver's: only `clean` calls this.
         unsafe { self.0.write_volatile(entry) };
     }
 }
@@ -183,42 +183,6 @@ impl CqState {
         add(&mut self.senders, user_index, joining.send);
         add(&mut self.receivers, user_index, joining.receive);
     }
-
-    // ANCHOR: clean_cq
-    /// Takes a destroyed queue pair's entries out of the ring, and closes the gaps: nobody could
-    /// say any more whose they were. (`__mlx5_cq_clean`)
-    pub fn leave<P: Probe>(&mut self, user_index: u32, probe: &P) {
-        if let Some(member) = self.senders.get_mut(user_index as usize) {
-            *member = None;
-        }
-        let receives = self.receivers.get_mut(user_index as usize).and_then(Option::take);
-        let entries = self.entries;
-        let first = self.consumer_index;
-        let mut end = first;
-        while end.wrapping_sub(first) <= entries.mask
-            && entries.is_ours(end, entries.at(end).op_own())
-        {
-            end = end.wrapping_add(1);
-        }
-        let mut removed = 0_u32;
-        for back in 1..=end.wrapping_sub(first) {
-            let index = end.wrapping_sub(back);
-            let mut entry = entries.at(index).copy();
-            if entry.user_index() == user_index {
-                removed += 1;
-                give_back(&entry, receives.as_ref(), probe);
-            } else if removed > 0 {
-                let target = entries.at(index.wrapping_add(removed));
-                entry.op_own = entry.op_own & !1 | target.op_own() & 1;
-                target.put(entry);
-            }
-        }
-        if removed > 0 {
-            self.consumer_index = first.wrapping_add(removed);
-            self.update_record(probe);
-        }
-    }
-    // ANCHOR_END: clean_cq
 
     // ANCHOR: cq_record
     /// Tells the card which entries it may write again. No barrier before it: the entries have
@@ -240,16 +204,6 @@ fn add<T: Clone>(members: &mut Vec<Option<T>>, user_index: u32, joining: Option<
         members.resize(place + 1, None);
     }
     members[place] = members[place].take().or(joining);
-}
-
-/// Gives back the shared WQE of an entry that nobody will poll. The other WQEs go with their queue.
-fn give_back<P: Probe>(entry: &Cqe, receives: Option<&Receives>, probe: &P) {
-    const SENT: [u8; 2] = [CqeOpcode::Requester as u8, CqeOpcode::RequesterError as u8];
-    if let Some(Receives::Shared(list)) = receives
-        && !SENT.contains(&(entry.op_own >> 4))
-    {
-        take(list).retire(entry.wqe_counter.get().into(), probe);
-    }
 }
 
 impl<B: Bus> Mlx5CompletionQueue<B> {

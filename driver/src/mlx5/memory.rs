@@ -3,7 +3,9 @@
 use super::tables::Mlx5Context;
 use crate::bus::{Bus, Purpose};
 use crate::control::{Control, MkeyRequest};
-use crate::verbs::{Access, Buffer, Context, MemoryRegion, ProtectionDomain, VerbsError};
+use crate::verbs::{
+    Access, Buffer, Context, MemoryRegion, MemoryWindow, ProtectionDomain, VerbsError, WindowKind,
+};
 use doorbell_tracer::{Group, Role, Site, Value, probe, site};
 use std::sync::Arc;
 
@@ -91,6 +93,26 @@ pub fn reg_mr<B: Bus>(
         give_back: |control, key| control.destroy_mkey(key),
     };
     probe!(*tracer, returned("ibv_reg_mr", Value::Hex(key.into())));
-    Ok(MemoryRegion::new(pd, buffer, (key, key), Box::new(held)))
+    Ok(MemoryRegion::new(pd, buffer, access, (key, key), Box::new(held)))
 }
 // ANCHOR_END: reg_mr
+
+// ANCHOR: alloc_mw
+/// Asks for a memory window (`mlx5_alloc_mw`). Its key opens nothing until a post binds it.
+pub fn alloc_mw<B: Bus>(
+    pd: &Arc<ProtectionDomain>,
+    kind: WindowKind,
+) -> Result<MemoryWindow, VerbsError> {
+    let mlx5 = Mlx5Context::<B>::of(pd.context());
+    let tracer = pd.context().tracer();
+    probe!(*tracer, call("ibv_alloc_mw", [("type", u32::from(kind as u8).into())]));
+    let rkey = mlx5.control.alloc_mw(pd.number(), kind)?;
+    let held = Held {
+        control: Arc::clone(&mlx5.control),
+        number: rkey,
+        give_back: |control, rkey| control.dealloc_mw(rkey),
+    };
+    probe!(*tracer, returned("ibv_alloc_mw", Value::Hex(rkey.into())));
+    Ok(MemoryWindow::new(pd, kind, rkey, Box::new(held)))
+}
+// ANCHOR_END: alloc_mw

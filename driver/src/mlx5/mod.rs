@@ -25,11 +25,13 @@ mod receive_queue;
 
 mod shared_receive;
 
+mod clean_cq;
 mod completion_queue;
 mod events;
 mod parse_cqe;
 mod poll_cq;
 
+mod modify_qp;
 mod queue_pair;
 mod sizes;
 

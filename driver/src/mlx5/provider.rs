@@ -4,8 +4,8 @@ use super::doors;
 use super::settings::BlueFlameSettings;
 use super::tables::Mlx5Context;
 use super::{
-    address_handle, completion_queue, events, memory, poll_cq, post_recv, post_send, query,
-    queue_pair, shared_receive,
+    address_handle, completion_queue, events, memory, modify_qp, poll_cq, post_recv, post_send,
+    query, queue_pair, shared_receive,
 };
 use crate::bus::Bus;
 use crate::control::{Control, Link, PortAddress};
@@ -86,6 +86,7 @@ fn ops<B: Bus, P: Probe>() -> ContextOps {
         alloc_pd: memory::alloc_pd::<B>,
         alloc_buffer: memory::alloc_buffer::<B>,
         reg_mr: memory::reg_mr::<B>,
+        alloc_mw: memory::alloc_mw::<B>,
         create_comp_channel: events::create_comp_channel::<B>,
         next_cq_event: events::next_cq_event::<B>,
         watch_async_events: events::watch_async_events::<B>,
@@ -98,9 +99,8 @@ fn ops<B: Bus, P: Probe>() -> ContextOps {
         query_srq: shared_receive::query_srq::<B>,
         create_ah: address_handle::create_ah::<B>,
         create_qp: queue_pair::create_qp::<B>,
-        init_qp: queue_pair::init_qp::<B>,
-        connect_qp: queue_pair::connect_qp::<B>,
-        start_qp: queue_pair::start_qp::<B>,
+        modify_qp: modify_qp::modify_qp::<B>,
+        query_qp: modify_qp::query_qp::<B>,
         post_send: post_send::post_send::<B, P>,
         post_recv: post_recv::post_recv::<B, P>,
         post_srq_recv: shared_receive::post_srq_recv::<B, P>,

@@ -13,8 +13,8 @@ use super::tables::{Mlx5Context, Register};
 use crate::bus::{Bus, DmaRegion, Purpose, UarPage};
 use crate::control::{Control, QpRequest};
 use crate::verbs::{
-    self, Access, ConnectTo, ProtectionDomain, QueuePairRequest, SendFlags, SendParameters,
-    SharedReceiveQueue, Transport, VerbsError,
+    self, ProtectionDomain, QueuePairCapabilities, QueuePairRequest, SendFlags, SharedReceiveQueue,
+    VerbsError,
 };
 use doorbell_tracer::{Group, RegionId, Role, Site, Tracer, Value, probe, site};
 use spin::Mutex;
@@ -30,6 +30,8 @@ pub struct Mlx5QueuePair<B: Bus> {
     pub receive: Mutex<ReceiveQueue>,
     /// Where events of this queue pair go.
     pub tracer: Tracer,
+    /// How large the queues have become.
+    pub capabilities: QueuePairCapabilities,
     keeper: Keeper<B>,
 }
 
@@ -67,6 +69,11 @@ impl<B: Bus> Mlx5QueuePair<B> {
     pub fn of(qp: &verbs::QueuePair) -> &Self {
         qp.provider().expect("a context's table is of its own provider")
     }
+
+    /// What completions name it by.
+    pub fn user_index(&self) -> u32 {
+        self.keeper.user_index
+    }
 }
 
 /// The numbers in the trace of the parts of a new queue pair.
@@ -77,7 +84,7 @@ struct Regions {
 }
 
 // ANCHOR: create_qp
-/// Creates a reliable connected queue pair (`mlx5_create_qp`): one buffer for both queues, a
+/// Creates a queue pair (`mlx5_create_qp`): one buffer for both queues, a
 /// doorbell record, a register; then the card is told where they are.
 pub fn create_qp<B: Bus>(
     pd: &Arc<ProtectionDomain>,
@@ -96,11 +103,8 @@ pub fn create_qp<B: Bus>(
             ]
         )
     );
-    if request.transport != Transport::ReliableConnection {
-        let (what, why) = ("qp_type", "is a transport that this driver does not create yet");
-        return Err(VerbsError::Invalid { what, value: request.transport as u64, why });
-    }
-    let mut sizes = Sizes::of(&request.capabilities)?;
+    let limits = mlx5.control.limits();
+    let mut sizes = Sizes::of(&request.capabilities, request.transport, &limits)?;
     if srq.is_some() {
         sizes = sizes.without_receives();
     }
@@ -109,6 +113,7 @@ pub fn create_qp<B: Bus>(
     let register = mlx5.take_register(tracer)?;
     let user_index = mlx5.take_user_index();
     let number = mlx5.control.create_qp(&QpRequest {
+        transport: request.transport,
         pd: pd.number(),
         send_cq: request.send_cq.number(),
         recv_cq: request.recv_cq.number(),
@@ -136,6 +141,7 @@ pub fn create_qp<B: Bus>(
         send: Mutex::new(send),
         receive: Mutex::new(receive),
         tracer: tracer.clone(),
+        capabilities: sizes.capabilities(),
         keeper: Keeper {
             context: Arc::clone(pd.context()),
             control: Arc::clone(&mlx5.control),
@@ -259,47 +265,3 @@ fn join<B: Bus>(
     queues[1].lock().join(user_index, Member { send: None, receive: Some(receives) });
     queues
 }
-
-// ANCHOR: qp_transitions
-/// RESET to INIT (`ibv_modify_qp` with `IBV_QPS_INIT`).
-pub fn init_qp<B: Bus>(qp: &verbs::QueuePair, access: Access) -> Result<(), VerbsError> {
-    let mlx5 = Mlx5QueuePair::<B>::of(qp);
-    probe!(
-        mlx5.tracer,
-        call(
-            "ibv_modify_qp",
-            [("qp", Value::Hex(qp.number().into())), ("qp_state", "INIT".into())]
-        )
-    );
-    mlx5.keeper.control.init_qp(qp.number(), access)?;
-    probe!(mlx5.tracer, returned("ibv_modify_qp", 0_u32));
-    Ok(())
-}
-
-/// INIT to RTR (`ibv_modify_qp` with `IBV_QPS_RTR`).
-pub fn connect_qp<B: Bus>(qp: &verbs::QueuePair, to: &ConnectTo) -> Result<(), VerbsError> {
-    let mlx5 = Mlx5QueuePair::<B>::of(qp);
-    probe!(
-        mlx5.tracer,
-        call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "RTR".into())])
-    );
-    mlx5.keeper.control.connect_qp(qp.number(), to)?;
-    probe!(mlx5.tracer, returned("ibv_modify_qp", 0_u32));
-    Ok(())
-}
-
-/// RTR to RTS (`ibv_modify_qp` with `IBV_QPS_RTS`).
-pub fn start_qp<B: Bus>(
-    qp: &verbs::QueuePair,
-    parameters: &SendParameters,
-) -> Result<(), VerbsError> {
-    let mlx5 = Mlx5QueuePair::<B>::of(qp);
-    probe!(
-        mlx5.tracer,
-        call("ibv_modify_qp", [("qp", Value::Hex(qp.number().into())), ("qp_state", "RTS".into())])
-    );
-    mlx5.keeper.control.start_qp(qp.number(), parameters)?;
-    probe!(mlx5.tracer, returned("ibv_modify_qp", 0_u32));
-    Ok(())
-}
-// ANCHOR_END: qp_transitions

@@ -25,6 +25,12 @@ pub struct ReceiveQueue {
 }
 
 impl ReceiveQueue {
+    /// Counts from the beginning again, as the card does after a reset.
+    pub fn forget_work(&mut self) {
+        self.head = 0;
+        self.outstanding.forget_work();
+    }
+
     /// The first unit of the WQE that `counter` counts.
     #[inline(always)]
     pub fn unit(&self, counter: u32) -> u32 {

@@ -105,6 +105,11 @@ impl Outstanding {
         slot.wr_id.load(Ordering::Relaxed)
     }
 
+    /// Counts from the beginning again: nothing is outstanding.
+    pub fn forget_work(&self) {
+        self.tail.store(0, Ordering::Relaxed);
+    }
+
     /// Work requests outstanding when `head` have been posted.
     #[inline(always)]
     pub fn count(&self, head: u32) -> u32 {
@@ -194,6 +199,12 @@ impl Built {
 }
 
 impl<U: UarPage> SendQueue<U> {
+    /// Counts from the beginning again, as the card does after a reset. (`mlx5_init_qp_indices`)
+    pub fn forget_work(&mut self) {
+        (self.head, self.cur_post, self.full_at) = (0, 0, self.limits.max_post);
+        self.outstanding.forget_work();
+    }
+
     /// Where a call begins.
     #[inline(always)]
     pub fn nothing_built(&self) -> Built {

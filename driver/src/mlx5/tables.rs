@@ -3,7 +3,7 @@
 use super::records::Records;
 use super::settings::Settings;
 use crate::bus::{Bus, Memory, PAGE_SIZE};
-use crate::control::{Control, ControlError, Granted};
+use crate::control::{Control, ControlError, Granted, Mapping};
 use crate::verbs::Context;
 use doorbell_prm::registers::uar::{BLUEFLAME, BLUEFLAME_BUFFER_SIZE, BLUEFLAME_REGISTER_SIZE};
 use doorbell_tracer::{Group, MapRequest, RegionId, Role, Site, Tracer, site};
@@ -134,7 +134,8 @@ impl<B: Bus> Uar<B> {
     /// asked: from here on a store to the page reaches the card.
     fn take(control: &Arc<dyn Control<B>>, tracer: &Tracer) -> Result<Self, ControlError> {
         static PLACE: Site = site!();
-        let Granted { index, page, write_combining } = control.alloc_uar()?;
+        let Granted { index, page, write_combining } =
+            control.alloc_uar(Mapping::WriteCombining)?;
         let region = tracer.map(
             &PLACE,
             MapRequest {

@@ -2,6 +2,7 @@
 
 use crate::bus::OutOfMemory;
 use crate::control::ControlError;
+use crate::verbs::{QueuePairState, Transport};
 
 /// Why a verb outside of the data path failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +36,28 @@ pub enum VerbsError {
         value: u64,
         /// What is wrong, and what would be right.
         why: &'static str,
+    },
+    /// A transition was given what another transport needs.
+    #[error(
+        "{given} is not what a {} queue pair needs to come to {} (EINVAL); give it its own transport's parameters",
+        transport.name(), state.name()
+    )]
+    WrongParameters {
+        /// Where it was to come to.
+        state: QueuePairState,
+        /// What it speaks.
+        transport: Transport,
+        /// What was given.
+        given: &'static str,
+    },
+    /// Sends that have not stopped cannot go on.
+    #[error(
+        "the queue pair's sends have not stopped: it is in {}, not in SQE or SQD (EINVAL); query it first",
+        state.name()
+    )]
+    NotStopped {
+        /// The state that it was last found in.
+        state: QueuePairState,
     },
     /// There is no shared memory left.
     #[error(transparent)]

@@ -1,8 +1,8 @@
 //! Protection domains, buffers and memory regions: what the card is let into.
 
 use super::{
-    AddressHandle, AddressVector, Context, QueuePair, QueuePairRequest, ScatterGatherElement,
-    SharedReceiveAttributes, SharedReceiveQueue, VerbsError,
+    AddressHandle, AddressVector, Context, MemoryWindow, QueuePair, QueuePairRequest,
+    ScatterGatherElement, SharedReceiveAttributes, SharedReceiveQueue, VerbsError, WindowKind,
 };
 use crate::bus::DmaRegion;
 use bitflags::bitflags;
@@ -24,6 +24,8 @@ bitflags! {
         const REMOTE_READ = 4;
         /// Others may do atomic operations on it. Needs `LOCAL_WRITE`.
         const REMOTE_ATOMIC = 8;
+        /// Memory windows may be bound to it.
+        const MW_BIND = 16;
     }
 }
 
@@ -57,6 +59,11 @@ impl ProtectionDomain {
         access: Access,
     ) -> Result<MemoryRegion, VerbsError> {
         (self.context.ops().reg_mr)(self, buffer, access)
+    }
+
+    /// Allocates a memory window that is bound to nothing (`ibv_alloc_mw`).
+    pub fn alloc_mw(self: &Arc<Self>, kind: WindowKind) -> Result<MemoryWindow, VerbsError> {
+        (self.context.ops().alloc_mw)(self, kind)
     }
 
     /// Creates a queue pair in state RESET (`ibv_create_qp`).
@@ -152,8 +159,9 @@ pub struct MemoryRegion {
     _provider: Box<dyn Any + Send + Sync>,
     lkey: u32,
     rkey: u32,
+    access: Access,
     buffer: Buffer,
-    _pd: Arc<ProtectionDomain>,
+    pd: Arc<ProtectionDomain>,
 }
 
 impl MemoryRegion {
@@ -161,10 +169,21 @@ impl MemoryRegion {
     pub fn new(
         pd: &Arc<ProtectionDomain>,
         buffer: Buffer,
+        access: Access,
         (lkey, rkey): (u32, u32),
         provider: Box<dyn Any + Send + Sync>,
     ) -> Self {
-        Self { _provider: provider, lkey, rkey, buffer, _pd: Arc::clone(pd) }
+        Self { _provider: provider, lkey, rkey, access, buffer, pd: Arc::clone(pd) }
+    }
+
+    /// Its protection domain.
+    pub fn pd(&self) -> &Arc<ProtectionDomain> {
+        &self.pd
+    }
+
+    /// The rights that it was registered with.
+    pub fn access(&self) -> Access {
+        self.access
     }
 
     /// The key for work requests of this side.

@@ -11,6 +11,7 @@ mod device;
 mod error;
 mod events;
 mod memory_region;
+mod memory_window;
 mod ops;
 mod poll_cq;
 mod post_recv;
@@ -20,6 +21,7 @@ mod provider_part;
 mod query;
 mod queue_pair;
 mod shared_receive;
+mod transitions;
 mod work_request;
 
 pub use address_handle::AddressHandle;
@@ -29,6 +31,7 @@ pub use device::{Device, DeviceInfo, Door, NothingThere, get_device_list};
 pub use error::{PollError, PostCause, PostError, VerbsError};
 pub use events::{AsyncEvent, CompletionChannel, get_cq_event, req_notify_cq};
 pub use memory_region::{Access, Buffer, MemoryRegion, ProtectionDomain};
+pub use memory_window::{MemoryWindow, WindowKind};
 pub use ops::{ContextOps, CreateCq, CreateQp, NOT_SUPPORTED};
 pub use poll_cq::poll_cq;
 pub use post_recv::post_recv;
@@ -36,10 +39,14 @@ pub use post_send::post_send;
 pub use provider::{Opened, Provider, Providers};
 pub use query::{DeviceAttributes, LinkLayer, PortAttributes, PortState};
 pub use queue_pair::{
-    AddressVector, ConnectTo, QueuePair, QueuePairCapabilities, QueuePairRequest, QueuePairState,
-    SendParameters, Transport,
+    QueuePair, QueuePairAttributes, QueuePairCapabilities, QueuePairRequest, QueuePairState,
+    Transport,
 };
 pub use shared_receive::{SharedReceiveAttributes, SharedReceiveQueue, post_srq_recv};
+pub use transitions::{
+    AddressVector, ConnectTo, ConnectUnreliably, FirstPsn, InitParameters, Peer, QueueKey,
+    SendParameters, Start, Stopped, Transition,
+};
 pub use work_request::{
     Opcode, ReceiveRequest, RemoteAddress, ScatterGatherElement, SendFlags, SendRequest,
 };

@@ -6,9 +6,10 @@
 
 use super::{
     Access, AddressHandle, AddressVector, AsyncEvent, Buffer, CompletionChannel, CompletionQueue,
-    Context, DeviceAttributes, MemoryRegion, PollError, PortAttributes, PostCause, PostError,
-    ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest, SendParameters, SendRequest,
-    SharedReceiveAttributes, SharedReceiveQueue, VerbsError, WorkCompletion, queue_pair::ConnectTo,
+    Context, DeviceAttributes, MemoryRegion, MemoryWindow, PollError, PortAttributes, PostCause,
+    PostError, ProtectionDomain, QueuePair, QueuePairAttributes, QueuePairRequest, ReceiveRequest,
+    SendRequest, SharedReceiveAttributes, SharedReceiveQueue, Transition, VerbsError, WindowKind,
+    WorkCompletion,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub struct ContextOps {
     pub alloc_buffer: fn(&Arc<Context>, usize, &str) -> Result<Buffer, VerbsError>,
     /// `ibv_reg_mr`.
     pub reg_mr: fn(&Arc<ProtectionDomain>, Buffer, Access) -> Result<MemoryRegion, VerbsError>,
+    /// `ibv_alloc_mw`.
+    pub alloc_mw: fn(&Arc<ProtectionDomain>, WindowKind) -> Result<MemoryWindow, VerbsError>,
     /// `ibv_create_comp_channel`.
     pub create_comp_channel: fn(&Arc<Context>) -> Result<CompletionChannel, VerbsError>,
     /// The part of `ibv_get_cq_event` that waits: the number of a completion queue.
@@ -71,12 +74,10 @@ pub struct ContextOps {
     pub create_ah: fn(&Arc<ProtectionDomain>, &AddressVector) -> Result<AddressHandle, VerbsError>,
     /// `ibv_create_qp`.
     pub create_qp: CreateQp,
-    /// `ibv_modify_qp` from RESET to INIT.
-    pub init_qp: fn(&QueuePair, Access) -> Result<(), VerbsError>,
-    /// `ibv_modify_qp` from INIT to RTR.
-    pub connect_qp: fn(&QueuePair, &ConnectTo) -> Result<(), VerbsError>,
-    /// `ibv_modify_qp` from RTR to RTS.
-    pub start_qp: fn(&QueuePair, &SendParameters) -> Result<(), VerbsError>,
+    /// `ibv_modify_qp`.
+    pub modify_qp: fn(&QueuePair, &Transition) -> Result<(), VerbsError>,
+    /// `ibv_query_qp`.
+    pub query_qp: fn(&QueuePair) -> Result<QueuePairAttributes, VerbsError>,
     /// `ibv_post_send`.
     pub post_send: fn(&QueuePair, &[SendRequest<'_>]) -> Result<(), PostError>,
     /// `ibv_post_recv`.
@@ -99,6 +100,7 @@ pub const NOT_SUPPORTED: ContextOps = ContextOps {
     alloc_pd: |_| not_supported("alloc_pd"),
     alloc_buffer: |_, _, _| not_supported("alloc_buffer"),
     reg_mr: |_, _, _| not_supported("reg_mr"),
+    alloc_mw: |_, _| not_supported("alloc_mw"),
     create_comp_channel: |_| not_supported("create_comp_channel"),
     next_cq_event: |_, _| not_supported("get_cq_event"),
     watch_async_events: |_| not_supported("watch_async_events"),
@@ -111,9 +113,8 @@ pub const NOT_SUPPORTED: ContextOps = ContextOps {
     query_srq: |_| not_supported("query_srq"),
     create_ah: |_, _| not_supported("create_ah"),
     create_qp: |_, _, _| not_supported("create_qp"),
-    init_qp: |_, _| not_supported("modify_qp"),
-    connect_qp: |_, _| not_supported("modify_qp"),
-    start_qp: |_, _| not_supported("modify_qp"),
+    modify_qp: |_, _| not_supported("modify_qp"),
+    query_qp: |_| not_supported("query_qp"),
     post_send: |_, _| Err(NOT_POSTED),
     post_recv: |_, _| Err(NOT_POSTED),
     post_srq_recv: |_, _| Err(NOT_POSTED),

@@ -1,8 +1,8 @@
 //! Queue pairs and the way from RESET to RTS.
 
 use super::{
-    Access, CompletionQueue, Context, ProtectionDomain, ProviderPart, SharedReceiveQueue,
-    VerbsError,
+    Access, AddressVector, CompletionQueue, Context, InitParameters, Peer, ProtectionDomain,
+    ProviderPart, SharedReceiveQueue, Start, Stopped, Transition, VerbsError,
 };
 use std::any::Any;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ pub struct QueuePair {
     provider: ProviderPart,
     context: Arc<Context>,
     number: u32,
+    transport: Transport,
     state: AtomicU8,
     send_cq: Arc<CompletionQueue>,
     recv_cq: Arc<CompletionQueue>,
@@ -33,8 +34,40 @@ pub enum QueuePairState {
     ReadyToReceive = 2,
     /// Ready to send.
     ReadyToSend = 3,
+    /// SQD: sends have stopped after those that were begun. The card's own number of it is 5.
+    SendQueueDrained = 4,
+    /// SQE: sends have stopped at one that failed. The card's own number of it is 4.
+    SendQueueError = 5,
     /// Everything posted is flushed.
     Error = 6,
+}
+
+impl QueuePairState {
+    /// The state of this number; any other is taken for an error.
+    pub fn from_code(code: u8) -> Self {
+        match code {
+            0 => Self::Reset,
+            1 => Self::Init,
+            2 => Self::ReadyToReceive,
+            3 => Self::ReadyToSend,
+            4 => Self::SendQueueDrained,
+            5 => Self::SendQueueError,
+            _ => Self::Error,
+        }
+    }
+
+    /// The verbs' name, without `IBV_QPS_`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reset => "RESET",
+            Self::Init => "INIT",
+            Self::ReadyToReceive => "RTR",
+            Self::ReadyToSend => "RTS",
+            Self::SendQueueDrained => "SQD",
+            Self::SendQueueError => "SQE",
+            Self::Error => "ERR",
+        }
+    }
 }
 
 /// Which of the transports of InfiniBand a queue pair speaks (`enum ibv_qp_type`, with its numbers).
@@ -50,8 +83,19 @@ pub enum Transport {
     UnreliableDatagram = 4,
 }
 
+impl Transport {
+    /// Its abbreviation.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReliableConnection => "RC",
+            Self::UnreliableConnection => "UC",
+            Self::UnreliableDatagram => "UD",
+        }
+    }
+}
+
 /// How large a queue pair's queues are (`struct ibv_qp_cap`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueuePairCapabilities {
     /// Send work requests that can be outstanding.
     pub max_send_wr: u32,
@@ -80,55 +124,46 @@ pub struct QueuePairRequest<'a> {
     pub signal_all: bool,
 }
 
-/// Way to the other side (`struct ibv_ah_attr`).
+/// What a queue pair is and how it is set (`struct ibv_qp_attr`, as `ibv_query_qp` fills it). What
+/// its transport does not have is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AddressVector {
-    /// GID of the other side; with RoCE v2 over IPv4 the mapped address `::ffff:a.b.c.d`.
-    pub gid: [u8; 16],
-    /// A GRH with that GID is sent: always with RoCE, beyond the subnet with InfiniBand.
-    pub global: bool,
-    /// LID of the other side; 0 with RoCE.
-    pub lid: u16,
-    /// MAC address of the next hop. The kernel finds it by itself.
-    pub mac: [u8; 6],
-    /// Hop limit of the packets.
-    pub hop_limit: u8,
-    /// Which of our own GIDs the packets come from.
-    pub source_gid_index: u8,
-    /// Service level of the packets.
-    pub service_level: u8,
-}
-
-/// What INIT to RTR needs (`IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | ...`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectTo {
-    /// QPN of the other side.
-    pub qp_num: u32,
+pub struct QueuePairAttributes {
+    /// Its state on the card.
+    pub state: QueuePairState,
+    /// It is on its way to SQD: what was begun is still being done.
+    pub draining: bool,
     /// Largest payload of a packet: 1 is 256 bytes, 5 is 4096 (`enum ibv_mtu`).
     pub path_mtu: u8,
-    /// Sequence number that the other side's first packet will have.
-    pub first_psn: u32,
-    /// RDMA reads and atomics of the other side served at a time.
+    /// Queue key.
+    pub qkey: u32,
+    /// Sequence number that is expected next.
+    pub rq_psn: u32,
+    /// Sequence number of the next packet.
+    pub sq_psn: u32,
+    /// QPN of the other side.
+    pub dest_qp_num: u32,
+    /// What the other side may do.
+    pub access: Access,
+    /// How large the queues have become; inline data as much as the largest WQE has room for.
+    pub capabilities: QueuePairCapabilities,
+    /// Index of its partition key.
+    pub pkey_index: u16,
+    /// Its port, counted from 1.
+    pub port_num: u8,
+    /// Our RDMA reads and atomics outstanding at a time.
+    pub max_rd_atomic: u8,
+    /// Those of the other side served at a time.
     pub max_dest_rd_atomic: u8,
     /// Code of the time that the other side waits when no receive is posted.
     pub min_rnr_timer: u8,
-    /// The way.
-    pub address: AddressVector,
-}
-
-/// What RTR to RTS needs (`IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY | ...`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SendParameters {
-    /// Sequence number of our first packet.
-    pub first_psn: u32,
-    /// Code of the time to wait for an acknowledgement: 4.096 us times 2 to its power.
+    /// Code of the time to wait for an acknowledgement.
     pub timeout: u8,
     /// Times to send again without an answer.
     pub retry_count: u8,
-    /// Times to send again when the other side is not ready; 7 is without end.
+    /// Times to send again when the other side is not ready.
     pub rnr_retry: u8,
-    /// Our RDMA reads and atomics outstanding at a time.
-    pub max_rd_atomic: u8,
+    /// The way to the other side; `None` if it is not connected.
+    pub address: Option<AddressVector>,
 }
 
 impl QueuePair {
@@ -144,6 +179,7 @@ impl QueuePair {
             provider: ProviderPart::new(provider),
             context: Arc::clone(pd.context()),
             number,
+            transport: request.transport,
             state: AtomicU8::new(QueuePairState::Reset as u8),
             send_cq: Arc::clone(request.send_cq),
             recv_cq: Arc::clone(request.recv_cq),
@@ -161,6 +197,11 @@ impl QueuePair {
     /// Its number (QPN).
     pub fn number(&self) -> u32 {
         self.number
+    }
+
+    /// What it speaks.
+    pub fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// Its protection domain.
@@ -189,39 +230,71 @@ impl QueuePair {
         self.provider.get()
     }
 
-    /// The state that it was last brought to. The card may have moved it to the error state since.
+    /// The state that it was last brought to, or last found in. The card may have moved it to the
+    /// error state since: [`QueuePair::query`] asks.
     pub fn state(&self) -> QueuePairState {
-        match self.state.load(Ordering::Relaxed) {
-            0 => QueuePairState::Reset,
-            1 => QueuePairState::Init,
-            2 => QueuePairState::ReadyToReceive,
-            3 => QueuePairState::ReadyToSend,
-            _ => QueuePairState::Error,
-        }
+        QueuePairState::from_code(self.state.load(Ordering::Relaxed))
     }
 
     // ANCHOR: modify_qp
-    /// RESET to INIT: says what the other side may do with our memory through this queue pair.
-    pub fn init(&self, access: Access) -> Result<(), VerbsError> {
-        (self.context.ops().init_qp)(self, access)?;
-        self.reached(QueuePairState::Init);
-        Ok(())
+    /// RESET to INIT: what the other side may do with our memory through this queue pair, or whose
+    /// datagrams are taken. Receives can be posted from here on.
+    pub fn init(&self, parameters: impl Into<InitParameters>) -> Result<(), VerbsError> {
+        self.modify(Transition::Init(parameters.into()))
     }
 
     /// INIT to RTR: says who the other side is. From here on packets are taken in.
-    pub fn connect(&self, to: &ConnectTo) -> Result<(), VerbsError> {
-        (self.context.ops().connect_qp)(self, to)?;
-        self.reached(QueuePairState::ReadyToReceive);
-        Ok(())
+    pub fn connect(&self, to: impl Into<Peer>) -> Result<(), VerbsError> {
+        self.modify(Transition::Connect(to.into()))
     }
 
     /// RTR to RTS: says how to send. From here on posted sends are carried out.
-    pub fn start(&self, parameters: &SendParameters) -> Result<(), VerbsError> {
-        (self.context.ops().start_qp)(self, parameters)?;
-        self.reached(QueuePairState::ReadyToSend);
+    pub fn start(&self, parameters: impl Into<Start>) -> Result<(), VerbsError> {
+        self.modify(Transition::Start(parameters.into()))
+    }
+
+    /// Any state to ERR: what is posted, and what will be, comes back as flushed.
+    pub fn fail(&self) -> Result<(), VerbsError> {
+        self.modify(Transition::Fail)
+    }
+
+    /// Any state to RESET: what is posted is forgotten, with the completions that nobody polled.
+    pub fn reset(&self) -> Result<(), VerbsError> {
+        self.modify(Transition::Reset)
+    }
+
+    /// A transition through the table (`ibv_modify_qp`).
+    fn modify(&self, transition: Transition) -> Result<(), VerbsError> {
+        transition.check(self.transport)?;
+        (self.context.ops().modify_qp)(self, &transition)?;
+        self.reached(transition.target());
         Ok(())
     }
     // ANCHOR_END: modify_qp
+
+    // ANCHOR: resume_qp
+    /// SQE or SQD to RTS: sends go on. Only from the state that [`QueuePair::query`] has found.
+    ///
+    /// There is no way to SQD by request: `mlx5_ib` has no command for it, though the verbs have the
+    /// transition. A card stops there by itself, at an error of a signature.
+    pub fn resume(&self) -> Result<(), VerbsError> {
+        let from = match self.state() {
+            QueuePairState::SendQueueError => Stopped::Failed,
+            QueuePairState::SendQueueDrained => Stopped::Drained,
+            state => return Err(VerbsError::NotStopped { state }),
+        };
+        self.modify(Transition::Resume(from))
+    }
+    // ANCHOR_END: resume_qp
+
+    // ANCHOR: query_qp
+    /// Asks the card how the queue pair is (`ibv_query_qp`), and remembers the state.
+    pub fn query(&self) -> Result<QueuePairAttributes, VerbsError> {
+        let attributes = (self.context.ops().query_qp)(self)?;
+        self.reached(attributes.state);
+        Ok(attributes)
+    }
+    // ANCHOR_END: query_qp
 
     /// Remembers the state.
     fn reached(&self, state: QueuePairState) {

@@ -3,7 +3,7 @@
 //! Ethernet: no program of this project needs them. The asynchronous event queue is created when
 //! somebody asks for events.
 
-use super::super::{ControlError, Link, PortAddress};
+use super::super::{ControlError, Link, PortAddress, QueueLimits};
 use super::command_queue::{CommandQueue, LARGEST};
 use super::events::EventQueues;
 use super::{Firmware, Held};
@@ -127,6 +127,9 @@ impl<R: Registers> Firmware<R> {
             return Err(ControlError::Unfit { what: "support of RC", found: 0, needed: "1" });
         }
         self.held.ethernet = capability.port_type() == PORT_ETHERNET;
+        let entries = 1_u32.checked_shl(capability.log_max_qp_sz().into()).unwrap_or(u32::MAX);
+        let (send, receive) = (capability.max_wqe_sz_sq(), capability.max_wqe_sz_rq());
+        self.held.limits = Some(QueueLimits::new(send, receive, entries, entries));
         capability.set_cqe_version(1);
         let mut input = SetHcaCapIn::new();
         *input.capability_mut() = capability;

@@ -31,9 +31,8 @@ pub use ioctl::{Attribute, DRIVER, IoctlHeader, MANDATORY, uar};
 pub use query::{QueryDevice, QueryDeviceAnswer, QueryPort, QueryPortAnswer};
 pub use queues::{
     CQ_UAR_PAGE_INDEX, CreateCq, CreateCqAnswer, CreateQp, CreateQpAnswer, Destination, ModifyQp,
-    QP_UAR_PAGE_INDEX, RELIABLE_CONNECTION, mask,
+    QP_UAR_PAGE_INDEX, QueryQp, QueryQpAnswer, mask,
 };
-
 pub use shared::{
     CreateAh, CreateAhAnswer, CreateSrq, CreateSrqAnswer, ModifySrq, QuerySrq, QuerySrqAnswer,
     SRQ_LIMIT,
@@ -52,10 +51,13 @@ pub enum Command {
     DestroyAh = 8,
     RegMr = 9,
     DeregMr = 13,
+    AllocMw = 14,
+    DeallocMw = 16,
     CreateCompChannel = 17,
     CreateCq = 18,
     DestroyCq = 20,
     CreateQp = 24,
+    QueryQp = 25,
     ModifyQp = 26,
     DestroyQp = 27,
     CreateSrq = 32,
@@ -77,10 +79,13 @@ impl Command {
             Self::DestroyAh => "write IB_USER_VERBS_CMD_DESTROY_AH",
             Self::RegMr => "write IB_USER_VERBS_CMD_REG_MR",
             Self::DeregMr => "write IB_USER_VERBS_CMD_DEREG_MR",
+            Self::AllocMw => "write IB_USER_VERBS_CMD_ALLOC_MW",
+            Self::DeallocMw => "write IB_USER_VERBS_CMD_DEALLOC_MW",
             Self::CreateCompChannel => "write IB_USER_VERBS_CMD_CREATE_COMP_CHANNEL",
             Self::CreateCq => "write IB_USER_VERBS_CMD_CREATE_CQ",
             Self::DestroyCq => "write IB_USER_VERBS_CMD_DESTROY_CQ",
             Self::CreateQp => "write IB_USER_VERBS_CMD_CREATE_QP",
+            Self::QueryQp => "write IB_USER_VERBS_CMD_QUERY_QP",
             Self::ModifyQp => "write IB_USER_VERBS_CMD_MODIFY_QP",
             Self::DestroyQp => "write IB_USER_VERBS_CMD_DESTROY_QP",
             Self::CreateSrq => "write IB_USER_VERBS_CMD_CREATE_SRQ",
@@ -208,8 +213,27 @@ abi! {
         rkey: u32,
     }
 
+    /// `struct ib_uverbs_alloc_mw`.
+    AllocMw [16] {
+        /// Where the answer goes.
+        response: u64,
+        /// The protection domain's handle.
+        pd_handle: u32,
+        /// `enum ibv_mw_type`.
+        mw_type: u8,
+        reserved: [u8; 3],
+    }
+
+    /// `struct ib_uverbs_alloc_mw_resp`.
+    AllocMwAnswer [8] {
+        /// The kernel's handle.
+        mw_handle: u32,
+        /// Key for the other side, once it is bound.
+        rkey: u32,
+    }
+
     /// Requests that give something back by its handle alone (`struct ib_uverbs_dereg_mr`,
-    /// `struct ib_uverbs_dealloc_pd`).
+    /// `struct ib_uverbs_dealloc_pd`, `struct ib_uverbs_dealloc_mw`).
     Handle [4] {
         handle: u32,
     }

@@ -5,29 +5,22 @@ use super::abi::uar;
 use super::node::{output, unmapped, value};
 use super::{Uverbs, outcome};
 use crate::bus::MappedPage;
-use crate::control::{ControlError, Granted};
+use crate::control::{ControlError, Granted, Mapping};
 use doorbell_tracer::{Group, Value, probe};
 
 const PROBE_GROUP: Group = Group::Control;
-
-/// How a UAR page is to be mapped (`enum mlx5_ib_uapi_uar_alloc_type`).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Combining {
-    /// `MLX5_IB_UAPI_UAR_ALLOC_TYPE_BF`
-    Yes = 0,
-    /// `MLX5_IB_UAPI_UAR_ALLOC_TYPE_NC`
-    No = 1,
-}
 
 /// What the kernel answers if it cannot map a page write-combining (`EOPNOTSUPP`).
 const NOT_SUPPORTED: i32 = 95;
 
 impl Uverbs {
-    /// A page for BlueFlame, or one without.
-    pub(super) fn take_page(&self) -> Result<Granted<MappedPage>, ControlError> {
-        match self.uar(Combining::Yes) {
-            Err(ControlError::Kernel { errno, .. }) if errno == NOT_SUPPORTED => {
-                self.uar(Combining::No)
+    /// A page that is mapped as wanted; uncached if the machine maps none write-combining.
+    pub(super) fn take_page(&self, wanted: Mapping) -> Result<Granted<MappedPage>, ControlError> {
+        match self.uar(wanted) {
+            Err(ControlError::Kernel { errno: NOT_SUPPORTED, .. })
+                if wanted == Mapping::WriteCombining =>
+            {
+                self.uar(Mapping::Uncached)
             }
             other => other,
         }
@@ -35,17 +28,17 @@ impl Uverbs {
 
     // ANCHOR: uverbs_uar_alloc
     /// Asks for a page, and maps it from where the kernel says.
-    fn uar(&self, combining: Combining) -> Result<Granted<MappedPage>, ControlError> {
+    fn uar(&self, mapping: Mapping) -> Result<Granted<MappedPage>, ControlError> {
         const NAME: &str = "ioctl MLX5_IB_METHOD_UAR_OBJ_ALLOC";
         let (mut offset, mut length, mut index) = (0_u64, 0_u32, 0_u32);
         let mut attributes = [
             value(uar::HANDLE, 0, 0),
-            value(uar::KIND, 8, combining as u64),
+            value(uar::KIND, 8, mapping as u64),
             output(uar::MMAP_OFFSET, &mut offset),
             output(uar::MMAP_LENGTH, &mut length),
             output(uar::PAGE_ID, &mut index),
         ];
-        probe!(self.tracer, call(NAME, [("type", (combining as u32).into())]));
+        probe!(self.tracer, call(NAME, [("type", (mapping as u32).into())]));
         let result = self.node.method(NAME, (uar::OBJECT, uar::ALLOC), &mut attributes);
         probe!(self.tracer, returned(NAME, outcome(&result, index)));
         result?;
@@ -56,7 +49,8 @@ impl Uverbs {
         );
         let page = MappedPage::map(self.node.file(), offset).map_err(unmapped);
         probe!(self.tracer, returned("mmap", outcome(&page, 0)));
-        Ok(Granted { index, page: page?, write_combining: combining == Combining::Yes })
+        let write_combining = mapping == Mapping::WriteCombining;
+        Ok(Granted { index, page: page?, write_combining })
     }
     // ANCHOR_END: uverbs_uar_alloc
 

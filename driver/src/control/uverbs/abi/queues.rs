@@ -63,7 +63,7 @@ abi! {
         max_inline_data: u32,
         /// Every send makes a completion.
         sq_sig_all: u8,
-        /// `enum ibv_qp_type`: 2 is RC.
+        /// `enum ibv_qp_type`: 2 is RC, 3 UC, 4 UD.
         qp_type: u8,
         is_srq: u8,
         reserved: u8,
@@ -163,6 +163,50 @@ abi! {
         alt_timeout: u8,
         reserved: [u8; 2],
     }
+
+    /// `struct ib_uverbs_query_qp`.
+    QueryQp [16] {
+        /// Where the answer goes.
+        response: u64,
+        qp_handle: u32,
+        /// `enum ibv_qp_attr_mask`.
+        attr_mask: u32,
+    }
+
+    /// `struct ib_uverbs_query_qp_resp`.
+    QueryQpAnswer [128] {
+        dest: Destination,
+        alt_dest: Destination,
+        max_send_wr: u32,
+        max_recv_wr: u32,
+        max_send_sge: u32,
+        max_recv_sge: u32,
+        max_inline_data: u32,
+        qkey: u32,
+        rq_psn: u32,
+        sq_psn: u32,
+        dest_qp_num: u32,
+        qp_access_flags: u32,
+        pkey_index: u16,
+        alt_pkey_index: u16,
+        qp_state: u8,
+        cur_qp_state: u8,
+        path_mtu: u8,
+        path_mig_state: u8,
+        /// On the way to SQD.
+        sq_draining: u8,
+        max_rd_atomic: u8,
+        max_dest_rd_atomic: u8,
+        min_rnr_timer: u8,
+        port_num: u8,
+        timeout: u8,
+        retry_cnt: u8,
+        rnr_retry: u8,
+        alt_port_num: u8,
+        alt_timeout: u8,
+        sq_sig_all: u8,
+        reserved: [u8; 5],
+    }
 }
 
 /// `uar_page_index` is valid (`MLX5_IB_CREATE_CQ_FLAGS_UAR_PAGE_INDEX`).
@@ -171,15 +215,14 @@ pub const CQ_UAR_PAGE_INDEX: u16 = 1 << 1;
 /// `bfreg_index` is a page (`MLX5_QP_FLAG_UAR_PAGE_INDEX`).
 pub const QP_UAR_PAGE_INDEX: u32 = 1 << 10;
 
-/// `IBV_QPT_RC`.
-pub const RELIABLE_CONNECTION: u8 = 2;
-
 /// Bits of `attr_mask` (`enum ibv_qp_attr_mask`).
 pub mod mask {
     pub const STATE: u32 = 1 << 0;
+    pub const CURRENT_STATE: u32 = 1 << 1;
     pub const ACCESS_FLAGS: u32 = 1 << 3;
     pub const PKEY_INDEX: u32 = 1 << 4;
     pub const PORT: u32 = 1 << 5;
+    pub const QKEY: u32 = 1 << 6;
     pub const AV: u32 = 1 << 7;
     pub const PATH_MTU: u32 = 1 << 8;
     pub const TIMEOUT: u32 = 1 << 9;
@@ -191,4 +234,22 @@ pub mod mask {
     pub const SQ_PSN: u32 = 1 << 16;
     pub const MAX_DEST_RD_ATOMIC: u32 = 1 << 17;
     pub const DEST_QPN: u32 = 1 << 20;
+
+    /// What a query asks for: all of these. `mlx5_ib` answers all anyway.
+    pub const QUERIED: u32 = STATE
+        | ACCESS_FLAGS
+        | PKEY_INDEX
+        | PORT
+        | QKEY
+        | AV
+        | PATH_MTU
+        | TIMEOUT
+        | RETRY_CNT
+        | RNR_RETRY
+        | RQ_PSN
+        | MAX_QP_RD_ATOMIC
+        | MIN_RNR_TIMER
+        | SQ_PSN
+        | MAX_DEST_RD_ATOMIC
+        | DEST_QPN;
 }

@@ -1,6 +1,8 @@
 //! The structures, compared with the C headers of the kernel's interface.
 
 use super::*;
+use crate::control::Mapping;
+use crate::verbs::{Access, QueuePairState, Transport, WindowKind};
 use std::fmt::Write as _;
 use std::mem::offset_of;
 use std::process::Command as Process;
@@ -112,6 +114,33 @@ fn pairs() -> Vec<Pair> {
                 (offset_of!(Destination, port_num), "core", "port_num"),
             ],
         ),
+        pair("struct ib_uverbs_query_qp", None, size_of::<QueryQp>(), vec![]),
+        pair(
+            "struct ib_uverbs_query_qp_resp",
+            None,
+            size_of::<QueryQpAnswer>(),
+            vec![
+                (offset_of!(QueryQpAnswer, qkey), "core", "qkey"),
+                (offset_of!(QueryQpAnswer, qp_access_flags), "core", "qp_access_flags"),
+                (offset_of!(QueryQpAnswer, qp_state), "core", "qp_state"),
+                (offset_of!(QueryQpAnswer, sq_draining), "core", "sq_draining"),
+                (offset_of!(QueryQpAnswer, rnr_retry), "core", "rnr_retry"),
+                (offset_of!(QueryQpAnswer, sq_sig_all), "core", "sq_sig_all"),
+            ],
+        ),
+        pair(
+            "struct ib_uverbs_alloc_mw",
+            None,
+            size_of::<AllocMw>(),
+            vec![(offset_of!(AllocMw, mw_type), "core", "mw_type")],
+        ),
+        pair(
+            "struct ib_uverbs_alloc_mw_resp",
+            None,
+            size_of::<AllocMwAnswer>(),
+            vec![(offset_of!(AllocMwAnswer, rkey), "core", "rkey")],
+        ),
+        pair("struct ib_uverbs_dealloc_mw", None, size_of::<Handle>(), vec![]),
         pair("struct ib_uverbs_create_comp_channel", None, size_of::<CreateCompChannel>(), vec![]),
         pair(
             "struct ib_uverbs_create_comp_channel_resp",
@@ -228,6 +257,9 @@ fn numbers() -> Vec<(u64, &'static str)> {
         (Command::CreateCq as u64, "IB_USER_VERBS_CMD_CREATE_CQ"),
         (Command::DestroyCq as u64, "IB_USER_VERBS_CMD_DESTROY_CQ"),
         (Command::CreateQp as u64, "IB_USER_VERBS_CMD_CREATE_QP"),
+        (Command::AllocMw as u64, "IB_USER_VERBS_CMD_ALLOC_MW"),
+        (Command::DeallocMw as u64, "IB_USER_VERBS_CMD_DEALLOC_MW"),
+        (Command::QueryQp as u64, "IB_USER_VERBS_CMD_QUERY_QP"),
         (Command::ModifyQp as u64, "IB_USER_VERBS_CMD_MODIFY_QP"),
         (Command::DestroyQp as u64, "IB_USER_VERBS_CMD_DESTROY_QP"),
         (Command::CreateAh as u64, "IB_USER_VERBS_CMD_CREATE_AH"),
@@ -236,6 +268,42 @@ fn numbers() -> Vec<(u64, &'static str)> {
         (Command::ModifySrq as u64, "IB_USER_VERBS_CMD_MODIFY_SRQ"),
         (Command::QuerySrq as u64, "IB_USER_VERBS_CMD_QUERY_SRQ"),
         (Command::DestroySrq as u64, "IB_USER_VERBS_CMD_DESTROY_SRQ"),
+        (mask::STATE.into(), "IBV_QP_STATE"),
+        (mask::CURRENT_STATE.into(), "IBV_QP_CUR_STATE"),
+        (mask::ACCESS_FLAGS.into(), "IBV_QP_ACCESS_FLAGS"),
+        (mask::PKEY_INDEX.into(), "IBV_QP_PKEY_INDEX"),
+        (mask::PORT.into(), "IBV_QP_PORT"),
+        (mask::QKEY.into(), "IBV_QP_QKEY"),
+        (mask::AV.into(), "IBV_QP_AV"),
+        (mask::PATH_MTU.into(), "IBV_QP_PATH_MTU"),
+        (mask::TIMEOUT.into(), "IBV_QP_TIMEOUT"),
+        (mask::RETRY_CNT.into(), "IBV_QP_RETRY_CNT"),
+        (mask::RNR_RETRY.into(), "IBV_QP_RNR_RETRY"),
+        (mask::RQ_PSN.into(), "IBV_QP_RQ_PSN"),
+        (mask::MAX_QP_RD_ATOMIC.into(), "IBV_QP_MAX_QP_RD_ATOMIC"),
+        (mask::MIN_RNR_TIMER.into(), "IBV_QP_MIN_RNR_TIMER"),
+        (mask::SQ_PSN.into(), "IBV_QP_SQ_PSN"),
+        (mask::MAX_DEST_RD_ATOMIC.into(), "IBV_QP_MAX_DEST_RD_ATOMIC"),
+        (mask::DEST_QPN.into(), "IBV_QP_DEST_QPN"),
+        (QueuePairState::Reset as u64, "IBV_QPS_RESET"),
+        (QueuePairState::Init as u64, "IBV_QPS_INIT"),
+        (QueuePairState::ReadyToReceive as u64, "IBV_QPS_RTR"),
+        (QueuePairState::ReadyToSend as u64, "IBV_QPS_RTS"),
+        (QueuePairState::SendQueueDrained as u64, "IBV_QPS_SQD"),
+        (QueuePairState::SendQueueError as u64, "IBV_QPS_SQE"),
+        (QueuePairState::Error as u64, "IBV_QPS_ERR"),
+        (Transport::ReliableConnection as u64, "IBV_QPT_RC"),
+        (Transport::UnreliableConnection as u64, "IBV_QPT_UC"),
+        (Transport::UnreliableDatagram as u64, "IBV_QPT_UD"),
+        (WindowKind::One as u64, "IBV_MW_TYPE_1"),
+        (WindowKind::Two as u64, "IBV_MW_TYPE_2"),
+        (Access::LOCAL_WRITE.bits().into(), "IBV_ACCESS_LOCAL_WRITE"),
+        (Access::REMOTE_WRITE.bits().into(), "IBV_ACCESS_REMOTE_WRITE"),
+        (Access::REMOTE_READ.bits().into(), "IBV_ACCESS_REMOTE_READ"),
+        (Access::REMOTE_ATOMIC.bits().into(), "IBV_ACCESS_REMOTE_ATOMIC"),
+        (Access::MW_BIND.bits().into(), "IBV_ACCESS_MW_BIND"),
+        (Mapping::WriteCombining as u64, "MLX5_IB_UAPI_UAR_ALLOC_TYPE_BF"),
+        (Mapping::Uncached as u64, "MLX5_IB_UAPI_UAR_ALLOC_TYPE_NC"),
         (LIB_CAPS, "MLX5_LIB_CAP_4K_UAR | MLX5_LIB_CAP_DYN_UAR"),
         (CQ_UAR_PAGE_INDEX.into(), "MLX5_IB_CREATE_CQ_FLAGS_UAR_PAGE_INDEX"),
         (QP_UAR_PAGE_INDEX.into(), "MLX5_QP_FLAG_UAR_PAGE_INDEX"),
@@ -261,7 +329,9 @@ fn program() -> String {
         "rdma/ib_user_verbs.h",
         "rdma/mlx5-abi.h",
         "rdma/mlx5_user_ioctl_cmds.h",
+        "rdma/mlx5_user_ioctl_verbs.h",
         "rdma/rdma_user_ioctl_cmds.h",
+        "infiniband/verbs.h",
     ] {
         let _ = writeln!(text, "#include <{header}>");
     }
