@@ -172,7 +172,7 @@ fn empty_elements_are_left_out_of_the_wqe() {
 fn wqes_wrap_at_every_place() {
     let sizes = QueuePairCapabilities { max_send_sge: 12, max_inline_data: 200, ..SIZES };
     let settings =
-        [BlueFlameSettings::default(), BlueFlameSettings { forbidden: true, preferred: false }];
+        [BlueFlameSettings::default(), BlueFlameSettings { forbidden: true, ..Default::default() }];
     for blueflame in settings {
         let pair = Pair::on(context(blueflame, &Tracer::off()), sizes);
         let source = pair.memory(&[0; 256]);

@@ -85,6 +85,9 @@ impl Control<PlainRegisters> for PlainControl {
     fn address(&self) -> PortAddress {
         PortAddress { gid: [0; 16], gid_index: 0, lid: 0, link: Link::Ethernet, mac: [0; 6] }
     }
+    fn has_blueflame(&self) -> bool {
+        true
+    }
     fn alloc_uar(&self, _: Mapping) -> Result<Granted<MappedPage>, ControlError> {
         Ok(Granted { index: 1, page: self.registers.map_uar(1), write_combining: true })
     }

@@ -41,7 +41,10 @@ pub trait Control<B: Bus>:
     /// This side's address on the network.
     fn address(&self) -> PortAddress;
 
-    /// Asks for a page of doorbell registers, mapped in this way if the machine can.
+    /// Whether pages can be mapped write-combining, so that their registers take BlueFlame.
+    fn has_blueflame(&self) -> bool;
+
+    /// Asks for a page of doorbell registers, mapped in this way.
     fn alloc_uar(&self, mapping: Mapping) -> Result<Granted<B::Page>, ControlError>;
 
     /// Gives a page of doorbell registers back.

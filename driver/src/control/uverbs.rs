@@ -49,6 +49,8 @@ pub struct Uverbs {
     memory: Arc<Memory>,
     address: PortAddress,
     limits: QueueLimits,
+    /// Pages can be mapped write-combining.
+    blueflame: bool,
     /// The device's folder in sysfs.
     sysfs: PathBuf,
     handles: Mutex<Handles>,
@@ -86,6 +88,7 @@ impl Uverbs {
             memory: Memory::at_own_address(MEMORY_PAGES),
             address,
             limits: QueueLimits::new(0, 0, 0, 0),
+            blueflame: false,
             sysfs: sysfs.to_owned(),
             handles: Mutex::default(),
             files: Mutex::default(),
@@ -119,6 +122,7 @@ impl Uverbs {
                 needed: "512 bytes, two buffers of 256",
             });
         }
+        uverbs.blueflame = answer.bf_reg_size != 0;
         let (send, receive) = (answer.max_sq_desc_sz, answer.max_rq_desc_sz);
         uverbs.limits = QueueLimits::new(send, receive, answer.max_send_wqebb, answer.max_recv_wr);
         Ok(uverbs)

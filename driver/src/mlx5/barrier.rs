@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | [`TO_DEVICE`] | compiler only | `dmb oshst` |
 //! | [`WRITE_COMBINING_START`] | `sfence` | `dsb st` |
+//! | [`WRITE_COMBINING_LOCKED`] | none: the lock's own instruction | `dsb st` |
 //! | [`FLUSH_WRITES`] | `sfence` | `dsb st` |
 //! | [`FROM_DEVICE`] | `lfence` | `dmb oshld` |
 //!
@@ -79,6 +80,14 @@ barrier! {
     WRITE_COMBINING_START, "write_combining_start", x86_64: "sfence", aarch64: "dsb st"
 }
 // ANCHOR_END: barrier_write_combining_start
+
+// ANCHOR: barrier_write_combining_locked
+barrier! {
+    /// The same where the lock of a register has just been taken. On x86-64 the locked instruction that
+    /// took it has already ordered everything. (`mmio_wc_spinlock`)
+    WRITE_COMBINING_LOCKED, "write_combining_locked", x86_64: "", aarch64: "dsb st"
+}
+// ANCHOR_END: barrier_write_combining_locked
 
 // ANCHOR: barrier_flush_writes
 barrier! {

@@ -6,12 +6,16 @@
 //! there is BlueFlame, and saves the card that read. (PRM, "Doorbells", "BlueFlame")
 
 use super::barrier::{FLUSH_WRITES, TO_DEVICE, WRITE_COMBINING_START};
+use super::kinds::Kind;
 use super::ring::{BLOCK, Block};
 use super::send_queue::{Built, SendQueue, Wqe, blocks};
+use super::shared_register::ring_shared;
 use crate::bus::{DoorbellRegister, UarPage};
 use doorbell_tracer::{Group, Probe, RegionId, Relation, probe};
+use spin::Mutex;
 use std::hint::cold_path;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 const PROBE_GROUP: Group = Group::PostSend;
 
@@ -50,6 +54,9 @@ pub struct BlueFlame<U: UarPage> {
     pub most_units: u32,
     /// The page's number in the trace.
     pub region: RegionId,
+    /// The register behind its lock, if other queues ring it, too. Then `register` is of no meaning
+    /// but while the lock is held.
+    pub shared: Option<Arc<Mutex<U::Register>>>,
 }
 
 /// The only work request of a call.
@@ -65,7 +72,7 @@ pub struct Alone {
 ///
 /// The order is the point of it all: WQEs, record, register, and a barrier between any two.
 #[inline(always)]
-pub fn ring_doorbell<U: UarPage, P: Probe>(
+pub fn ring_doorbell<U: UarPage, P: Probe, K: Kind>(
     queue: &mut SendQueue<U>,
     built: Built,
     last: Wqe,
@@ -73,9 +80,6 @@ pub fn ring_doorbell<U: UarPage, P: Probe>(
     alone: Option<Alone>,
     probe: &P,
 ) {
-    if count == 0 {
-        return;
-    }
     (queue.head, queue.cur_post) = (built.head, built.cur_post);
     probe!(P: *probe, index(queue.region, "sq.head", queue.head));
 
@@ -86,10 +90,28 @@ pub fn ring_doorbell<U: UarPage, P: Probe>(
     probe!(P: *probe, store(queue.record.region, queue.record.offset, "", &bytes);
         from "send_counter" = "sq.cur_post & 0xffff");
 
+    if K::SHARED {
+        return ring_shared(queue, built, last, count, alone, probe);
+    }
     // The register must not be written before the record can be seen. This register is the
     // queue's own, so no lock is taken that would order the two.
     (WRITE_COMBINING_START.pass)();
     probe!(P: *probe, barrier(WRITE_COMBINING_START.name, WRITE_COMBINING_START.instruction));
+    ring_register(queue, built, last, count, alone, probe);
+}
+// ANCHOR_END: ring_doorbell
+
+// ANCHOR: ring_register
+/// Writes the register, and pushes the write out.
+#[inline(always)]
+pub fn ring_register<U: UarPage, P: Probe>(
+    queue: &mut SendQueue<U>,
+    built: Built,
+    last: Wqe,
+    count: u32,
+    alone: Option<Alone>,
+    probe: &P,
+) {
     if takes_blueflame(queue, built, count, alone, probe) {
         copy_wqe(queue, built, last, probe);
     } else {
@@ -102,7 +124,7 @@ pub fn ring_doorbell<U: UarPage, P: Probe>(
     probe!(P: *probe, barrier(FLUSH_WRITES.name, FLUSH_WRITES.instruction));
     toggle_buffer(queue, probe);
 }
-// ANCHOR_END: ring_doorbell
+// ANCHOR_END: ring_register
 
 // ANCHOR: blueflame_conditions
 /// Six conditions, all of which must hold for the WQE itself to go to the register.
@@ -121,12 +143,9 @@ fn takes_blueflame<U: UarPage, P: Probe>(
     let Some(alone) = alone else {
         return false;
     };
-    // Whether it is allowed, and whether the register takes it, was known when the queue was made.
+    // Whether it is allowed, and whether the register takes it, was known when the queue was made:
+    // if not, no WQE is short enough.
     let (units, most) = (built.last_units, queue.register.most_units);
-    if most == 0 {
-        cold_path();
-        return false;
-    }
     if !(alone.inline || queue.settings.blueflame.preferred) {
         cold_path();
         return false;

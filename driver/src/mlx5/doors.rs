@@ -48,7 +48,7 @@ fn open_kernel(door: &KernelDoor, name: &str, tracer: &Tracer) -> Result<Opened,
     let address = door.address(name).ok_or_else(missing)?;
     let node = door.node(name).ok_or_else(missing)?;
     let uverbs = Uverbs::open(&node, &door.folder(name), address, tracer)?;
-    open_with(Arc::new(uverbs), BlueFlameSettings::from_environment(), tracer)
+    open_with(Arc::new(uverbs), BlueFlameSettings::from_environment()?, tracer)
 }
 // ANCHOR_END: kernel_door
 
@@ -133,7 +133,7 @@ impl VfioDoor {
         let card = VfioCard::open(&self.address)?;
         let memory = Arc::clone(card.memory());
         let firmware = Firmware::bring_up(card, memory, tracer)?;
-        open_with(Arc::new(firmware), BlueFlameSettings::from_environment(), tracer)
+        open_with(Arc::new(firmware), BlueFlameSettings::from_environment()?, tracer)
     }
     // ANCHOR_END: vfio_door
 }

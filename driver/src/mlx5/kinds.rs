@@ -13,6 +13,8 @@ pub trait Kind {
     const ONE: bool;
     /// Whether data is inline, if that is known.
     const INLINE: Option<bool>;
+    /// The queue's doorbell register has a lock, since other queues ring it, too.
+    const SHARED: bool = false;
 
     /// Is the data to be copied into the WQE?
     #[inline(always)]
@@ -46,5 +48,15 @@ impl Kind for Any {
     type List<'a> = [SendRequest<'a>];
     const ONE: bool = false;
     const INLINE: Option<bool> = None;
+}
+
+/// Any number of requests of either kind, on a queue whose register has a lock.
+pub struct Shared;
+
+impl Kind for Shared {
+    type List<'a> = [SendRequest<'a>];
+    const ONE: bool = false;
+    const INLINE: Option<bool> = None;
+    const SHARED: bool = true;
 }
 // ANCHOR_END: kinds

@@ -19,6 +19,7 @@ mod ring;
 
 mod barrier;
 mod doorbell;
+mod shared_register;
 
 mod post_recv;
 mod receive_queue;
@@ -40,14 +41,17 @@ mod query;
 mod address_handle;
 mod memory;
 mod records;
+mod registers;
 mod settings;
 mod tables;
 
 pub use address_handle::address_segment;
-pub use barrier::{Barrier, FLUSH_WRITES, FROM_DEVICE, TO_DEVICE, WRITE_COMBINING_START};
+pub use barrier::{
+    Barrier, FLUSH_WRITES, FROM_DEVICE, TO_DEVICE, WRITE_COMBINING_LOCKED, WRITE_COMBINING_START,
+};
 #[cfg(target_os = "linux")]
 pub use doors::VfioDoor;
 pub use doors::{CardDoor, NoDoor};
 pub use provider::{Mlx5, open_with};
 pub use segments::posts;
-pub use settings::BlueFlameSettings;
+pub use settings::{BlueFlameSettings, RegisterCounts};

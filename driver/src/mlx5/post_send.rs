@@ -11,7 +11,7 @@
 
 use super::doorbell::{Alone, ring_doorbell};
 use super::inline;
-use super::kinds::{Any, Kind, One, OneInline};
+use super::kinds::{Any, Kind, One, OneInline, Shared};
 use super::queue_pair::Mlx5QueuePair;
 use super::segments::{OPCODES, Posted};
 use super::send_queue::{Built, SendQueue, small};
@@ -47,6 +47,9 @@ fn post_locked<B: Bus, P: Probe, K: Kind>(
 ) -> Result<(), PostError> {
     let requests = requests.as_ref();
     let mlx5 = Mlx5QueuePair::<B>::of(qp);
+    if !K::SHARED && mlx5.shares_register {
+        return post_shared::<B, P>(qp, requests);
+    }
     let probe = P::of(&mlx5.tracer);
     tell_call::<B, P>(qp, requests, &probe);
 
@@ -58,6 +61,17 @@ fn post_locked<B: Bus, P: Probe, K: Kind>(
 
     tell_return(&result, &probe);
     result
+}
+
+/// The same for a queue pair whose doorbell register has a lock: with a copy of its own, so that the
+/// others need not ask again.
+#[cold]
+#[inline(never)]
+fn post_shared<B: Bus, P: Probe>(
+    qp: &QueuePair,
+    requests: &[SendRequest<'_>],
+) -> Result<(), PostError> {
+    post_locked::<B, P, Shared>(qp, requests)
 }
 // ANCHOR_END: post_send
 
@@ -73,25 +87,27 @@ fn post_all<U: UarPage, P: Probe, K: Kind>(
     let Some(first) = requests.first() else {
         return Ok(());
     };
-    let alone = K::ONE.then(|| Alone { inline: K::is_inline(first) });
+    let one = K::ONE || (K::SHARED && requests.len() == 1);
+    let alone = one.then(|| Alone { inline: K::is_inline(first) });
     let mut built = queue.nothing_built();
     for request in requests {
         match build::<_, _, K>(queue, request, built, probe) {
             Ok(more) => built = more,
             Err(refusal) => {
                 let cause = why(queue, request, refusal);
-                return Err(refuse(queue, requests, built, cause, probe));
+                return Err(refuse::<_, _, K>(queue, requests, built, cause, probe));
             }
         }
         probe!(P: *probe, index(queue.region, "sq.cur_post", built.cur_post));
     }
-    ring_doorbell(queue, built, built.last(K::ONE), requests.len() as u32, alone, probe);
+    let (last, count) = (built.last(K::ONE), requests.len() as u32);
+    ring_doorbell::<_, _, K>(queue, built, last, count, alone, probe);
     Ok(())
 }
 
 /// Rings for the requests before the one that is refused, and names it.
 #[inline(always)]
-fn refuse<U: UarPage, P: Probe>(
+fn refuse<U: UarPage, P: Probe, K: Kind>(
     queue: &mut SendQueue<U>,
     requests: &[SendRequest<'_>],
     built: Built,
@@ -104,7 +120,9 @@ fn refuse<U: UarPage, P: Probe>(
         [one] => Some(Alone { inline: Any::is_inline(one) }),
         _ => None,
     };
-    ring_doorbell(queue, built, built.last(false), index, alone, probe);
+    if index != 0 {
+        ring_doorbell::<_, _, K>(queue, built, built.last(false), index, alone, probe);
+    }
     PostError { index, cause }
 }
 // ANCHOR_END: post_all

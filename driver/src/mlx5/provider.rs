@@ -5,7 +5,7 @@ use super::settings::BlueFlameSettings;
 use super::tables::Mlx5Context;
 use super::{
     address_handle, completion_queue, events, memory, modify_qp, poll_cq, post_recv, post_send,
-    query, queue_pair, shared_receive,
+    query, queue_pair, registers, shared_receive,
 };
 use crate::bus::Bus;
 use crate::control::{Control, Link, PortAddress};
@@ -84,6 +84,7 @@ fn ops<B: Bus, P: Probe>() -> ContextOps {
         query_gid: |context| Ok(address_vector(Mlx5Context::<B>::of(context).control.address())),
         gid: query::gid::<B>,
         alloc_pd: memory::alloc_pd::<B>,
+        alloc_td: registers::alloc_td::<B>,
         alloc_buffer: memory::alloc_buffer::<B>,
         reg_mr: memory::reg_mr::<B>,
         alloc_mw: memory::alloc_mw::<B>,

@@ -4,13 +4,14 @@ use super::completion_queue::{CqState, Member, Mlx5CompletionQueue, Receives};
 use super::doorbell::BlueFlame;
 use super::receive_queue::ReceiveQueue;
 use super::records::Record;
+use super::registers::{self, Register, Sharing};
 use super::ring::{BLOCK, Ring, UNIT};
 use super::segments::common_control;
 use super::send_queue::{Limits, Outstanding, SendQueue};
 use super::shared_receive::Mlx5SharedReceiveQueue;
 use super::sizes::Sizes;
-use super::tables::{Mlx5Context, Register};
-use crate::bus::{Bus, DmaRegion, Purpose, UarPage};
+use super::tables::Mlx5Context;
+use crate::bus::{Bus, DmaRegion, Purpose};
 use crate::control::{Control, QpRequest};
 use crate::verbs::{
     self, ProtectionDomain, QueuePairCapabilities, QueuePairRequest, SendFlags, SharedReceiveQueue,
@@ -30,6 +31,8 @@ pub struct Mlx5QueuePair<B: Bus> {
     pub receive: Mutex<ReceiveQueue>,
     /// Where events of this queue pair go.
     pub tracer: Tracer,
+    /// Its doorbell register has a lock, since other queue pairs ring it, too.
+    pub shares_register: bool,
     /// How large the queues have become.
     pub capabilities: QueuePairCapabilities,
     keeper: Keeper<B>,
@@ -57,7 +60,7 @@ impl<B: Bus> Drop for Keeper<B> {
         let mlx5 = Mlx5Context::<B>::of(&self.context);
         mlx5.give_user_index(self.user_index);
         if let Some(register) = self.register.take() {
-            mlx5.give_register(register);
+            mlx5.registers.give_back(register);
         }
     }
 }
@@ -110,7 +113,10 @@ pub fn create_qp<B: Bus>(
     }
     let buffer = mlx5.memory.allocate(sizes.receive_bytes() + sizes.send_bytes())?;
     let record = mlx5.records.take(&mlx5.memory)?;
-    let register = mlx5.take_register(tracer)?;
+    let register = match pd.thread_domain() {
+        Some(domain) => registers::of_thread(domain),
+        None => mlx5.registers.take(&mlx5.uar, &mlx5.control, tracer)?,
+    };
     let user_index = mlx5.take_user_index();
     let number = mlx5.control.create_qp(&QpRequest {
         transport: request.transport,
@@ -123,7 +129,7 @@ pub fn create_qp<B: Bus>(
         log_rq_stride: sizes.log_receive_units,
         log_sq_size: sizes.log_send_blocks,
         record: record.address(),
-        uar: register.uar.index,
+        uar: register.place.uar.index,
         srq: srq.map(|srq| srq.number()),
         user_index,
         capabilities: request.capabilities,
@@ -141,6 +147,7 @@ pub fn create_qp<B: Bus>(
         send: Mutex::new(send),
         receive: Mutex::new(receive),
         tracer: tracer.clone(),
+        shares_register: matches!(register.sharing, Sharing::Locked(_)),
         capabilities: sizes.capabilities(),
         keeper: Keeper {
             context: Arc::clone(pd.context()),
@@ -203,7 +210,12 @@ fn send_queue<B: Bus>(
     signal_all: bool,
     regions: &Regions,
 ) -> SendQueue<B::Page> {
-    let buffer_units = (register.uar.buffer_size / UNIT) as u32;
+    let Register { place, sharing } = register;
+    let buffer_units = (place.uar.buffer_size / UNIT) as u32;
+    let shared = match sharing {
+        Sharing::Locked(lock) => Some(Arc::clone(lock)),
+        Sharing::Dedicated | Sharing::Plain | Sharing::Thread => None,
+    };
     SendQueue {
         // SAFETY: the keeper holds the buffer for as long as the queue pair lives.
         ring: unsafe { Ring::new(buffer, sizes.receive_bytes(), sizes.send_bytes()) },
@@ -213,10 +225,11 @@ fn send_queue<B: Bus>(
         outstanding: Arc::new(Outstanding::new(1 << sizes.log_send_blocks)),
         record: record.word(doorbell_prm::doorbell::SEND_RECORD_OFFSET, regions.record),
         register: BlueFlame {
-            register: register.uar.page.register(register.offset, register.uar.buffer_size),
+            register: place.register(),
             buffer_units,
             most_units: if mlx5.settings.blueflame.forbidden { 0 } else { buffer_units },
-            region: register.uar.region,
+            region: place.uar.region,
+            shared,
         },
         control: common_control(number),
         always: if signal_all { SendFlags::SIGNALED } else { SendFlags::empty() },

@@ -1,19 +1,16 @@
 //! The provider's part of a context, and the small tables in it.
 
 use super::records::Records;
+use super::registers::Registers;
 use super::settings::Settings;
 use crate::bus::{Bus, Memory, PAGE_SIZE};
 use crate::control::{Control, ControlError, Granted, Mapping};
 use crate::verbs::Context;
-use doorbell_prm::registers::uar::{BLUEFLAME, BLUEFLAME_BUFFER_SIZE, BLUEFLAME_REGISTER_SIZE};
+use doorbell_prm::registers::uar::BLUEFLAME_BUFFER_SIZE;
 use doorbell_tracer::{Group, MapRequest, RegionId, Role, Site, Tracer, site};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const PROBE_GROUP: Group = Group::Control;
-
-/// BlueFlame registers of a page that programs use; the other two are for fast paths of the kernel
-/// (`MLX5_NUM_NON_FP_BFREGS_PER_UAR`).
-const REGISTERS_PER_PAGE: usize = 2;
 
 /// Size of one of a register's two BlueFlame buffers in bytes.
 const BUFFER_SIZE: usize = BLUEFLAME_BUFFER_SIZE as usize;
@@ -26,12 +23,13 @@ pub struct Mlx5Context<B: Bus> {
     pub memory: Arc<Memory>,
     /// What queues keep at hand.
     pub settings: Settings,
-    /// The page of doorbell registers that came with the context.
+    /// The page of doorbell registers that came with the context: completion queues are armed there,
+    /// and queue pairs ring there if nobody uses BlueFlame.
     pub uar: Arc<Uar<B>>,
     /// Doorbell records.
     pub records: Records,
-    /// Bus of pages that were taken but not used yet.
-    spare_registers: Mutex<Vec<Register<B>>>,
+    /// Registers that queue pairs ring.
+    pub registers: Registers<B>,
     /// User indexes: those given back, and the next new one.
     user_indexes: Mutex<(Vec<u32>, u32)>,
 }
@@ -55,14 +53,6 @@ impl<B: Bus> Drop for Uar<B> {
     }
 }
 
-/// A doorbell register that belongs to one queue.
-pub struct Register<B: Bus> {
-    /// The page that it lies in.
-    pub uar: Arc<Uar<B>>,
-    /// Offset of the register in the page.
-    pub offset: usize,
-}
-
 impl<B: Bus> Mlx5Context<B> {
     // ANCHOR: mlx5_context
     /// What a context needs before any queue: the control path, and a first page of registers.
@@ -73,12 +63,12 @@ impl<B: Bus> Mlx5Context<B> {
     ) -> Result<Self, ControlError> {
         let memory = Arc::clone(control.memory());
         Ok(Self {
-            uar: Arc::new(Uar::take(&control, tracer)?),
+            uar: Arc::new(Uar::take(&control, Mapping::Uncached, tracer)?),
             settings: Settings { blueflame, memory: Arc::clone(&memory) },
             control,
             memory,
             records: Records::default(),
-            spare_registers: Mutex::default(),
+            registers: Registers::new(blueflame),
             user_indexes: Mutex::new((Vec::new(), 0)),
         })
     }
@@ -87,29 +77,6 @@ impl<B: Bus> Mlx5Context<B> {
     /// libmlx5's part of a context of the verbs (`to_mctx`).
     pub fn of(context: &Context) -> &Self {
         context.provider().expect("a context's table is of its own provider")
-    }
-
-    // ANCHOR: dedicated_register
-    /// A register for one queue alone, so that its doorbells need no lock. A page has two of them;
-    /// a new page is asked for when they are used up. (`mlx5_get_qp_uar`)
-    pub fn take_register(&self, tracer: &Tracer) -> Result<Register<B>, ControlError> {
-        let mut spare = self.spare_registers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(register) = spare.pop() {
-            return Ok(register);
-        }
-        let uar = Arc::new(Uar::take(&self.control, tracer)?);
-        spare.extend((0..REGISTERS_PER_PAGE).rev().map(|number| Register {
-            uar: Arc::clone(&uar),
-            offset: BLUEFLAME as usize + number * BLUEFLAME_REGISTER_SIZE as usize,
-        }));
-        Ok(spare.pop().expect("a page has registers"))
-    }
-    // ANCHOR_END: dedicated_register
-
-    /// Gives a register back for the next queue.
-    pub fn give_register(&self, register: Register<B>) {
-        let mut spare = self.spare_registers.lock().unwrap_or_else(PoisonError::into_inner);
-        spare.push(register);
     }
 
     /// A number that no living queue pair of this context has: what CQEs will name it by.
@@ -132,10 +99,13 @@ impl<B: Bus> Uar<B> {
     // ANCHOR: map_uar
     /// Asks for a page of doorbell registers and maps it. This is the last time that anyone is
     /// asked: from here on a store to the page reaches the card.
-    fn take(control: &Arc<dyn Control<B>>, tracer: &Tracer) -> Result<Self, ControlError> {
+    pub fn take(
+        control: &Arc<dyn Control<B>>,
+        mapping: Mapping,
+        tracer: &Tracer,
+    ) -> Result<Self, ControlError> {
         static PLACE: Site = site!();
-        let Granted { index, page, write_combining } =
-            control.alloc_uar(Mapping::WriteCombining)?;
+        let Granted { index, page, write_combining } = control.alloc_uar(mapping)?;
         let region = tracer.map(
             &PLACE,
             MapRequest {

@@ -2,7 +2,7 @@
 
 use super::{
     AddressVector, Buffer, CompletionQueue, ContextOps, Device, DeviceAttributes, Opened,
-    PortAttributes, ProtectionDomain, Providers, VerbsError,
+    PortAttributes, ProtectionDomain, Providers, ThreadDomain, VerbsError,
 };
 use doorbell_tracer::{Group, Tracer, probe};
 use std::any::Any;
@@ -77,6 +77,11 @@ impl Context {
     /// Allocates a protection domain (`ibv_alloc_pd`).
     pub fn alloc_pd(self: &Arc<Self>) -> Result<Arc<ProtectionDomain>, VerbsError> {
         (self.ops().alloc_pd)(self).map(Arc::new)
+    }
+
+    /// Allocates a thread domain (`ibv_alloc_td`).
+    pub fn alloc_td(self: &Arc<Self>) -> Result<Arc<ThreadDomain>, VerbsError> {
+        (self.ops().alloc_td)(self).map(Arc::new)
     }
 
     /// Takes `length` zeroed bytes of memory that the card can be let into by registering it.

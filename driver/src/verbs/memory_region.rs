@@ -2,7 +2,8 @@
 
 use super::{
     AddressHandle, AddressVector, Context, MemoryWindow, QueuePair, QueuePairRequest,
-    ScatterGatherElement, SharedReceiveAttributes, SharedReceiveQueue, VerbsError, WindowKind,
+    ScatterGatherElement, SharedReceiveAttributes, SharedReceiveQueue, ThreadDomain, VerbsError,
+    WindowKind,
 };
 use crate::bus::DmaRegion;
 use bitflags::bitflags;
@@ -33,13 +34,35 @@ bitflags! {
 pub struct ProtectionDomain {
     context: Arc<Context>,
     number: u32,
+    /// The thread that it is for.
+    thread_domain: Option<Arc<ThreadDomain>>,
     _provider: Box<dyn Any + Send + Sync>,
 }
 
 impl ProtectionDomain {
     /// A protection domain that a provider has allocated.
     pub fn new(context: &Arc<Context>, number: u32, provider: Box<dyn Any + Send + Sync>) -> Self {
-        Self { context: Arc::clone(context), number, _provider: provider }
+        let context = Arc::clone(context);
+        Self { context, number, thread_domain: None, _provider: provider }
+    }
+
+    // ANCHOR: parent_domain
+    /// The same protection domain, joined with a thread domain (`ibv_alloc_parent_domain`): queue
+    /// pairs that are created with it ring that thread's register.
+    pub fn for_thread(self: &Arc<Self>, domain: &Arc<ThreadDomain>) -> Arc<Self> {
+        Arc::new(Self {
+            context: Arc::clone(&self.context),
+            number: self.number,
+            thread_domain: Some(Arc::clone(domain)),
+            // The number is given back when the last of them goes.
+            _provider: Box::new(Arc::clone(self)),
+        })
+    }
+    // ANCHOR_END: parent_domain
+
+    /// The thread domain that it is joined with, if any.
+    pub fn thread_domain(&self) -> Option<&Arc<ThreadDomain>> {
+        self.thread_domain.as_ref()
     }
 
     /// The context that it belongs to.

@@ -8,6 +8,7 @@ mod address_handle;
 mod completion_queue;
 mod context;
 mod device;
+mod drain;
 mod error;
 mod events;
 mod memory_region;
@@ -21,6 +22,7 @@ mod provider_part;
 mod query;
 mod queue_pair;
 mod shared_receive;
+mod thread_domain;
 mod transitions;
 mod work_request;
 
@@ -28,6 +30,7 @@ pub use address_handle::AddressHandle;
 pub use completion_queue::{Completed, CompletionQueue, WorkCompletion, WorkStatus};
 pub use context::{Context, open_device};
 pub use device::{Device, DeviceInfo, Door, NothingThere, get_device_list};
+pub use drain::{Drain, DrainError};
 pub use error::{PollError, PostCause, PostError, VerbsError};
 pub use events::{AsyncEvent, CompletionChannel, get_cq_event, req_notify_cq};
 pub use memory_region::{Access, Buffer, MemoryRegion, ProtectionDomain};
@@ -43,6 +46,7 @@ pub use queue_pair::{
     Transport,
 };
 pub use shared_receive::{SharedReceiveAttributes, SharedReceiveQueue, post_srq_recv};
+pub use thread_domain::ThreadDomain;
 pub use transitions::{
     AddressVector, ConnectTo, ConnectUnreliably, FirstPsn, InitParameters, Peer, QueueKey,
     SendParameters, Start, Stopped, Transition,

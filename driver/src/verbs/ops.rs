@@ -8,8 +8,8 @@ use super::{
     Access, AddressHandle, AddressVector, AsyncEvent, Buffer, CompletionChannel, CompletionQueue,
     Context, DeviceAttributes, MemoryRegion, MemoryWindow, PollError, PortAttributes, PostCause,
     PostError, ProtectionDomain, QueuePair, QueuePairAttributes, QueuePairRequest, ReceiveRequest,
-    SendRequest, SharedReceiveAttributes, SharedReceiveQueue, Transition, VerbsError, WindowKind,
-    WorkCompletion,
+    SendRequest, SharedReceiveAttributes, SharedReceiveQueue, ThreadDomain, Transition, VerbsError,
+    WindowKind, WorkCompletion,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,8 @@ pub struct ContextOps {
     pub gid: fn(&Context, u8) -> Result<[u8; 16], VerbsError>,
     /// `ibv_alloc_pd`.
     pub alloc_pd: fn(&Arc<Context>) -> Result<ProtectionDomain, VerbsError>,
+    /// `ibv_alloc_td`.
+    pub alloc_td: fn(&Arc<Context>) -> Result<ThreadDomain, VerbsError>,
     /// A buffer in memory that the card can be let into.
     pub alloc_buffer: fn(&Arc<Context>, usize, &str) -> Result<Buffer, VerbsError>,
     /// `ibv_reg_mr`.
@@ -98,6 +100,7 @@ pub const NOT_SUPPORTED: ContextOps = ContextOps {
     query_gid: |_| not_supported("query_gid"),
     gid: |_, _| not_supported("query_gid"),
     alloc_pd: |_| not_supported("alloc_pd"),
+    alloc_td: |_| not_supported("alloc_td"),
     alloc_buffer: |_, _, _| not_supported("alloc_buffer"),
     reg_mr: |_, _, _| not_supported("reg_mr"),
     alloc_mw: |_, _| not_supported("alloc_mw"),

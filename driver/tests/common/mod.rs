@@ -1,6 +1,8 @@
 //! Two connected queue pairs on a software card, for the tests.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod loops;
+
 use doorbell_card::CardConfig;
 use doorbell_driver::bus::CardBus;
 use doorbell_driver::mlx5::{BlueFlameSettings, CardDoor, Mlx5};

@@ -29,12 +29,16 @@ impl<R: Registers> Control<R> for Firmware<R> {
         self.held.address.expect("set while bringing up")
     }
 
+    fn has_blueflame(&self) -> bool {
+        self.registers.write_combining()
+    }
+
     /// How the page is mapped was settled for the whole BAR; what is wanted uncached is only not
     /// written in bursts.
     fn alloc_uar(&self, mapping: Mapping) -> Result<Granted<R::Page>, ControlError> {
         let index = self.simple(&AllocUarIn::new())?.uar();
         let page = self.registers.map_uar(index);
-        let combining = mapping == Mapping::WriteCombining && self.registers.write_combining();
+        let combining = mapping == Mapping::WriteCombining && self.has_blueflame();
         Ok(Granted { index, page, write_combining: combining })
     }
 

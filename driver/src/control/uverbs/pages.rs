@@ -10,25 +10,10 @@ use doorbell_tracer::{Group, Value, probe};
 
 const PROBE_GROUP: Group = Group::Control;
 
-/// What the kernel answers if it cannot map a page write-combining (`EOPNOTSUPP`).
-const NOT_SUPPORTED: i32 = 95;
-
 impl Uverbs {
-    /// A page that is mapped as wanted; uncached if the machine maps none write-combining.
-    pub(super) fn take_page(&self, wanted: Mapping) -> Result<Granted<MappedPage>, ControlError> {
-        match self.uar(wanted) {
-            Err(ControlError::Kernel { errno: NOT_SUPPORTED, .. })
-                if wanted == Mapping::WriteCombining =>
-            {
-                self.uar(Mapping::Uncached)
-            }
-            other => other,
-        }
-    }
-
     // ANCHOR: uverbs_uar_alloc
-    /// Asks for a page, and maps it from where the kernel says.
-    fn uar(&self, mapping: Mapping) -> Result<Granted<MappedPage>, ControlError> {
+    /// Asks for a page, mapped as wanted, and maps it from where the kernel says.
+    pub(super) fn take_page(&self, mapping: Mapping) -> Result<Granted<MappedPage>, ControlError> {
         const NAME: &str = "ioctl MLX5_IB_METHOD_UAR_OBJ_ALLOC";
         let (mut offset, mut length, mut index) = (0_u64, 0_u32, 0_u32);
         let mut attributes = [

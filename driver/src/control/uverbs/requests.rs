@@ -27,8 +27,12 @@ impl Control<KernelBus> for Uverbs {
     }
 
     // ANCHOR: uverbs_uar
-    /// A page of doorbell registers. If the machine cannot map pages write-combining the kernel
-    /// refuses one for BlueFlame, and then one without will do. (`mlx5_get_qp_uar`)
+    /// The kernel has tried it when it found the card, and said so with the context.
+    fn has_blueflame(&self) -> bool {
+        self.blueflame
+    }
+
+    /// A page of doorbell registers. (`mlx5_alloc_dyn_uar`)
     fn alloc_uar(&self, mapping: Mapping) -> Result<Granted<MappedPage>, ControlError> {
         self.take_page(mapping)
     }
