@@ -99,9 +99,7 @@ pub fn ring_doorbell<U: UarPage, P: Probe, K: Kind>(
     probe!(P: *probe, barrier(WRITE_COMBINING_START.name, WRITE_COMBINING_START.instruction));
     ring_register(queue, built, last, count, alone, probe);
 }
-// ANCHOR_END: ring_doorbell
 
-// ANCHOR: ring_register
 /// Writes the register, and pushes the write out.
 #[inline(always)]
 pub fn ring_register<U: UarPage, P: Probe>(
@@ -124,7 +122,7 @@ pub fn ring_register<U: UarPage, P: Probe>(
     probe!(P: *probe, barrier(FLUSH_WRITES.name, FLUSH_WRITES.instruction));
     toggle_buffer(queue, probe);
 }
-// ANCHOR_END: ring_register
+// ANCHOR_END: ring_doorbell
 
 // ANCHOR: blueflame_conditions
 /// Six conditions, all of which must hold for the WQE itself to go to the register.

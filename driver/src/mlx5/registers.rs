@@ -14,7 +14,7 @@ use doorbell_prm::registers::uar::{BLUEFLAME, BLUEFLAME_REGISTER_SIZE};
 use doorbell_tracer::{Group, Tracer, probe};
 use spin::Mutex;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 const PROBE_GROUP: Group = Group::Control;
 
@@ -70,7 +70,7 @@ pub enum Sharing<B: Bus> {
 /// The registers of a context.
 pub struct Registers<B: Bus> {
     settings: BlueFlameSettings,
-    lists: Mutex<Lists<B>>,
+    lists: std::sync::Mutex<Lists<B>>,
 }
 
 /// Those that were asked for.
@@ -100,7 +100,12 @@ impl<B: Bus> Registers<B> {
             locked: Vec::new(),
             domains: VecDeque::new(),
         };
-        Self { settings, lists: Mutex::new(lists) }
+        Self { settings, lists: std::sync::Mutex::new(lists) }
+    }
+
+    /// The lists. A thread waits for them by sleeping: whoever holds them may be asking for a page.
+    fn lists(&self) -> MutexGuard<'_, Lists<B>> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // ANCHOR: dedicated_register
@@ -117,7 +122,8 @@ impl<B: Bus> Registers<B> {
             let place = Place { uar: Arc::clone(plain), offset: BLUEFLAME as usize };
             return Ok(Register { place, sharing: Sharing::Plain });
         }
-        let mut lists = self.lists.lock();
+        let mut guard = self.lists();
+        let lists = &mut *guard;
         let (dedicated, locked) = self.settings.registers.split();
         if lists.dedicated.is_empty() && lists.dedicated_made < dedicated {
             lists.dedicated.extend(new_page(control, tracer)?);
@@ -144,7 +150,7 @@ impl<B: Bus> Registers<B> {
 
     /// Gives a queue pair's register back. (`mlx5_put_qp_uar`)
     pub fn give_back(&self, register: Register<B>) {
-        let mut lists = self.lists.lock();
+        let mut lists = self.lists();
         match register.sharing {
             Sharing::Dedicated => lists.dedicated.push_back(register.place),
             Sharing::Locked(lock) => {
@@ -190,7 +196,7 @@ impl<B: Bus> Drop for Mlx5ThreadDomain<B> {
     fn drop(&mut self) {
         if self.own {
             let registers = &Mlx5Context::<B>::of(&self.context).registers;
-            registers.lists.lock().domains.push_back(self.place.clone());
+            registers.lists().domains.push_back(self.place.clone());
         }
     }
 }
@@ -203,7 +209,7 @@ pub fn alloc_td<B: Bus>(context: &Arc<Context>) -> Result<verbs::ThreadDomain, V
     probe!(*context.tracer(), call("ibv_alloc_td", []));
     let own = mlx5.control.has_blueflame();
     let place = if own {
-        let mut lists = mlx5.registers.lists.lock();
+        let mut lists = mlx5.registers.lists();
         if lists.domains.is_empty() {
             lists.domains.extend(new_page(&mlx5.control, context.tracer())?);
         }

@@ -4,6 +4,7 @@
 use crate::bus::Memory;
 use crate::verbs::VerbsError;
 use spin::{Mutex, MutexGuard};
+use std::ffi::OsString;
 use std::hint::{cold_path, spin_loop};
 use std::sync::Arc;
 
@@ -82,6 +83,7 @@ impl BlueFlameSettings {
         let says = |name: &str, answer: &str| std::env::var(name).is_ok_and(|text| text == answer);
         let forbidden = std::env::var("MLX5_SHUT_UP_BF").is_ok_and(|text| text != "0");
         let default = RegisterCounts::default();
+        let number = |name, default| number(name, std::env::var_os(name), default);
         let registers = RegisterCounts::new(
             number("MLX5_TOTAL_UUARS", default.total)?,
             number("MLX5_NUM_LOW_LAT_UUARS", default.dedicated)?,
@@ -91,12 +93,12 @@ impl BlueFlameSettings {
     // ANCHOR_END: blueflame_environment
 }
 
-/// A number of the environment.
-fn number(name: &'static str, default: u32) -> Result<u32, VerbsError> {
-    let Some(text) = std::env::var_os(name) else { return Ok(default) };
+/// A number of the environment, if it is set.
+fn number(name: &'static str, text: Option<OsString>, default: u32) -> Result<u32, VerbsError> {
+    let Some(text) = text else { return Ok(default) };
     let number = text.to_str().and_then(|text| text.trim().parse().ok());
-    let why = "is not what the variable holds: it must hold a number, or not be set";
-    number.ok_or(VerbsError::Invalid { what: name, value: default.into(), why })
+    let text = text.to_string_lossy().into_owned();
+    number.ok_or(VerbsError::Environment { name, text })
 }
 
 /// What each queue keeps at hand of its context.
@@ -125,6 +127,16 @@ pub fn take<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_holds_a_number_or_is_named() {
+        let of = |text: Option<&str>| number("MLX5_TOTAL_UUARS", text.map(OsString::from), 16);
+        assert_eq!((of(None), of(Some(" 32 "))), (Ok(16), Ok(32)));
+        for text in ["", "many", "-1", "4294967296"] {
+            let error = of(Some(text)).unwrap_err().to_string();
+            assert!(error.contains("MLX5_TOTAL_UUARS") && error.contains(text), "{error}");
+        }
+    }
 
     #[test]
     fn counts_are_worked_out_as_libmlx5_does() {

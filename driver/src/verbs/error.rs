@@ -59,6 +59,16 @@ pub enum VerbsError {
         /// The state that it was last found in.
         state: QueuePairState,
     },
+    /// An environment variable holds something else than a number.
+    #[error(
+        "the environment variable {name} is {text:?}, which is no number; set it to one, or unset it"
+    )]
+    Environment {
+        /// The variable.
+        name: &'static str,
+        /// What it holds.
+        text: String,
+    },
     /// There is no shared memory left.
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
