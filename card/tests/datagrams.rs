@@ -134,10 +134,10 @@ fn the_management_queue_pairs_have_numbers_of_their_own() {
 }
 
 #[test]
-fn ethernet_has_connections_only() {
+fn ethernet_has_no_management_queue_pairs() {
     let mut it = Setup::new();
     let page = it.machine.page().to_be_bytes();
-    for service in [QpServiceType::UnreliableDatagram, QpServiceType::GeneralManagement] {
+    for service in [QpServiceType::SubnetManagement, QpServiceType::GeneralManagement] {
         let mut input = it.qp_input(0, 0x8000);
         input.qpc_mut().set_st(service.code());
         assert_eq!(it.machine.refused(&input, &page).0, CommandStatus::BadParameter);
