@@ -1,11 +1,11 @@
 //! Every layout of the crate, by name.
 
 use crate::commands::{
-    AdapterParameters, AddressPath, CommandInputHeader, CommandMailbox, CommandOutputHeader,
-    CommandQueueEntry, CqContext, EqContext, GeneralCapabilities, HcaVportContext, MkeyContext,
-    PmtuRegister, PtysRegister, PvlcRegister, QpContext, RmpBitmask, RmpContext, RoceAddress,
-    RoceCapabilities, SqContext, TrafficCounter, UserContext, WorkQueueContext, XrcSrqContext,
-    command_shapes,
+    AdapterParameters, AddressPath, AtomicCapabilities, CommandInputHeader, CommandMailbox,
+    CommandOutputHeader, CommandQueueEntry, CqContext, EqContext, GeneralCapabilities,
+    HcaVportContext, MkeyContext, PmtuRegister, PtysRegister, PvlcRegister, QpContext, RmpBitmask,
+    RmpContext, RoceAddress, RoceCapabilities, SqContext, TrafficCounter, UserContext,
+    WorkQueueContext, XrcSrqContext, command_shapes,
 };
 use crate::cqe::{Cqe, ErrorCqe};
 use crate::doorbell::{CqArmDoorbell, CqDoorbellRecord, EqDoorbell, QpDoorbellRecord};
@@ -16,8 +16,8 @@ use crate::layout::{Layout, LayoutInfo};
 use crate::management::{MadHeader, NodeInfo, PortCounters, PortCountersExtended, PortInfo};
 use crate::registers::init_segment::InitSegment;
 use crate::roce::{
-    AcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader, DatagramHeader, EthernetHeader,
-    ImmediateHeader, Ipv4Header, RdmaExtendedHeader, UdpHeader,
+    AcknowledgeHeader, AtomicAcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader,
+    DatagramHeader, EthernetHeader, ImmediateHeader, Ipv4Header, RdmaExtendedHeader, UdpHeader,
 };
 use crate::wqe::{
     AtomicSegment, ControlSegment, DataSegment, DatagramSegment, EthernetSegment, InlineHeader,
@@ -66,6 +66,7 @@ const SINGLE: &[&LayoutInfo] = &[
     RdmaExtendedHeader::LAYOUT,
     AcknowledgeHeader::LAYOUT,
     AtomicExtendedHeader::LAYOUT,
+    AtomicAcknowledgeHeader::LAYOUT,
     ImmediateHeader::LAYOUT,
     MadHeader::LAYOUT,
     NodeInfo::LAYOUT,
@@ -84,6 +85,7 @@ const SINGLE: &[&LayoutInfo] = &[
     MkeyContext::LAYOUT,
     GeneralCapabilities::LAYOUT,
     RoceCapabilities::LAYOUT,
+    AtomicCapabilities::LAYOUT,
     AdapterParameters::LAYOUT,
     HcaVportContext::LAYOUT,
     RoceAddress::LAYOUT,

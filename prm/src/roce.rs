@@ -11,8 +11,9 @@ pub use parts::{PacketPart, packet_parts};
 use crate::macros::{codes, wire};
 
 codes! {
-    /// What a packet is: opcodes of the reliable connection and of unreliable datagrams
-    /// (specification table 38).
+    /// What a packet is: opcodes of the reliable connection, of the unreliable one and of datagrams
+    /// (specification table 38). The three highest bits are the service; see
+    /// [`BthOpcode::operation`] for the rest.
     pub enum BthOpcode: u8 {
         SendFirst = 0x00 "RC_SEND_FIRST";
         SendMiddle = 0x01 "RC_SEND_MIDDLE";
@@ -35,16 +36,58 @@ codes! {
         AtomicAcknowledge = 0x12 "RC_ATOMIC_ACKNOWLEDGE";
         CompareSwap = 0x13 "RC_COMPARE_SWAP";
         FetchAdd = 0x14 "RC_FETCH_ADD";
+        UnreliableSendFirst = 0x20 "UC_SEND_FIRST";
+        UnreliableSendMiddle = 0x21 "UC_SEND_MIDDLE";
+        UnreliableSendLast = 0x22 "UC_SEND_LAST";
+        UnreliableSendLastImmediate = 0x23 "UC_SEND_LAST_WITH_IMMEDIATE";
+        UnreliableSendOnly = 0x24 "UC_SEND_ONLY";
+        UnreliableSendOnlyImmediate = 0x25 "UC_SEND_ONLY_WITH_IMMEDIATE";
+        UnreliableWriteFirst = 0x26 "UC_RDMA_WRITE_FIRST";
+        UnreliableWriteMiddle = 0x27 "UC_RDMA_WRITE_MIDDLE";
+        UnreliableWriteLast = 0x28 "UC_RDMA_WRITE_LAST";
+        UnreliableWriteLastImmediate = 0x29 "UC_RDMA_WRITE_LAST_WITH_IMMEDIATE";
+        UnreliableWriteOnly = 0x2a "UC_RDMA_WRITE_ONLY";
+        UnreliableWriteOnlyImmediate = 0x2b "UC_RDMA_WRITE_ONLY_WITH_IMMEDIATE";
         DatagramSendOnly = 0x64 "UD_SEND_ONLY";
         DatagramSendOnlyImmediate = 0x65 "UD_SEND_ONLY_WITH_IMMEDIATE";
     }
 }
 
+/// The three highest bits of an opcode on an unreliable connection.
+const UNRELIABLE_CONNECTION: u8 = 0x20;
+const SERVICE_BITS: u8 = 0xe0;
+
 impl BthOpcode {
+    /// What the packet does, whatever its service: of an unreliable connection's opcode the one
+    /// that a reliable connection would have. A datagram's opcode is its own operation.
+    pub const fn operation(self) -> Self {
+        match self.is_unreliable() {
+            true => match Self::from_code(self.code() & !SERVICE_BITS) {
+                Some(operation) => operation,
+                None => self,
+            },
+            false => self,
+        }
+    }
+
+    /// The same operation on an unreliable connection; `None` when there is none: reads, atomics
+    /// and their answers need a reliable one.
+    pub const fn unreliable(self) -> Option<Self> {
+        match self.operation().code() {
+            code if code & SERVICE_BITS == 0 => Self::from_code(code | UNRELIABLE_CONNECTION),
+            _ => None,
+        }
+    }
+
+    /// Whether the packet belongs to an unreliable connection.
+    pub const fn is_unreliable(self) -> bool {
+        self.code() & SERVICE_BITS == UNRELIABLE_CONNECTION
+    }
+
     /// Whether a RETH follows: the first or only packet of a write, or a read request.
     pub const fn has_reth(self) -> bool {
         use BthOpcode::*;
-        matches!(self, WriteFirst | WriteOnly | WriteOnlyImmediate | ReadRequest)
+        matches!(self.operation(), WriteFirst | WriteOnly | WriteOnlyImmediate | ReadRequest)
     }
 
     /// Whether the operands of an atomic operation follow.
@@ -52,11 +95,16 @@ impl BthOpcode {
         matches!(self, BthOpcode::CompareSwap | BthOpcode::FetchAdd)
     }
 
+    /// Whether the original value of an atomic operation follows.
+    pub const fn has_atomic_acknowledgement(self) -> bool {
+        matches!(self, BthOpcode::AtomicAcknowledge)
+    }
+
     /// Whether immediate data follows.
     pub const fn has_immediate(self) -> bool {
         use BthOpcode::*;
         matches!(
-            self,
+            self.operation(),
             SendLastImmediate
                 | SendOnlyImmediate
                 | WriteLastImmediate
@@ -209,6 +257,13 @@ wire! {
         @ 8 rkey: U32 as Key "Remote key.",
         @ 12 swap_add: U64 as Payload "The value to store, or to add.",
         @ 20 compare: U64 as Payload "The value that must be found.",
+    }
+}
+
+wire! {
+    /// Atomic acknowledgement extended transport header.
+    pub struct AtomicAcknowledgeHeader [8] = "atomic_ack_eth" from "InfiniBand specification, 9.3.5.3" {
+        @ 0 original: U64 as Payload "The value that was found.",
     }
 }
 

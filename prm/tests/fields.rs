@@ -224,6 +224,10 @@ fn a_packet_is_taken_apart_wherever_it_ends() {
     assert_eq!(names(&packet), atomic);
     packet[42] = 0x11;
     assert_eq!(names(&packet)[4..], ["aeth", "payload", "invariant CRC"]);
+    packet[42] = 0x12;
+    assert_eq!(names(&packet)[4..], ["aeth", "atomic_ack_eth", "payload", "invariant CRC"]);
+    packet[42] = 0x2b;
+    assert_eq!(names(&packet)[4..], ["reth", "immdt", "payload", "invariant CRC"]);
     assert_eq!(names(&packet[..20]), ["ethernet", "payload", "invariant CRC"]);
     for end in 0..packet.len() {
         let parts = packet_parts(&packet[..end]);
@@ -233,6 +237,25 @@ fn a_packet_is_taken_apart_wherever_it_ends() {
             at += part.len;
         }
         assert_eq!(at, end, "nothing is lost of {end} bytes");
+    }
+}
+
+#[test]
+fn an_operation_is_the_same_on_every_connection() {
+    use doorbell_prm::roce::BthOpcode::{self, *};
+    for code in 0..=0x0b {
+        let reliable = BthOpcode::from_code(code).unwrap();
+        let unreliable = reliable.unreliable().unwrap();
+        assert_eq!(unreliable.code(), code | 0x20);
+        assert_eq!(unreliable.label().replacen("UC_", "RC_", 1), reliable.label());
+        assert_eq!((reliable.operation(), unreliable.operation()), (reliable, reliable));
+        assert!(unreliable.is_unreliable() && !reliable.is_unreliable());
+        assert_eq!(reliable.has_reth(), unreliable.has_reth());
+        assert_eq!(reliable.has_immediate(), unreliable.has_immediate());
+    }
+    for other in [ReadRequest, Acknowledge, CompareSwap, DatagramSendOnly] {
+        assert_eq!((other.operation(), other.unreliable()), (other, None));
+        assert!(!other.is_unreliable());
     }
 }
 

@@ -3,16 +3,22 @@
 use doorbell_prm::{LayoutInfo, layouts};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Fields whose name here is not that of `mlx5_ifc.h`: Rust reserves `type`, and `len` would be
-/// taken for a collection's.
+/// Fields whose name here is not that of `mlx5_ifc.h`: Rust reserves `type`, `len` would be taken
+/// for a collection's, and names are in lower case.
 const RENAMED: &[(&str, &str, &str)] = &[
     ("cmd_queue_entry", "kind", "type"),
     ("qp_events", "queue_type", "type"),
     ("mkc", "length", "len"),
+    ("atomic_caps", "atomic_req_8b_endianness_mode", "atomic_req_8B_endianness_mode"),
+    (
+        "atomic_caps",
+        "supported_atomic_req_8b_endianness_mode_1",
+        "supported_atomic_req_8B_endianness_mode_1",
+    ),
 ];
 
 /// Structures of which only the fields in use are described.
-const PARTIAL: &[&str] = &["cmd_hca_cap", "roce_cap"];
+const PARTIAL: &[&str] = &["cmd_hca_cap", "roce_cap", "atomic_caps"];
 
 /// Members that are left to other layouts or to nobody.
 const LEFT_OUT: &[&str] = &["initial_seg.health_buffer"];

@@ -1,7 +1,7 @@
 //! What the card can do, and what the driver chose of it.
 //!
 //! The answer to QUERY_HCA_CAP has room for 4096 bytes; of the many capability groups only the
-//! general one and that of RoCE are described here. `op_mod` holds the group and, in its lowest
+//! general one, that of RoCE and that of atomics are described here. `op_mod` holds the group and, in its lowest
 //! bit, whether the most that is possible or what is in force is asked for.
 
 use crate::macros::{codes, command, firmware};
@@ -126,6 +126,16 @@ firmware! {
         r_roce_max_src_udp_port, set_r_roce_max_src_udp_port: u16 @ 192, 16 "Highest UDP source port.";
         r_roce_min_src_udp_port, set_r_roce_min_src_udp_port: u16 @ 208, 16 "Lowest UDP source port.";
         roce_address_table_size, set_roce_address_table_size: u16 @ 240, 16 "Entries of the RoCE address table.";
+    }
+}
+
+firmware! {
+    /// The group of atomic operations: what Doorbell reports of it.
+    pub struct AtomicCapabilities [256] = "atomic_caps" {
+        atomic_req_8b_endianness_mode, set_atomic_req_8b_endianness_mode: u8 @ 64, 2 "Byte order in which the original value is handed to the program." => &[(0, "BIG_ENDIAN"), (1, "HOST")];
+        supported_atomic_req_8b_endianness_mode_1, set_supported_atomic_req_8b_endianness_mode_1: bool @ 70, 1 "The byte order can be the host's.";
+        atomic_operations, set_atomic_operations: u16 @ 144, 16 "Operations supported: 1 compare-and-swap, 2 fetch-and-add, 4 and 8 the masked ones.";
+        atomic_size_qp, set_atomic_size_qp: u16 @ 176, 16 "Sizes of operands supported on queue pairs, in bytes, added up.";
     }
 }
 

@@ -1,8 +1,9 @@
 //! A packet, taken apart: which headers it has, where its payload lies and where its check sum.
 
 use super::{
-    AcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader, BthOpcode, EthernetHeader,
-    INVARIANT_CRC_SIZE, ImmediateHeader, Ipv4Header, RdmaExtendedHeader, UdpHeader,
+    AcknowledgeHeader, AtomicAcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader,
+    BthOpcode, EthernetHeader, INVARIANT_CRC_SIZE, ImmediateHeader, Ipv4Header, RdmaExtendedHeader,
+    UdpHeader,
 };
 use crate::layout::{Layout, LayoutInfo};
 
@@ -56,13 +57,20 @@ pub fn packet_parts(packet: &[u8]) -> Vec<PacketPart> {
 fn extended(packet: &[u8]) -> impl Iterator<Item = Header> {
     let place = EthernetHeader::SIZE + Ipv4Header::SIZE + UdpHeader::SIZE;
     let opcode = packet.get(place).copied().and_then(BthOpcode::from_code);
-    let demanded = opcode.map_or([false; 4], |opcode| {
-        [opcode.has_reth(), opcode.has_atomic(), opcode.has_aeth(), opcode.has_immediate()]
+    let demanded = opcode.map_or([false; 5], |opcode| {
+        [
+            opcode.has_reth(),
+            opcode.has_atomic(),
+            opcode.has_aeth(),
+            opcode.has_atomic_acknowledgement(),
+            opcode.has_immediate(),
+        ]
     });
     let headers = [
         ("RDMA extended", RdmaExtendedHeader::LAYOUT),
         ("atomic extended", AtomicExtendedHeader::LAYOUT),
         ("acknowledge", AcknowledgeHeader::LAYOUT),
+        ("atomic acknowledge", AtomicAcknowledgeHeader::LAYOUT),
         ("immediate data", ImmediateHeader::LAYOUT),
     ];
     headers.into_iter().zip(demanded).filter(|(_, wanted)| *wanted).map(|(header, _)| header)
