@@ -5,6 +5,7 @@ use crate::card::Card;
 use crate::config::{CardConfig, Link};
 use crate::fabric::{LOWEST_SOURCE_PORT, ROCE_ADDRESSES, ROCE_V2};
 use crate::reason::Reason;
+use crate::work_request::ATOMIC_SIZE;
 use doorbell_prm::commands::*;
 use doorbell_prm::roce::ROCE_UDP_PORT;
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
@@ -47,11 +48,18 @@ const ACK_DELAY: u8 = 16;
 /// In `l3_type` of the RoCE group: IPv4 is supported.
 const L3_IPV4_SUPPORTED: u8 = 1 << 1;
 
+/// `atomic_operations`: compare-and-swap and fetch-and-add.
+const ATOMIC_OPERATIONS: u16 = 1 | 2;
+/// `atomic_req_8b_endianness_mode`: what an atomic found is handed over in the host's byte order.
+const HOST_ENDIANNESS: u8 = 1;
+
 /// The capabilities in force, and the most that is possible.
 #[derive(Debug, Clone)]
 pub(crate) struct Capabilities {
     current: GeneralCapabilities,
     most: GeneralCapabilities,
+    /// `atomic_req_8b_endianness_mode`.
+    atomic_mode: u8,
 }
 
 impl Capabilities {
@@ -76,6 +84,8 @@ impl Capabilities {
             .set_num_ports(1)
             .set_native_port_num(1)
             .set_rc(true)
+            .set_uc(true)
+            .set_atomic(true)
             .set_cqe_version(1)
             .set_cq_oi(true)
             .set_driver_version(true)
@@ -93,7 +103,7 @@ impl Capabilities {
         // Signatures are possible, and off until a driver asks for them.
         let mut current = most;
         current.set_cmdif_checksum(0);
-        Self { current, most }
+        Self { current, most, atomic_mode: 0 }
     }
     // ANCHOR_END: card_capabilities
 
@@ -101,6 +111,12 @@ impl Capabilities {
     pub(crate) fn reset(&mut self) {
         self.current = self.most;
         self.current.set_cmdif_checksum(0);
+        self.atomic_mode = 0;
+    }
+
+    /// Whether a requester hands over what an atomic found in the host's byte order.
+    pub(crate) fn hands_atomics_as_host(&self) -> bool {
+        self.atomic_mode == HOST_ENDIANNESS
     }
 }
 
@@ -130,16 +146,33 @@ impl Card {
                     *roce = roce_capabilities();
                 }
             }
-            // Nothing of these groups is supported: all their fields are 0.
-            Some(CapabilityGroup::Odp | CapabilityGroup::Atomic) => {}
+            Some(CapabilityGroup::Atomic) => {
+                let mode = if current { self.capabilities.atomic_mode } else { HOST_ENDIANNESS };
+                let bytes = output.capability_mut().as_mut_bytes();
+                if let Ok((atomic, _)) = AtomicCapabilities::mut_from_prefix(bytes) {
+                    *atomic = atomic_capabilities(mode);
+                }
+            }
+            // Nothing of this group is supported: all its fields are 0.
+            Some(CapabilityGroup::Odp) => {}
             None => return Err(Reason::UnknownCapabilityGroup),
         }
         plain(output)
     }
 
-    /// What a driver may choose: whether signatures are used. Everything else is as it is, and
-    /// may be set back to what the card said.
+    /// What a driver may choose: whether signatures are used, and the byte order of what atomics
+    /// found. Everything else is as it is, and may be set back to what the card said.
     pub(crate) fn set_hca_cap(&mut self, given: Given<'_, SetHcaCapIn>) -> Answer<SetHcaCapOut> {
+        if given.input.op_mod() == CapabilityGroup::Atomic.code() << 1 {
+            let bytes = given.input.capability().as_bytes();
+            let chosen = AtomicCapabilities::ref_from_prefix(bytes);
+            let mode = chosen.map_or(0, |(chosen, _)| chosen.atomic_req_8b_endianness_mode());
+            if mode > HOST_ENDIANNESS {
+                return Err(Reason::CapabilityTooLarge);
+            }
+            self.capabilities.atomic_mode = mode;
+            return plain(SetHcaCapOut::zeroed());
+        }
         if given.input.op_mod() != CapabilityGroup::General.code() << 1 {
             return Err(Reason::UnknownCapabilityGroup);
         }
@@ -206,4 +239,14 @@ fn roce_capabilities() -> RoceCapabilities {
         .set_r_roce_max_src_udp_port(u16::MAX)
         .set_roce_address_table_size(ROCE_ADDRESSES as u16);
     roce
+}
+
+fn atomic_capabilities(mode: u8) -> AtomicCapabilities {
+    let mut atomic = AtomicCapabilities::zeroed();
+    atomic
+        .set_atomic_req_8b_endianness_mode(mode)
+        .set_supported_atomic_req_8b_endianness_mode_1(true)
+        .set_atomic_operations(ATOMIC_OPERATIONS)
+        .set_atomic_size_qp(ATOMIC_SIZE as u16);
+    atomic
 }

@@ -18,7 +18,6 @@ use crate::life::Life;
 use crate::management::Traffic;
 use crate::port::PortRegisters;
 use crate::queue_pair::QueuePair;
-use crate::requester::Message;
 use crate::shared_ring::SharedReceives;
 use crate::translation::MemoryKeys;
 use crate::wire::Wire;
@@ -148,7 +147,8 @@ impl Card {
     // ANCHOR: card_run
     /// Does one piece of pending work. `false` when there was none.
     ///
-    /// Pieces are small: a command, a doorbell, a packet delivered or sent, a flushed WQE. After
+    /// Pieces are small: a command, a doorbell, a packet delivered or sent, a flushed WQE. Packets that
+    /// have arrived come before answers, so that one answer can do for several of them. After
     /// a `false`, the next call looks again at what has no doorbell: whether a receiver is ready
     /// at last, and whether something was posted to a failed queue pair.
     pub fn run(&mut self, host: &mut dyn Host) -> bool {
@@ -180,29 +180,27 @@ impl Card {
         if std::mem::take(&mut self.looking) && self.look_at_records(bus) {
             return true;
         }
-        let sent = self.wire.has_room()
-            && (self.answer_reads(bus) || self.send_packets(bus) || self.begin_wqes(bus));
-        sent || self.flush(bus) || self.time_outs(bus)
+        let room = self.wire.has_room();
+        self.send_answers(room, bus)
+            || room && (self.send_packets(bus) || self.begin_wqes(bus))
+            || self.flush(bus)
+            || self.time_outs(bus)
     }
     // ANCHOR_END: card_run
 
-    fn answer_reads(&mut self, bus: &mut Bus<'_>) -> bool {
-        let busy = |qp: &QueuePair| qp.read.is_some();
-        self.first_qp(busy, |card, qp| card.answer_read(qp, bus))
+    /// Sends an answer. What a read fetches needs room on the wire, the others do not.
+    fn send_answers(&mut self, room: bool, bus: &mut Bus<'_>) -> bool {
+        let ready = |qp: &QueuePair| qp.answers.front().is_some_and(|owed| room || !owed.is_read());
+        self.first_qp(ready, |card, qp| card.send_answer(qp, bus))
     }
 
     fn send_packets(&mut self, bus: &mut Bus<'_>) -> bool {
-        let ready = |qp: &QueuePair| {
-            let message = qp.message.as_ref();
-            message.is_some_and(|message| !message.waiting && !message.parked)
-        };
+        let ready = |qp: &QueuePair| qp.may_send().is_some();
         self.first_qp(ready, |card, qp| card.send_next_packet(qp, bus))
     }
 
     fn begin_wqes(&mut self, bus: &mut Bus<'_>) -> bool {
-        let ready = |qp: &QueuePair| {
-            qp.state == QpState::ReadyToSend && qp.message.is_none() && qp.send.pending() > 0
-        };
+        let ready = |qp: &QueuePair| qp.state == QpState::ReadyToSend && qp.may_begin();
         self.first_qp(ready, |card, qp| card.begin_wqe(qp, bus))
     }
 
@@ -218,9 +216,8 @@ impl Card {
 
     fn time_outs(&mut self, bus: &mut Bus<'_>) -> bool {
         let found = self.queue_pairs.values().find(|qp| {
-            let late = |message: &Message| message.waiting && self.has_come(message.late_at);
             let timed = qp.context.primary_address_path().ack_timeout() > 0;
-            timed && qp.message.as_ref().is_some_and(late)
+            timed && qp.is_waiting() && self.has_come(qp.window.late_at)
         });
         let Some(qpn) = found.map(|qp| qp.qpn) else {
             return false;
@@ -232,13 +229,11 @@ impl Card {
     fn look_again(&mut self) {
         for qp in self.queue_pairs.values_mut() {
             qp.recheck |= qp.state == QpState::Error;
-            if let Some(message) = &mut qp.message {
-                let ready = match (self.now, message.resume_at) {
-                    (Some(now), Some(moment)) => now >= moment,
-                    _ => true,
-                };
-                message.parked &= !ready;
-            }
+            let ready = match (self.now, qp.window.resume_at) {
+                (Some(now), Some(moment)) => now >= moment,
+                _ => true,
+            };
+            qp.window.parked &= !ready;
         }
     }
 

@@ -19,6 +19,7 @@ pub(crate) type CounterSets = BTreeMap<u8, Counters>;
 pub(crate) struct Counters {
     writes: u32,
     reads: u32,
+    atomics: u32,
     out_of_buffer: u32,
     out_of_sequence: u32,
     duplicates: u32,
@@ -116,6 +117,7 @@ impl Card {
         };
         let counter = match what {
             Counted::Request(BthOpcode::ReadRequest) => &mut counters.reads,
+            Counted::Request(opcode) if opcode.has_atomic() => &mut counters.atomics,
             Counted::Request(opcode) if opcode.has_reth() => &mut counters.writes,
             Counted::Request(_) => return,
             Counted::OutOfBuffer => &mut counters.out_of_buffer,
@@ -146,6 +148,7 @@ fn report(counters: &Counters) -> QueryQCounterOut {
     output
         .set_rx_write_requests(counters.writes)
         .set_rx_read_requests(counters.reads)
+        .set_rx_atomic_requests(counters.atomics)
         .set_out_of_buffer(counters.out_of_buffer)
         .set_out_of_sequence(counters.out_of_sequence)
         .set_duplicate_request(counters.duplicates)

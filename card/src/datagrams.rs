@@ -25,7 +25,10 @@ const OWN_QUEUE_KEY: u32 = 1 << 31;
 impl Card {
     /// Sends the datagram under way. It is done when it is sent.
     pub(crate) fn send_datagram(&mut self, qp: &mut QueuePair, bus: &mut Bus<'_>) {
-        let Some(message) = &qp.message else { return };
+        let Some(message) = qp.window.messages.back() else { return };
+        if message.ending.is_some() {
+            return;
+        }
         let request = &message.request;
         let (Some(destination), Some(lid)) = (request.destination, self.lid()) else {
             return self.fail_message(qp, CqeSyndrome::LocalQpOperationError, bus);

@@ -156,9 +156,10 @@ impl Card {
         if !found.is_some_and(expected) {
             return drop_packet("packet dropped: no queue pair that expects it", qpn, bus);
         }
-        self.with_qp(qpn, |card, qp| match is_response(packet.opcode) {
-            true => card.take_response(qp, packet, bus),
-            false => card.take_request(qp, packet, bus),
+        self.with_qp(qpn, |card, qp| match packet.opcode {
+            opcode if is_response(opcode) => card.take_response(qp, packet, bus),
+            opcode if opcode.is_unreliable() => card.take_unreliable(qp, &packet, bus),
+            _ => card.take_request(qp, packet, bus),
         });
     }
 
@@ -209,13 +210,13 @@ pub(crate) fn source_port(qp: &QueuePair) -> u16 {
     LOWEST_SOURCE_PORT | (qp.qpn as u16 & !LOWEST_SOURCE_PORT)
 }
 
-/// Whether a queue pair is in a state to take a packet.
+/// Whether a queue pair is in a state to take a packet, and of the packet's service.
 fn expects(qp: &QueuePair, packet: &Packet) -> bool {
     let ready = match is_response(packet.opcode) {
         true => qp.state == QpState::ReadyToSend,
         false => qp.receives(),
     };
-    ready && qp.is_connected()
+    ready && qp.is_connected() && qp.is_reliable() != packet.opcode.is_unreliable()
 }
 
 fn is_response(opcode: BthOpcode) -> bool {

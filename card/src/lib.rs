@@ -11,28 +11,33 @@
 //!   registers            command queue             queue pairs               packets
 //!   card.rs              command_queue.rs          send_queue.rs             fabric.rs, cable.rs
 //!   init_segment.rs      mailboxes.rs              work_request.rs           infiniband.rs, wire.rs
-//!   doorbells.rs         administration.rs         requester.rs  --packet--> packets.rs
-//!   look.rs              bring_up.rs, port.rs      responses.rs  <-packet--- invariant_crc.rs
-//!                        objects.rs, domains.rs    responder.rs, answers.rs, datagrams.rs
-//!                        qp_commands.rs            receive_queue.rs, shared_ring.rs
-//!                        qp_options.rs             translation.rs (memory keys)
-//!                        send_queue_object.rs
-//!                        shared_receive.rs         completion_queue.rs, event_queue.rs
-//!                        management.rs             time.rs
+//!   doorbells.rs         administration.rs         requester.rs, window.rs   packets.rs
+//!   look.rs              bring_up.rs, port.rs                    --packet--> invariant_crc.rs
+//!                        objects.rs, domains.rs    responses.rs  <-packet--- link.rs
+//!                        qp_commands.rs            endings.rs
+//!                        qp_options.rs             responder.rs, answers.rs, atomics.rs
+//!                        send_queue_object.rs      unreliable.rs, datagrams.rs
+//!                        shared_receive.rs         receive_queue.rs, shared_ring.rs
+//!                        management.rs             translation.rs (memory keys)
+//!                                                  completion_queue.rs, event_queue.rs, time.rs
 //! ```
 //!
 //! Its port is one of RoCE v2 over IPv4, or of InfiniBand ([`Link`]). It executes reliable
 //! connections: SEND, SEND with immediate data, RDMA WRITE, RDMA WRITE with immediate data, RDMA
-//! READ, and NOP; with receive queues of their own or shared ones. With InfiniBand it also
+//! READ, compare-and-swap, fetch-and-add, and NOP; with receive queues of their own or shared ones.
+//! Several messages of a queue pair are under way at a time, lost packets are sent again, and
+//! requests that come twice are carried out once. It executes unreliable connections: the same without reads
+//! and atomics, and without a word about what was lost. With InfiniBand it also
 //! executes datagrams, and has all that an operating system's driver asks of it. Its port follows a
 //! cable ([`Card::unplug`], [`Card::plug`]), and a reset of the function ([`Card::reset`]) forgets
-//! everything but that and the time.
+//! everything but that and the time. A [`LossyLink`] carries packets between cards, badly.
 //!
 //! Memory keys translate with pages of 4 KiB to 2 GiB, from any address on, 0 included, or stand for
-//! physical addresses. Each right counts by itself. The right for atomics and the permission to
-//! reorder are taken and change nothing.
+//! physical addresses. Each right counts by itself. The permission to reorder is taken and changes
+//! nothing.
 //!
-//! It has no atomics, no unreliable connections, no on-demand paging, no keys made of other keys, and
+//! Atomics take 8 bytes, of numbers with the lowest byte first, and are atomic among what the card
+//! does. It has no masked atomics, no on-demand paging, no keys made of other keys, and
 //! no UMR: `mlx5_ib` then registers each region with a command of its own. Its capabilities say
 //! neither more nor less, but for two things. `mlx5_ib` does not load without XRC, so an InfiniBand
 //! card says that it has XRC domains and queues, which it has, but makes no XRC queue pair. And keys
@@ -110,9 +115,13 @@ mod work_request;
 mod translation;
 
 // a message out and its answer,
+mod window;
+
 mod requester;
 
 mod responses;
+
+mod endings;
 
 mod datagrams;
 
@@ -120,6 +129,8 @@ mod datagrams;
 mod fabric;
 
 mod wire;
+
+mod link;
 
 mod infiniband;
 
@@ -131,6 +142,10 @@ mod invariant_crc;
 mod responder;
 
 mod answers;
+
+mod atomics;
+
+mod unreliable;
 
 mod receive_queue;
 
@@ -144,4 +159,5 @@ mod event_queue;
 pub use card::Card;
 pub use config::{CardConfig, FIRST_UAR, Link, VECTORS};
 pub use host::{DmaFault, Host};
+pub use link::{Faults, LossyLink};
 pub use reason::refusal_text;

@@ -2,8 +2,9 @@
 
 use crate::invariant_crc::invariant_crc;
 use doorbell_prm::roce::{
-    AcknowledgeHeader, BaseTransportHeader, BthOpcode, DatagramHeader, EthernetHeader,
-    INVARIANT_CRC_SIZE, ImmediateHeader, Ipv4Header, ROCE_UDP_PORT, RdmaExtendedHeader, UdpHeader,
+    AcknowledgeHeader, AtomicAcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader,
+    BthOpcode, DatagramHeader, EthernetHeader, INVARIANT_CRC_SIZE, ImmediateHeader, Ipv4Header,
+    ROCE_UDP_PORT, RdmaExtendedHeader, UdpHeader,
 };
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 
@@ -35,6 +36,15 @@ pub(crate) struct RemoteMemory {
     pub(crate) length: u32,
 }
 
+/// AtomicETH: an atomic operation on the receiver's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AtomicOperation {
+    pub(crate) address: u64,
+    pub(crate) rkey: u32,
+    pub(crate) swap_add: u64,
+    pub(crate) compare: u64,
+}
+
 /// AETH: how a request went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Acknowledgement {
@@ -53,7 +63,10 @@ pub(crate) struct Packet {
     pub(crate) solicited: bool,
     pub(crate) datagram: Option<Datagram>,
     pub(crate) memory: Option<RemoteMemory>,
+    pub(crate) atomic: Option<AtomicOperation>,
     pub(crate) acknowledgement: Option<Acknowledgement>,
+    /// AtomicAckETH: the value that an atomic operation found.
+    pub(crate) original: Option<u64>,
     pub(crate) immediate: Option<[u8; 4]>,
     pub(crate) payload: Vec<u8>,
 }
@@ -69,7 +82,9 @@ impl Packet {
             solicited: false,
             datagram: None,
             memory: None,
+            atomic: None,
             acknowledgement: None,
+            original: None,
             immediate: None,
             payload: Vec::new(),
         }
@@ -78,7 +93,7 @@ impl Packet {
     /// Whether the packet belongs to an RDMA write.
     pub(crate) fn memory_is_written(&self) -> bool {
         let writes = BthOpcode::WriteFirst.code()..=BthOpcode::WriteOnlyImmediate.code();
-        writes.contains(&self.opcode.code())
+        writes.contains(&self.opcode.operation().code())
     }
 }
 
@@ -144,12 +159,24 @@ fn transport(packet: &Packet) -> Vec<u8> {
         };
         bytes.extend(header.as_bytes());
     }
+    if let Some(atomic) = packet.atomic {
+        let header = AtomicExtendedHeader {
+            virtual_address: atomic.address.into(),
+            rkey: atomic.rkey.into(),
+            swap_add: atomic.swap_add.into(),
+            compare: atomic.compare.into(),
+        };
+        bytes.extend(header.as_bytes());
+    }
     if let Some(acknowledgement) = packet.acknowledgement {
         let mut header = AcknowledgeHeader::zeroed();
         header.set_kind(acknowledgement.kind);
         header.set_detail(acknowledgement.detail);
         header.set_msn(acknowledgement.msn);
         bytes.extend(header.as_bytes());
+    }
+    if let Some(original) = packet.original {
+        bytes.extend(original.to_be_bytes());
     }
     if let Some(immediate) = packet.immediate {
         bytes.extend(immediate);
@@ -239,6 +266,16 @@ fn parse_transport(bytes: &[u8]) -> Option<Packet> {
         });
         rest = after;
     }
+    if opcode.has_atomic() {
+        let (header, after) = AtomicExtendedHeader::ref_from_prefix(rest).ok()?;
+        packet.atomic = Some(AtomicOperation {
+            address: header.virtual_address.get(),
+            rkey: header.rkey.get(),
+            swap_add: header.swap_add.get(),
+            compare: header.compare.get(),
+        });
+        rest = after;
+    }
     if opcode.has_aeth() {
         let (header, after) = AcknowledgeHeader::ref_from_prefix(rest).ok()?;
         packet.acknowledgement = Some(Acknowledgement {
@@ -246,6 +283,11 @@ fn parse_transport(bytes: &[u8]) -> Option<Packet> {
             detail: header.detail(),
             msn: header.msn(),
         });
+        rest = after;
+    }
+    if opcode.has_atomic_acknowledgement() {
+        let (header, after) = AtomicAcknowledgeHeader::ref_from_prefix(rest).ok()?;
+        packet.original = Some(header.original.get());
         rest = after;
     }
     if opcode.has_immediate() {

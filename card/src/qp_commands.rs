@@ -176,6 +176,7 @@ impl Card {
                 .set_min_rnr_nak(wanted.min_rnr_nak())
                 .set_next_rcv_psn(wanted.next_rcv_psn());
             qp.expected_psn = wanted.next_rcv_psn();
+            take_request_frequency(qp, wanted);
             apply_optional(qp, wanted, mask)
         })?;
         plain(Init2rtrQpOut::zeroed())
@@ -228,6 +229,7 @@ impl Card {
                 .set_log_sra_max(wanted.log_sra_max())
                 .set_next_send_psn(wanted.next_send_psn());
             qp.next_send_psn = wanted.next_send_psn();
+            take_request_frequency(qp, wanted);
             apply_optional(qp, wanted, mask)
         })?;
         plain(Rtr2rtsQpOut::zeroed())
@@ -282,5 +284,13 @@ impl Card {
             }
         });
         outcome
+    }
+}
+
+/// How often acknowledgements are asked for. `mlx5_ib` says it in every transition; one that says
+/// nothing leaves it as it is.
+fn take_request_frequency(qp: &mut QueuePair, wanted: &QpContext) {
+    if wanted.log_ack_req_freq() > 0 {
+        qp.context.set_log_ack_req_freq(wanted.log_ack_req_freq());
     }
 }

@@ -1,13 +1,15 @@
 //! A queue pair as the card keeps it: its context, its two queues, and what it is busy with.
 
-use crate::answers::ReadJob;
+use crate::answers::Owed;
+use crate::atomics::AtomicResult;
 use crate::buffer::PageBuffer;
 use crate::card::Card;
 use crate::completion_queue::Entry;
 use crate::dma::{Bus, PROBE_GROUP};
-use crate::requester::Message;
+use crate::receive_queue::Receive;
 use crate::responder::Inbound;
 use crate::translation::Asker;
+use crate::window::Window;
 use doorbell_prm::Layout;
 use doorbell_prm::commands::{PathMtu, QpContext, QpServiceType, QpState, SqContext};
 use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome, ErrorCqe};
@@ -15,6 +17,7 @@ use doorbell_prm::eqe::EventType;
 use doorbell_prm::wqe::{SEGMENT_UNIT, SEND_BLOCK};
 use doorbell_prm::zerocopy::{self, big_endian::U16};
 use doorbell_tracer::{Value, probe};
+use std::collections::VecDeque;
 
 /// A queue pair.
 #[derive(Debug, Clone)]
@@ -28,14 +31,20 @@ pub(crate) struct QueuePair {
     pub(crate) receive: Ring,
     /// A WQE that came through the BlueFlame register, with its block number.
     pub(crate) blueflame: Option<(u16, Vec<u8>)>,
-    /// The request that is under way.
-    pub(crate) message: Option<Message>,
+    /// The messages that are under way.
+    pub(crate) window: Window,
     pub(crate) next_send_psn: u32,
     /// The message that is coming in.
     pub(crate) inbound: Option<Inbound>,
-    /// The read that is being answered.
-    pub(crate) read: Option<ReadJob>,
+    /// A receive that a broken-off message of an unreliable connection has left for the next one.
+    pub(crate) spare: Option<Receive>,
+    /// What is to be answered, in the order of packet sequence numbers.
+    pub(crate) answers: VecDeque<Owed>,
+    /// What the latest atomics found, for those that come again.
+    pub(crate) results: VecDeque<AtomicResult>,
     pub(crate) expected_psn: u32,
+    /// The packet that is expected was asked for; others are dropped until it comes.
+    pub(crate) refused: bool,
     /// Messages carried out for the other side.
     pub(crate) msn: u32,
     /// In the error state: the doorbell record may say something new.
@@ -106,11 +115,14 @@ impl QueuePair {
             send,
             receive,
             blueflame: None,
-            message: None,
+            window: Window::default(),
             next_send_psn: 0,
             inbound: None,
-            read: None,
+            spare: None,
+            answers: VecDeque::new(),
+            results: VecDeque::new(),
             expected_psn: 0,
+            refused: false,
             msn: 0,
             recheck: false,
             object: None,
@@ -147,6 +159,11 @@ impl QueuePair {
 
     /// Whether the queue pair is connected to another one.
     pub(crate) fn is_connected(&self) -> bool {
+        self.is_reliable() || self.service() == Some(QpServiceType::UnreliableConnection)
+    }
+
+    /// Whether what it sends is acknowledged, and sent again when it is lost.
+    pub(crate) fn is_reliable(&self) -> bool {
         self.service() == Some(QpServiceType::ReliableConnection)
     }
 
@@ -190,9 +207,10 @@ impl QueuePair {
 
     /// Forgets all work, as a reset does.
     pub(crate) fn forget_work(&mut self) {
-        self.message = None;
-        self.inbound = None;
-        self.read = None;
+        self.window = Window::default();
+        (self.inbound, self.spare, self.refused) = (None, None, false);
+        self.answers.clear();
+        self.results.clear();
         self.blueflame = None;
         self.recheck = false;
         for ring in [&mut self.send, &mut self.receive] {
@@ -231,14 +249,13 @@ impl Card {
         self.set_state(qp, QpState::Error, bus);
         qp.recheck = true;
         qp.blueflame = None;
-        qp.read = None;
+        qp.answers.clear();
         let syndrome = CqeSyndrome::WorkRequestFlushed;
-        if let Some(message) = qp.message.take() {
-            let (index, opcode) = (message.request.index, Some(message.request.raw_opcode));
-            let failure = Failure { syndrome, index, opcode };
-            self.complete_with_error(qp, failure, bus);
+        for message in std::mem::take(&mut qp.window).messages {
+            self.report_failed(qp, &message, syndrome, bus);
         }
-        if let Some(index) = qp.inbound.take().and_then(|inbound| inbound.receive_index()) {
+        let held = qp.inbound.take().and_then(|inbound| inbound.receive_index());
+        if let Some(index) = held.or(qp.spare.take().map(|receive| receive.index)) {
             let failure = Failure { syndrome, index, opcode: None };
             self.complete_with_error(qp, failure, bus);
         }

@@ -32,6 +32,9 @@ impl Card {
         qp: &mut QueuePair,
         bus: &mut Bus<'_>,
     ) -> Result<Receive, Refusal> {
+        if let Some(spare) = qp.spare.take() {
+            return Ok(spare);
+        }
         if let Some(shared) = qp.shared_receive() {
             return self.take_shared(shared, bus);
         }

@@ -1,94 +1,47 @@
-//! The requester: sends a message packet by packet, and waits for the answer.
+//! The requester: checks a message, and sends it packet by packet.
 //!
-//! This card lets each message be answered before it begins the next of the same queue pair; a
-//! ConnectX keeps many under way. Without a clock (see [`crate::time`]) a retry that a ConnectX
-//! would make after a while is made at once, and an answer counts as lost when nothing is left
-//! that could still bring it. Retry counts are kept.
+//! Several messages of a queue pair may be under way, see [`crate::window`]. The last packet of each
+//! asks for an acknowledgement, and in a long message one packet now and then.
 
 use crate::card::Card;
 use crate::dma::{Bus, PROBE_GROUP, read_host};
-use crate::packets::{PSN_MASK, Packet, RemoteMemory};
+use crate::packets::{AtomicOperation, Packet, RemoteMemory};
 use crate::queue_pair::QueuePair;
 use crate::translation::{Right, Span, check, translate};
+use crate::window::{Ending, Message, UNASKED};
 use crate::work_request::{Part, WorkRequest};
 use doorbell_prm::cqe::CqeSyndrome;
 use doorbell_prm::roce::BthOpcode;
 use doorbell_prm::wqe::SendOpcode;
 use doorbell_tracer::{Value, probe};
 
-/// The request that is under way.
-#[derive(Debug, Clone)]
-pub(crate) struct Message {
-    pub(crate) request: WorkRequest,
-    pub(crate) first_psn: u32,
-    /// Packet sequence numbers that the message takes: packets of data, either way.
-    pub(crate) packets: u64,
-    /// Request packets sent; 1 for a read.
-    pub(crate) sent: u64,
-    /// Response packets of a read that came in.
-    pub(crate) received: u64,
-    /// All is sent; the answer is not here yet.
-    pub(crate) waiting: bool,
-    /// The other side is not ready: not before `resume_at`, when there is a clock.
-    pub(crate) parked: bool,
-    pub(crate) resume_at: Option<u64>,
-    /// When the answer is late, when there is a clock.
-    pub(crate) late_at: Option<u64>,
-    /// Retries left after a lost packet or answer.
-    pub(crate) retries: u8,
-    /// Retries left after "not ready".
-    pub(crate) rnr_retries: u8,
-}
-
-/// `rnr_retry` of a queue pair that never gives up.
-pub(crate) const RNR_RETRY_FOREVER: u8 = 7;
-
-impl Message {
-    pub(crate) fn new(request: WorkRequest, qp: &QueuePair) -> Self {
-        Self {
-            packets: request.length.div_ceil(qp.mtu() as u64).max(1),
-            first_psn: qp.next_send_psn,
-            sent: 0,
-            received: 0,
-            waiting: false,
-            parked: false,
-            resume_at: None,
-            late_at: None,
-            retries: qp.context.retry_count(),
-            rnr_retries: qp.context.rnr_retry(),
-            request,
+impl Card {
+    // ANCHOR: card_requester_checks
+    /// Starts the newest message, unless a fence holds it back until all reads and atomics before
+    /// it are answered.
+    pub(crate) fn start_message(&mut self, qp: &mut QueuePair, bus: &mut Bus<'_>) {
+        if qp.window.is_fenced() {
+            return;
+        }
+        if let Some(message) = qp.window.messages.back_mut() {
+            message.started = true;
+        }
+        self.check_message(qp, bus);
+        if qp.is_datagram() {
+            self.send_datagram(qp, bus);
         }
     }
 
-    pub(crate) fn is_read(&self) -> bool {
-        self.request.opcode == SendOpcode::RdmaRead
-    }
-
-    /// Places in the message, counted in packets, of a packet sequence number.
-    pub(crate) fn place(&self, psn: u32) -> u64 {
-        u64::from(psn.wrapping_sub(self.first_psn) & PSN_MASK)
-    }
-
-    /// Goes back to packet `place`, to send from there again.
-    pub(crate) fn rewind(&mut self, place: u64) {
-        self.sent = if self.is_read() { 0 } else { place.min(self.sent) };
-        self.received = 0;
-        self.waiting = false;
-    }
-}
-
-impl Card {
-    // ANCHOR: card_requester_checks
     /// Checks a new message as far as this side can: its length, and every key it uses.
-    pub(crate) fn check_message(&mut self, qp: &mut QueuePair, bus: &mut Bus<'_>) {
-        let Some(message) = &qp.message else { return };
+    fn check_message(&mut self, qp: &mut QueuePair, bus: &mut Bus<'_>) {
+        let Some(message) = qp.window.messages.back() else { return };
         let request = &message.request;
         if request.length > 1 << qp.context.log_msg_max() {
             return self.fail_message(qp, CqeSyndrome::LocalLengthError, bus);
         }
-        let right = match request.opcode {
-            SendOpcode::RdmaRead => Right::LocalWrite,
-            _ => Right::LocalRead,
+        let right = match request.fetches() {
+            true => Right::LocalWrite,
+            false => Right::LocalRead,
         };
         for part in &request.parts {
             let Part::Memory(span) = part else { continue };
@@ -123,24 +76,40 @@ impl Card {
     // ANCHOR_END: card_requester_checks
 
     // ANCHOR: card_requester_send
-    /// Sends the next packet of the message under way.
+    /// Sends the next packet of the oldest message that has one.
     pub(crate) fn send_next_packet(&mut self, qp: &mut QueuePair, bus: &mut Bus<'_>) {
-        let Some(message) = &qp.message else { return };
-        let (place, packets) = (message.sent, message.packets);
-        let packet = match message.is_read() {
-            true => Ok(read_request(qp, message)),
-            false => self.data_packet(qp, message, bus),
+        let Some(index) = qp.may_send() else { return };
+        let message = &qp.window.messages[index];
+        let packet = match message.request.opcode {
+            SendOpcode::RdmaRead => Ok(read_request(qp, message)),
+            _ if message.fetches() => Ok(atomic_request(qp, message)),
+            _ => self.data_packet(qp, message, bus),
         };
         let packet = match packet {
             Ok(packet) => packet,
-            Err(syndrome) => return self.fail_message(qp, syndrome, bus),
+            Err(syndrome) => {
+                return self.end_message(qp, index, Ending::Failed(syndrome), bus);
+            }
         };
         self.transmit(qp, &packet, bus);
         let late_at = self.answer_deadline(qp);
-        if let Some(message) = &mut qp.message {
-            message.late_at = late_at;
-            message.sent = place + 1;
-            message.waiting = message.is_read() || message.sent == packets;
+        let window = &mut qp.window;
+        window.unasked = if packet.acknowledge_request { 0 } else { window.unasked + 1 };
+        if !window.waits_for_answer() {
+            window.late_at = late_at;
+        }
+        let message = &mut window.messages[index];
+        match message.fetches() {
+            true => message.note_sent(message.packets),
+            false => message.note_sent(message.sent + 1),
+        }
+        if !qp.is_reliable() {
+            // No answer will come: what is sent is done.
+            let message = &mut qp.window.messages[index];
+            message.note_answered(message.sent);
+            if message.sent == message.packets {
+                self.end_message(qp, index, Ending::Done, bus);
+            }
         }
     }
 
@@ -157,17 +126,22 @@ impl Card {
         let length = mtu.min(request.length - from);
         let (first, last) = (message.sent == 0, message.sent + 1 == message.packets);
         let opcode = data_opcode(request.opcode, first, last);
-        let psn = message.first_psn.wrapping_add(message.sent as u32);
+        let psn = message.psn(message.sent);
         let mut packet = Packet::new(opcode, qp.context.remote_qpn(), psn);
-        packet.acknowledge_request = last;
+        packet.acknowledge_request = last || qp.window.unasked + 1 >= unasked_limit(qp);
         packet.solicited = last && request.solicited;
         if opcode.has_reth() {
-            packet.memory = remote_memory(request);
+            packet.memory = remote_memory(request, 0);
         }
         if opcode.has_immediate() {
             packet.immediate = Some(request.immediate);
         }
         packet.payload = self.gather(qp, request, from, length, bus)?;
+        if !qp.is_reliable() {
+            let unreliable = CqeSyndrome::LocalQpOperationError;
+            packet.opcode = opcode.unreliable().ok_or(unreliable)?;
+            packet.acknowledge_request = false;
+        }
         Ok(packet)
     }
 
@@ -203,17 +177,45 @@ impl Card {
     // ANCHOR_END: card_requester_send
 }
 
+/// How many packets may go before one asks for an acknowledgement. The context has a logarithm;
+/// 0, as in one that names none, is taken for the most this card allows.
+fn unasked_limit(qp: &QueuePair) -> u64 {
+    match qp.context.log_ack_req_freq() {
+        0 => UNASKED,
+        log => UNASKED.min(1 << log),
+    }
+}
+
+/// Asks for a read's data, from the first packet of it that is missing.
 fn read_request(qp: &QueuePair, message: &Message) -> Packet {
-    let opcode = BthOpcode::ReadRequest;
-    let mut packet = Packet::new(opcode, qp.context.remote_qpn(), message.first_psn);
-    packet.memory = remote_memory(&message.request);
+    let psn = message.psn(message.answered);
+    let mut packet = Packet::new(BthOpcode::ReadRequest, qp.context.remote_qpn(), psn);
+    packet.memory = remote_memory(&message.request, message.answered * qp.mtu() as u64);
     packet
 }
 
-fn remote_memory(request: &WorkRequest) -> Option<RemoteMemory> {
+fn atomic_request(qp: &QueuePair, message: &Message) -> Packet {
+    let request = &message.request;
+    let opcode = match request.opcode {
+        SendOpcode::AtomicCompareSwap => BthOpcode::CompareSwap,
+        _ => BthOpcode::FetchAdd,
+    };
+    let mut packet = Packet::new(opcode, qp.context.remote_qpn(), message.first_psn);
+    let operands = request.remote.zip(request.operands);
+    packet.atomic = operands.map(|((address, rkey), operands)| AtomicOperation {
+        address,
+        rkey,
+        swap_add: operands.swap_add,
+        compare: operands.compare,
+    });
+    packet
+}
+
+/// The remote memory of a request, without its first bytes.
+fn remote_memory(request: &WorkRequest, skip: u64) -> Option<RemoteMemory> {
     let (address, rkey) = request.remote?;
-    let length = request.length as u32;
-    Some(RemoteMemory { address, rkey, length })
+    let length = request.length.saturating_sub(skip) as u32;
+    Some(RemoteMemory { address: address.wrapping_add(skip), rkey, length })
 }
 
 /// The packet opcode of a send or write, by its place in the message.

@@ -1,14 +1,16 @@
 //! The responder: carries out what the other side asks for, and answers.
 
+use crate::answers::{ACKNOWLEDGED, Answer, Owed};
 use crate::card::Card;
 use crate::counters::Counted;
 use crate::dma::{Bus, write_host};
+use crate::fabric::drop_packet;
 use crate::packets::{PSN_MASK, Packet};
 use crate::queue_pair::QueuePair;
 use crate::receive_queue::Receive;
 use crate::translation::{Right, Span, check, translate};
 use doorbell_prm::cqe::CqeSyndrome;
-use doorbell_prm::roce::{AETH_ACK, AETH_CREDITS_UNLIMITED, AETH_NAK, BthOpcode, NakCode};
+use doorbell_prm::roce::{AETH_NAK, BthOpcode, NakCode};
 
 /// The message that is coming in.
 #[derive(Debug, Clone)]
@@ -48,54 +50,90 @@ pub(crate) const OPERATIONAL: Refusal = Refusal::Nak(NakCode::RemoteOperationalE
 
 impl Card {
     // ANCHOR: card_responder
-    /// Takes a request: the one expected is carried out, an old one is acknowledged again, and
-    /// one from the future means that a packet was lost.
+    /// Takes a request: the one expected is carried out, an old one is answered again, and one
+    /// from the future means that a packet was lost. That is said once; what follows is dropped
+    /// until the packet comes that was asked for.
     pub(crate) fn take_request(&mut self, qp: &mut QueuePair, packet: Packet, bus: &mut Bus<'_>) {
         let ahead = packet.psn.wrapping_sub(qp.expected_psn) & PSN_MASK;
         if ahead == 0 {
+            qp.refused = false;
             return self.carry_out(qp, packet, bus);
         }
         if ahead < PSN_MASK / 2 {
             self.count(qp, Counted::OutOfSequence);
-            let (psn, code) = (qp.expected_psn, NakCode::PsnSequenceError);
-            return self.answer(qp, psn, (AETH_NAK, code.code().into()), bus);
+            if !qp.refused {
+                let (psn, code) = (qp.expected_psn, NakCode::PsnSequenceError);
+                self.answer(qp, psn, (AETH_NAK, code.code().into()), bus);
+            }
+            return;
         }
         self.count(qp, Counted::Duplicate);
+        self.answer_again(qp, packet, bus);
+    }
+
+    fn carry_out(&mut self, qp: &mut QueuePair, packet: Packet, bus: &mut Bus<'_>) {
+        let owed = match self.serve(qp, &packet, bus) {
+            Ok(owed) => owed,
+            Err(refusal) => return self.refuse(qp, packet.psn, refusal, bus),
+        };
+        self.count(qp, Counted::Request(packet.opcode));
+        let span = owed.as_ref().map_or(1, Owed::packets);
+        qp.expected_psn = qp.expected_psn.wrapping_add(span as u32) & PSN_MASK;
+        if owed.is_some() || ends_message(packet.opcode) {
+            qp.msn = qp.msn.wrapping_add(1) & PSN_MASK;
+        }
+        match owed {
+            Some(owed) => qp.owe(owed.psn, owed.what),
+            None if packet.acknowledge_request => qp.owe(packet.psn, ACKNOWLEDGED),
+            None => {}
+        }
+    }
+
+    /// Carries out a request; tells what its answer is, when it is more than an acknowledgement.
+    fn serve(
+        &mut self,
+        qp: &mut QueuePair,
+        packet: &Packet,
+        bus: &mut Bus<'_>,
+    ) -> Result<Option<Owed>, Refusal> {
+        let fetches = packet.opcode == BthOpcode::ReadRequest || packet.opcode.has_atomic();
+        if fetches && (qp.inbound.is_some() || qp.is_busy_answering()) {
+            return Err(INVALID);
+        }
         match packet.opcode {
-            BthOpcode::ReadRequest => {
-                if let Err(refusal) = self.begin_read(qp, &packet, bus) {
-                    self.refuse(qp, packet.psn, refusal, bus);
+            BthOpcode::ReadRequest => self.begin_read(qp, packet, bus).map(Some),
+            _ if fetches => self.execute_atomic(qp, packet, bus).map(Some),
+            _ => self.take_data(qp, packet, bus).map(|()| None),
+        }
+    }
+
+    /// Answers a request that was carried out before. A send or write is not carried out again, and
+    /// an atomic neither: what it found was kept. A read is; it changes nothing.
+    fn answer_again(&mut self, qp: &mut QueuePair, packet: Packet, bus: &mut Bus<'_>) {
+        let psn = packet.psn;
+        match packet.opcode {
+            BthOpcode::ReadRequest => match self.begin_read(qp, &packet, bus) {
+                Ok(owed) if owed.packets() <= qp.behind(psn).into() => qp.owe_again(owed),
+                Ok(_) => {
+                    drop_packet("a read that was never asked for is not repeated", qp.qpn, bus)
                 }
-            }
+                Err(refusal) => self.refuse(qp, psn, refusal, bus),
+            },
+            _ if packet.opcode.has_atomic() => match qp.found_by(psn) {
+                Some(original) => {
+                    qp.owe_again(Owed { psn, msn: qp.msn, what: Answer::Atomic(original) });
+                }
+                None => drop_packet("an atomic is not done twice: its result is gone", qp.qpn, bus),
+            },
             _ if packet.acknowledge_request => {
-                let psn = qp.expected_psn.wrapping_sub(1);
-                self.answer(qp, psn, (AETH_ACK, AETH_CREDITS_UNLIMITED), bus);
+                qp.owe(qp.expected_psn.wrapping_sub(1), ACKNOWLEDGED);
             }
             _ => {}
         }
     }
 
-    fn carry_out(&mut self, qp: &mut QueuePair, packet: Packet, bus: &mut Bus<'_>) {
-        let span = match packet.opcode {
-            BthOpcode::ReadRequest => self.begin_read(qp, &packet, bus),
-            _ => self.take_data(qp, &packet, bus).map(|()| 1),
-        };
-        let span = match span {
-            Ok(span) => span,
-            Err(refusal) => return self.refuse(qp, packet.psn, refusal, bus),
-        };
-        self.count(qp, Counted::Request(packet.opcode));
-        qp.expected_psn = qp.expected_psn.wrapping_add(span as u32) & PSN_MASK;
-        if packet.opcode == BthOpcode::ReadRequest || ends_message(packet.opcode) {
-            qp.msn = qp.msn.wrapping_add(1) & PSN_MASK;
-        }
-        if packet.acknowledge_request && packet.opcode != BthOpcode::ReadRequest {
-            self.answer(qp, packet.psn, (AETH_ACK, AETH_CREDITS_UNLIMITED), bus);
-        }
-    }
-
     /// One packet of a send or write.
-    fn take_data(
+    pub(crate) fn take_data(
         &mut self,
         qp: &mut QueuePair,
         packet: &Packet,
@@ -175,9 +213,11 @@ impl Card {
             ..memory
         };
         if let Err(refusal) = self.write_remote(qp, span, &packet.payload, bus) {
-            // The receive was not used: it is flushed with the others.
-            if let Some(receive) = receive {
-                self.untake_receive(qp, &receive);
+            // The receive was not used: it is flushed with the others, or serves the next message.
+            match receive {
+                Some(receive) if qp.is_reliable() => self.untake_receive(qp, &receive),
+                Some(receive) => qp.spare = Some(receive),
+                None => {}
             }
             return Err(refusal);
         }
@@ -253,13 +293,13 @@ pub(crate) fn remote_span(packet: &Packet) -> Option<Span> {
 }
 
 fn is_send(opcode: BthOpcode) -> bool {
-    opcode.code() <= BthOpcode::SendOnlyImmediate.code()
+    opcode.operation().code() <= BthOpcode::SendOnlyImmediate.code()
 }
 
-fn begins_message(opcode: BthOpcode) -> bool {
+pub(crate) fn begins_message(opcode: BthOpcode) -> bool {
     use BthOpcode::*;
     matches!(
-        opcode,
+        opcode.operation(),
         SendFirst | SendOnly | SendOnlyImmediate | WriteFirst | WriteOnly | WriteOnlyImmediate
     )
 }
@@ -267,7 +307,7 @@ fn begins_message(opcode: BthOpcode) -> bool {
 fn ends_message(opcode: BthOpcode) -> bool {
     use BthOpcode::*;
     matches!(
-        opcode,
+        opcode.operation(),
         SendLast
             | SendLastImmediate
             | SendOnly

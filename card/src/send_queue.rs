@@ -5,7 +5,6 @@ use crate::dma::{Bus, PROBE_GROUP, read_host};
 use crate::host::DmaFault;
 use crate::look::has_news;
 use crate::queue_pair::{Failure, QueuePair};
-use crate::requester::Message;
 use crate::work_request::{WorkRequest, read_work_request};
 use doorbell_prm::commands::QpState;
 use doorbell_prm::cqe::CqeSyndrome;
@@ -106,23 +105,23 @@ impl Card {
         }
     }
 
-    /// Begins the next WQE of a queue pair that has one and is not busy.
+    /// Begins the next WQE of a queue pair that may begin one; or starts the one that a fence held
+    /// back.
     pub(crate) fn begin_wqe(&mut self, qp: &mut QueuePair, bus: &mut Bus<'_>) {
+        if qp.window.messages.back().is_some_and(|newest| !newest.started) {
+            return self.start_message(qp, bus);
+        }
         let index = qp.send.consumer;
         match fetch(qp, bus).and_then(|wqe| understand(qp, &wqe)) {
             Ok(request) => {
                 qp.send.consumer = index.wrapping_add(request.blocks);
-                qp.message = Some(Message::new(request, qp));
-                self.check_message(qp, bus);
-                if qp.is_datagram() {
-                    self.send_datagram(qp, bus);
-                }
+                qp.begin_message(request);
+                self.start_message(qp, bus);
             }
             Err(Refused::Wqe { syndrome, opcode }) => {
                 qp.send.consumer = index.wrapping_add(1);
-                let opcode = Some(opcode);
-                self.complete_with_error(qp, Failure { syndrome, index, opcode }, bus);
-                self.enter_error(qp, bus);
+                qp.begin_message(WorkRequest::refused(index, opcode));
+                self.fail_message(qp, syndrome, bus);
             }
             Err(Refused::Dma) => self.catastrophe(qp, "the send queue cannot be read", bus),
         }
@@ -259,7 +258,8 @@ fn blocks_of(wqe: &[u8]) -> u16 {
 /// Checks a WQE's control segment against the queue, and reads the segments behind it.
 ///
 /// A DS count of 0, one that reaches beyond what is posted, a block number or queue pair number
-/// that is not this WQE's, anything but a NOP in a send queue of its own: each is a local queue pair operation error.
+/// that is not this WQE's, anything but a NOP in a send queue of its own, a read or an atomic on an
+/// unreliable connection: each is a local queue pair operation error.
 fn understand(qp: &QueuePair, wqe: &[u8]) -> Result<WorkRequest, Refused> {
     let Ok((control, _)) = ControlSegment::ref_from_prefix(wqe) else {
         return Err(Refused::Dma);
@@ -282,7 +282,12 @@ fn understand(qp: &QueuePair, wqe: &[u8]) -> Result<WorkRequest, Refused> {
     let length = control.ds() as usize * SEGMENT_UNIT;
     let bytes = wqe.get(..length);
     let bytes = bytes.ok_or_else(|| refused(CqeSyndrome::LocalQpOperationError))?;
-    read_work_request(control, bytes, blocks, qp.is_datagram()).map_err(refused)
+    let request = read_work_request(control, bytes, blocks, qp.is_datagram()).map_err(refused)?;
+    // Nothing comes back over a connection that does not acknowledge.
+    match request.fetches() && !qp.is_reliable() {
+        true => Err(refused(CqeSyndrome::LocalQpOperationError)),
+        false => Ok(request),
+    }
 }
 // ANCHOR_END: card_wqe_check
 

@@ -10,6 +10,7 @@ pub(crate) enum Right {
     LocalWrite,
     RemoteRead,
     RemoteWrite,
+    RemoteAtomic,
 }
 
 /// Why a key does not serve.
@@ -89,6 +90,7 @@ pub(crate) fn check(
         Right::LocalWrite => context.lw(),
         Right::RemoteRead => context.rr(),
         Right::RemoteWrite => context.rw(),
+        Right::RemoteAtomic => context.a(),
     };
     if !allowed {
         return Err(KeyFault::NoRight);

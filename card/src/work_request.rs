@@ -3,8 +3,8 @@
 use crate::translation::Span;
 use doorbell_prm::cqe::CqeSyndrome;
 use doorbell_prm::wqe::{
-    COMPACT_DATAGRAM_SIZE, ControlSegment, DataSegment, DatagramSegment, INLINE_SEGMENT,
-    InlineHeader, RemoteAddressSegment, SEGMENT_UNIT, SendOpcode,
+    AtomicSegment, COMPACT_DATAGRAM_SIZE, ControlSegment, DataSegment, DatagramSegment,
+    INLINE_SEGMENT, InlineHeader, RemoteAddressSegment, SEGMENT_UNIT, SendOpcode,
 };
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 
@@ -19,11 +19,15 @@ pub(crate) struct WorkRequest {
     pub(crate) raw_opcode: u8,
     pub(crate) signaled: bool,
     pub(crate) solicited: bool,
+    /// It waits for all reads and atomics before it.
+    pub(crate) is_fenced: bool,
     pub(crate) immediate: [u8; 4],
     /// Where a datagram goes.
     pub(crate) destination: Option<Destination>,
     /// Address and key on the other side.
     pub(crate) remote: Option<(u64, u32)>,
+    /// Operands of an atomic operation.
+    pub(crate) operands: Option<Operands>,
     pub(crate) parts: Vec<Part>,
     /// Bytes of all parts together.
     pub(crate) length: u64,
@@ -36,6 +40,20 @@ pub(crate) struct Destination {
     pub(crate) qpn: u32,
     pub(crate) queue_key: u32,
 }
+
+/// Operands of an atomic operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Operands {
+    pub(crate) swap_add: u64,
+    pub(crate) compare: u64,
+}
+
+/// Bytes that an atomic operation works on.
+pub(crate) const ATOMIC_SIZE: u64 = 8;
+/// Fence modes that wait for reads and atomics (Linux, `MLX5_FENCE_MODE_*`): fence, strong ordering,
+/// and small fence together with fence. The small fence alone orders local work, which this card
+/// does in order anyway.
+const FENCES: [u8; 3] = [2, 3, 4];
 
 /// A part of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +74,30 @@ impl Part {
 }
 
 impl WorkRequest {
+    /// What stands for a WQE that could not be understood, to be reported in its turn.
+    pub(crate) fn refused(index: u16, raw_opcode: u8) -> Self {
+        Self {
+            index,
+            blocks: 1,
+            opcode: SendOpcode::Nop,
+            raw_opcode,
+            signaled: true,
+            solicited: false,
+            is_fenced: false,
+            immediate: [0; 4],
+            destination: None,
+            remote: None,
+            operands: None,
+            parts: Vec::new(),
+            length: 0,
+        }
+    }
+
+    /// Whether something comes back for it, which is written to its parts: a read, an atomic.
+    pub(crate) fn fetches(&self) -> bool {
+        self.opcode == SendOpcode::RdmaRead || is_atomic(self.opcode)
+    }
+
     /// The stretches of the parts that make up bytes `from` to `from + length` of the data.
     pub(crate) fn stretches(&self, from: u64, length: u64) -> Vec<Part> {
         let (mut skip, mut left) = (from, length);
@@ -91,7 +133,7 @@ impl WorkRequest {
 ///
 /// An opcode that the card does not know or does not support, a segment that is missing or not
 /// whole, and inline data where the card would have to write, are local queue pair operation
-/// errors.
+/// errors. An atomic without room for its result is a local length error.
 pub(crate) fn read_work_request(
     control: &ControlSegment,
     bytes: &[u8],
@@ -109,7 +151,7 @@ pub(crate) fn read_work_request(
     }
     let remote = match opcode {
         Nop | Send | SendImmediate => None,
-        RdmaWrite | RdmaWriteImmediate | RdmaRead => {
+        RdmaWrite | RdmaWriteImmediate | RdmaRead | AtomicCompareSwap | AtomicFetchAdd => {
             let (segment, after) =
                 RemoteAddressSegment::ref_from_prefix(rest).map_err(|_| refused)?;
             rest = after;
@@ -117,12 +159,28 @@ pub(crate) fn read_work_request(
         }
         _ => return Err(refused),
     };
+    let mut operands = None;
+    if is_atomic(opcode) {
+        let (segment, after) = AtomicSegment::ref_from_prefix(rest).map_err(|_| refused)?;
+        rest = after;
+        let (swap_add, compare) = (segment.swap_add.get(), segment.compare.get());
+        operands = Some(Operands { swap_add, compare });
+    }
     let parts = match opcode {
         Nop => Vec::new(),
         _ => read_parts(rest)?,
     };
-    if opcode == RdmaRead && parts.iter().any(|part| matches!(part, Part::Inline(_))) {
+    let fetches = opcode == RdmaRead || is_atomic(opcode);
+    if fetches && parts.iter().any(|part| matches!(part, Part::Inline(_))) {
         return Err(refused);
+    }
+    let mut length = parts.iter().map(Part::length).sum();
+    if is_atomic(opcode) {
+        // There must be room for the value; what there is beyond it is left alone.
+        if length < ATOMIC_SIZE {
+            return Err(CqeSyndrome::LocalLengthError);
+        }
+        length = ATOMIC_SIZE;
     }
     Ok(WorkRequest {
         index: control.wqe_index() as u16,
@@ -131,12 +189,18 @@ pub(crate) fn read_work_request(
         raw_opcode: opcode.code(),
         signaled: control.completion_mode() & 2 != 0,
         solicited: control.solicited() == 1,
+        is_fenced: FENCES.contains(&control.fence_mode()),
         immediate: control.immediate.to_bytes(),
         destination,
         remote,
-        length: parts.iter().map(Part::length).sum(),
+        operands,
         parts,
+        length,
     })
+}
+
+fn is_atomic(opcode: SendOpcode) -> bool {
+    matches!(opcode, SendOpcode::AtomicCompareSwap | SendOpcode::AtomicFetchAdd)
 }
 
 /// Reads the datagram segment. A datagram can be sent, and nothing else.

@@ -123,14 +123,37 @@ fn capabilities_are_asked_for_and_chosen() {
         it.command(&input, &[])
     };
     let general = *ask(&mut it, CapabilityGroup::General, false).capability();
-    assert!(general.rc() && general.roce() && general.bf());
-    assert!(!general.ud() && !general.uc() && !general.atomic());
+    assert!(general.rc() && general.uc() && general.roce() && general.bf());
+    assert!(!general.ud() && general.atomic());
     assert_eq!((general.log_bf_reg_size(), general.num_ports(), general.cqe_version()), (9, 1, 1));
     let roce = ask(&mut it, CapabilityGroup::Roce, true);
     let (roce, _) = RoceCapabilities::ref_from_prefix(roce.capability().as_bytes()).unwrap();
     assert_eq!((roce.roce_version(), roce.l3_type(), roce.r_roce_dest_udp_port()), (4, 2, 4791));
+    let atomic = |it: &mut Machine, current| {
+        let output = ask(it, CapabilityGroup::Atomic, current);
+        *AtomicCapabilities::ref_from_prefix(output.capability().as_bytes()).unwrap().0
+    };
+    let most = atomic(&mut it, false);
+    // Compare-and-swap, fetch-and-add, of 8 bytes.
+    assert_eq!((most.atomic_operations(), most.atomic_size_qp()), (3, 8));
+    assert!(most.supported_atomic_req_8b_endianness_mode_1());
+    // As `mlx5_core` does it: everything but the byte order is 0.
+    let mut set = SetHcaCapIn::new();
+    set.set_op_mod(CapabilityGroup::Atomic.code() << 1);
+    for mode in [1, 0] {
+        let bytes = set.capability_mut().as_mut_bytes();
+        let (chosen, _) = AtomicCapabilities::mut_from_prefix(bytes).unwrap();
+        chosen.set_atomic_req_8b_endianness_mode(mode);
+        it.command(&set, &[]);
+        assert_eq!(atomic(&mut it, true).atomic_req_8b_endianness_mode(), mode);
+        assert_eq!(atomic(&mut it, false), most);
+    }
+    let bytes = set.capability_mut().as_mut_bytes();
+    let (chosen, _) = AtomicCapabilities::mut_from_prefix(bytes).unwrap();
+    chosen.set_atomic_req_8b_endianness_mode(2);
+    assert_eq!(it.refused(&set, &[]).0, BadParameter);
     assert_eq!(
-        ask(&mut it, CapabilityGroup::Atomic, true).capability(),
+        ask(&mut it, CapabilityGroup::Odp, true).capability(),
         &GeneralCapabilities::zeroed()
     );
     assert_eq!(it.refused(QueryHcaCapIn::new().set_op_mod(30 << 1), &[]).0, BadParameter);

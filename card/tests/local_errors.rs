@@ -20,7 +20,7 @@ fn changed(it: &Setup, change: impl Fn(&mut ControlSegment)) -> Vec<u8> {
 
 #[test]
 fn an_unknown_opcode() {
-    for opcode in [0x3f, SendOpcode::AtomicFetchAdd.code(), SendOpcode::Umr.code()] {
+    for opcode in [0x3f, SendOpcode::AtomicMaskedFetchAdd.code(), SendOpcode::Umr.code()] {
         let mut it = Setup::new();
         let bad = changed(&it, |control| control.set_opcode(opcode.into()));
         fails_with(&mut it, bad, LocalQpOperationError);

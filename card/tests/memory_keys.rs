@@ -76,7 +76,7 @@ proptest! {
     fn every_right_counts_by_itself(
         [local_read, local_write, remote_read, remote_write] in any::<[bool; 4]>(),
         [atomic, reorder_reads, reorder_writes] in any::<[bool; 3]>(),
-        act in 0..4,
+        act in 0..5,
     ) {
         let mut it = Setup::new();
         let pages = [it.machine.page()];
@@ -96,6 +96,7 @@ proptest! {
             0 => (rdma(write, (VIRTUAL, it.key), ours), local_read, CqeSyndrome::LocalProtectionError),
             1 => (rdma(read, (VIRTUAL, it.key), ours), local_write, CqeSyndrome::LocalProtectionError),
             2 => (rdma(read, (VIRTUAL, key), open), remote_read, CqeSyndrome::RemoteAccessError),
+            3 => (atomic_add((VIRTUAL, key), 1, open), atomic, CqeSyndrome::RemoteAccessError),
             _ => (rdma(write, (VIRTUAL, key), open), remote_write, CqeSyndrome::RemoteAccessError),
         };
         it.post(0, &[wqe]);

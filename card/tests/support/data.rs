@@ -58,11 +58,26 @@ pub struct Connection {
     pub rnr_retry: u8,
     pub first_psn: u32,
     pub log_msg_max: u8,
+    /// log2 of reads and atomics under way, as requester and as responder.
+    pub log_sra_max: u8,
+    pub log_rra_max: u8,
+    pub log_ack_req_freq: u8,
+    pub ack_timeout: u8,
 }
 
 impl Default for Connection {
     fn default() -> Self {
-        Self { mtu: 1, retry_count: 3, rnr_retry: 2, first_psn: 0xff_fffe, log_msg_max: 30 }
+        Self {
+            mtu: 1,
+            retry_count: 3,
+            rnr_retry: 2,
+            first_psn: 0xff_fffe,
+            log_msg_max: 30,
+            log_sra_max: 2,
+            log_rra_max: 2,
+            log_ack_req_freq: 0,
+            ack_timeout: 14,
+        }
     }
 }
 
@@ -120,7 +135,7 @@ impl Setup {
         let mut input = Rst2initQpIn::new();
         input.set_qpn(qpn);
         let context = input.qpc_mut();
-        context.set_rre(true).set_rwe(true);
+        context.set_rre(true).set_rwe(true).set_rae(true);
         context.primary_address_path_mut().set_vhca_port_num(1);
         input
     }
@@ -143,7 +158,7 @@ impl Setup {
             .set_log_msg_max(connection.log_msg_max)
             .set_remote_qpn(remote)
             .set_min_rnr_nak(12)
-            .set_log_rra_max(2)
+            .set_log_rra_max(connection.log_rra_max)
             .set_next_rcv_psn(connection.first_psn);
         context
             .primary_address_path_mut()
@@ -162,9 +177,10 @@ impl Setup {
         context
             .set_retry_count(connection.retry_count)
             .set_rnr_retry(connection.rnr_retry)
-            .set_log_sra_max(2)
+            .set_log_sra_max(connection.log_sra_max)
+            .set_log_ack_req_freq(connection.log_ack_req_freq)
             .set_next_send_psn(connection.first_psn);
-        context.primary_address_path_mut().set_ack_timeout(14);
+        context.primary_address_path_mut().set_ack_timeout(connection.ack_timeout);
         input
     }
 
@@ -229,6 +245,7 @@ pub fn key_input(pd: u32, pages: &[u64]) -> (CreateMkeyIn, Vec<u8>) {
         .set_lw(true)
         .set_rr(true)
         .set_rw(true)
+        .set_a(true)
         .set_qpn(0xff_ffff)
         .set_mkey_7_0(0x42)
         .set_pd(pd)

@@ -171,6 +171,29 @@ pub fn rdma(opcode: SendOpcode, remote: (u64, u32), local: (u64, u32, u32)) -> V
     wqe(opcode, CONTROL_CQ_UPDATE, 0, &[remote.as_bytes(), data.as_bytes()])
 }
 
+/// FETCH AND ADD, signalled; what was found goes into the local piece.
+pub fn atomic_add(remote: (u64, u32), add: u64, local: (u64, u32, u32)) -> Vec<u8> {
+    atomic(SendOpcode::AtomicFetchAdd, remote, (add, 0), local)
+}
+
+/// COMPARE AND SWAP, signalled: swaps in the first of two values if it finds the second.
+pub fn atomic_swap(remote: (u64, u32), values: (u64, u64), local: (u64, u32, u32)) -> Vec<u8> {
+    atomic(SendOpcode::AtomicCompareSwap, remote, values, local)
+}
+
+fn atomic(
+    opcode: SendOpcode,
+    remote: (u64, u32),
+    (swap_add, compare): (u64, u64),
+    local: (u64, u32, u32),
+) -> Vec<u8> {
+    let remote = RemoteAddressSegment::new(remote.0, remote.1);
+    let operands = AtomicSegment { swap_add: swap_add.into(), compare: compare.into() };
+    let data = DataSegment::new(local.1, local.2, local.0);
+    let segments: [&[u8]; 3] = [remote.as_bytes(), operands.as_bytes(), data.as_bytes()];
+    wqe(opcode, CONTROL_CQ_UPDATE, 0, &segments)
+}
+
 /// SEND of inline bytes, signalled.
 pub fn send_inline(bytes: &[u8]) -> Vec<u8> {
     let header = InlineHeader::new(bytes.len() as u32);
