@@ -65,6 +65,10 @@ impl Message {
         self.started && self.ending.is_none() && self.sent < self.packets
     }
 
+    fn failed(&self) -> bool {
+        matches!(self.ending, Some(Ending::Failed(_)))
+    }
+
     fn waits_for_answer(&self) -> bool {
         self.ending.is_none() && self.sent > self.answered
     }
@@ -131,9 +135,11 @@ impl Window {
         self.messages.iter().position(covers)
     }
 
-    /// Which message has packets to send.
+    /// Which message has packets to send. None goes behind one that failed.
     pub(crate) fn unsent(&self) -> Option<usize> {
-        self.messages.iter().position(Message::is_unsent)
+        let stops = |message: &Message| message.is_unsent() || message.failed();
+        let index = self.messages.iter().position(stops)?;
+        self.messages[index].is_unsent().then_some(index)
     }
 
     pub(crate) fn waits_for_answer(&self) -> bool {
@@ -155,10 +161,9 @@ impl Window {
 
     /// Whether a WQE may be fetched now, all of the earlier ones being sent and well.
     fn has_room(&self) -> bool {
-        let settled = |message: &Message| message.started && message.ending.is_none();
         (self.messages.len() as u64) < WINDOW
-            && self.messages.back().is_none_or(|newest| settled(newest) && !newest.is_unsent())
             && self.unsent().is_none()
+            && !self.messages.iter().any(Message::failed)
             && self.messages.iter().map(Message::in_flight).sum::<u64>() < WINDOW
     }
 

@@ -137,17 +137,14 @@ fn capabilities_are_asked_for_and_chosen() {
     // Compare-and-swap, fetch-and-add, of 8 bytes.
     assert_eq!((most.atomic_operations(), most.atomic_size_qp()), (3, 8));
     assert!(most.supported_atomic_req_8b_endianness_mode_1());
-    // As `mlx5_core` does it: everything but the byte order is 0.
-    let mut set = SetHcaCapIn::new();
-    set.set_op_mod(CapabilityGroup::Atomic.code() << 1);
+    // As `mlx5_core` does it: everything but the byte order stays 0 in the command.
     for mode in [1, 0] {
-        let bytes = set.capability_mut().as_mut_bytes();
-        let (chosen, _) = AtomicCapabilities::mut_from_prefix(bytes).unwrap();
-        chosen.set_atomic_req_8b_endianness_mode(mode);
-        it.command(&set, &[]);
+        it.choose_byte_order(mode);
         assert_eq!(atomic(&mut it, true).atomic_req_8b_endianness_mode(), mode);
         assert_eq!(atomic(&mut it, false), most);
     }
+    let mut set = SetHcaCapIn::new();
+    set.set_op_mod(CapabilityGroup::Atomic.code() << 1);
     let bytes = set.capability_mut().as_mut_bytes();
     let (chosen, _) = AtomicCapabilities::mut_from_prefix(bytes).unwrap();
     chosen.set_atomic_req_8b_endianness_mode(2);

@@ -61,7 +61,7 @@ fn segment(key: u32) -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn random_wqes(
-        opcode in prop_oneof![Just(0u8), Just(8), Just(9), Just(10), Just(11), Just(16), any::<u8>()],
+        opcode in prop_oneof![Just(0u8), Just(8), Just(9), Just(10), Just(11), 16u8..19, any::<u8>()],
         ds in prop_oneof![1u8..8, 0u8..64],
         flags: u8,
         segments in prop::collection::vec(segment(0x20042), 0..6),

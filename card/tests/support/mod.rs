@@ -3,11 +3,13 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod data;
+pub mod network;
 pub mod posting;
 
 use doorbell_card::{Card, CardConfig, DmaFault, Host};
 use doorbell_prm::commands::*;
 use doorbell_prm::registers::init_segment::offset;
+use doorbell_prm::roce::*;
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 use doorbell_tracer::Tracer;
 
@@ -256,6 +258,16 @@ impl Machine {
         wanted
     }
 
+    /// Chooses the byte order of what atomics found: 1 is the host's, as `mlx5_core` wants it.
+    pub fn choose_byte_order(&mut self, mode: u8) {
+        let mut set = SetHcaCapIn::new();
+        set.set_op_mod(CapabilityGroup::Atomic.code() << 1);
+        let bytes = set.capability_mut().as_mut_bytes();
+        let (chosen, _) = AtomicCapabilities::mut_from_prefix(bytes).unwrap();
+        chosen.set_atomic_req_8b_endianness_mode(mode);
+        self.command(&set, &[]);
+    }
+
     /// All of bring-up.
     pub fn up() -> Self {
         Self::traced_up(Tracer::off())
@@ -271,12 +283,18 @@ impl Machine {
     }
 
     pub fn brought_up(self) -> Self {
+        self.brought_up_with(|_| ())
+    }
+
+    /// The same, with what a driver chooses before INIT_HCA.
+    pub fn brought_up_with(self, choose: impl FnOnce(&mut Self)) -> Self {
         let mut machine = self;
         machine.command(&EnableHcaIn::new(), &[]);
         let mut issi = SetIssiIn::new();
         issi.set_current_issi(1);
         machine.command(&issi, &[]);
         machine.give_pages(PagesStage::Boot);
+        choose(&mut machine);
         machine.give_pages(PagesStage::Init);
         machine.command(&InitHcaIn::new(), &[]);
         machine
