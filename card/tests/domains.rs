@@ -81,11 +81,13 @@ fn counters_count_what_happens_to_their_queue_pairs() {
     let key = it.key;
     it.post(0, &[rdma(SendOpcode::RdmaWrite, (VIRTUAL + 0x8000, key), (VIRTUAL, 8, key))]);
     it.post(0, &[rdma(SendOpcode::RdmaRead, (VIRTUAL + 0x8000, key), (VIRTUAL, 8, key))]);
+    it.post(0, &[atomic_add((VIRTUAL + 0x8000, key), 1, (VIRTUAL, 8, key))]);
     it.post(0, &[send_inline(b"nobody receives")]);
     let mut query = QueryQCounterIn::new();
     query.set_counter_set_id(set).set_clear(true);
     let counted = it.machine.command(&query, &[]);
     assert_eq!((counted.rx_write_requests(), counted.rx_read_requests()), (1, 1));
+    assert_eq!(counted.rx_atomic_requests(), 1);
     // The first attempt and two retries.
     assert_eq!((counted.out_of_buffer(), counted.rnr_nak_retry_err()), (3, 3));
     assert_eq!(counted.req_rnr_retries_exceeded(), 1);
