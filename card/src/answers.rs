@@ -10,7 +10,7 @@ use crate::packets::{Acknowledgement, PSN_MASK, Packet};
 use crate::queue_pair::QueuePair;
 use crate::requester::read_response_opcode;
 use crate::responder::{ACCESS, INVALID, OPERATIONAL, Refusal, remote_span, translated};
-use crate::translation::{Right, Span};
+use crate::translation::{Asker, Right, Span};
 use doorbell_prm::eqe::EventType;
 use doorbell_prm::roce::{
     AETH_ACK, AETH_CREDITS_UNLIMITED, AETH_NAK, AETH_RNR_NAK, BthOpcode, NakCode,
@@ -33,7 +33,7 @@ pub(crate) enum Answer {
     /// An acknowledgement, or a refusal: kind and detail.
     Acknowledgement(u32, u32),
     /// The data of a read: how many packets are sent, of how many.
-    Read { memory: Span, sent: u64, packets: u64 },
+    Read { memory: Span, asker: Asker, sent: u64, packets: u64 },
     /// The value that an atomic operation found.
     Atomic(u64),
 }
@@ -125,7 +125,7 @@ impl Card {
         }
         let memory = self.granted(qp, span, Right::RemoteRead, bus)?;
         let packets = span.length.div_ceil(qp.mtu() as u64).max(1);
-        let what = Answer::Read { memory, sent: 0, packets };
+        let what = Answer::Read { memory, asker: qp.asker(), sent: 0, packets };
         Ok(Owed { psn: packet.psn, msn: qp.msn, what })
     }
 
@@ -158,13 +158,13 @@ impl Card {
 
     /// Sends the next packet of the answer to a read.
     fn send_read_response(&mut self, qp: &mut QueuePair, mut owed: Owed, bus: &mut Bus<'_>) {
-        let Answer::Read { memory, sent, packets } = &mut owed.what else { return };
+        let Answer::Read { memory, asker, sent, packets } = &mut owed.what else { return };
         let mtu = qp.mtu() as u64;
         let from = *sent * mtu;
         let length = mtu.min(memory.length - from);
         let span = Span { address: memory.address.wrapping_add(from), length, ..*memory };
         let psn = owed.psn.wrapping_add(*sent as u32);
-        let payload = match self.gather_remote(qp, span, bus) {
+        let payload = match self.gather_remote(*asker, span, bus) {
             Ok(payload) => payload,
             Err(refusal) => return self.refuse(qp, psn, refusal, bus),
         };
@@ -185,12 +185,12 @@ impl Card {
 
     fn gather_remote(
         &self,
-        qp: &QueuePair,
+        asker: Asker,
         span: Span,
         bus: &mut Bus<'_>,
     ) -> Result<Vec<u8>, Refusal> {
         let mut payload = Vec::with_capacity(span.length as usize);
-        for (address, length) in translated(&self.memory_keys, qp, span, Right::RemoteRead)? {
+        for (address, length) in translated(&self.memory_keys, asker, span, Right::RemoteRead)? {
             let begin = payload.len();
             payload.resize(begin + length as usize, 0);
             let into = &mut payload[begin..];

@@ -55,7 +55,7 @@ impl Card {
         if !operation.address.is_multiple_of(ATOMIC_SIZE) {
             return Err(INVALID);
         }
-        let pieces = translated(&self.memory_keys, qp, span, Right::RemoteAtomic)?;
+        let pieces = translated(&self.memory_keys, qp.asker(), span, Right::RemoteAtomic)?;
         // Eight aligned bytes lie in one page.
         let [(address, ATOMIC_SIZE)] = pieces[..] else {
             return Err(OPERATIONAL);

@@ -84,8 +84,10 @@ impl Capabilities {
             .set_num_ports(1)
             .set_native_port_num(1)
             .set_rc(true)
+            .set_ud(true)
             .set_uc(true)
             .set_atomic(true)
+            .set_imaicl(true)
             .set_cqe_version(1)
             .set_cq_oi(true)
             .set_driver_version(true)
@@ -217,9 +219,6 @@ fn set_infiniband(most: &mut GeneralCapabilities) -> &mut GeneralCapabilities {
         .set_log_max_rmp(LOG_MAX_SRQ)
         .set_log_max_sq(LOG_MAX_QP)
         .set_log_max_wq_sz(LOG_MAX_QP_SIZE)
-        .set_ud(true)
-        // There are XRC domains and queues, without which `mlx5_ib` does not load; but an XRC queue
-        // pair is refused.
         .set_xrc(true)
         .set_log_max_xrcd(LOG_MAX_XRCD)
         .set_log_max_transport_domain(LOG_MAX_TRANSPORT_DOMAIN)

@@ -105,8 +105,13 @@ impl Card {
     // ANCHOR: card_fabric
     /// Puts a packet for the other side of a queue pair on the wire.
     pub(crate) fn transmit(&mut self, qp: &QueuePair, packet: &Packet, bus: &Bus<'_>) {
-        if let Some(addressing) = self.addressing(qp) {
-            self.transmit_to(&addressing, qp, packet, bus);
+        let Some(addressing) = self.addressing(qp) else { return };
+        match qp.is_extended() {
+            true => {
+                let packet = Packet { is_extended: true, ..packet.clone() };
+                self.transmit_to(&addressing, qp, &packet, bus);
+            }
+            false => self.transmit_to(&addressing, qp, packet, bus),
         }
     }
 
@@ -122,7 +127,7 @@ impl Card {
             return drop_packet(PORT_IS_DOWN, packet.destination_qpn, bus);
         }
         let bytes = build(packet, addressing);
-        let (from, to, name) = (qp.qpn, packet.destination_qpn, packet.opcode.label());
+        let (from, to, name) = (qp.qpn, packet.destination_qpn, packet.wire_opcode().label());
         probe!(bus.tracer, packet(from, to, name, packet.psn, &bytes));
         self.transmitted.add(self.wire_length(bytes.len()));
         match self.config.has_wire && !self.is_own(addressing) {
@@ -145,7 +150,7 @@ impl Card {
         }
         self.received.add(self.wire_length(bytes.len()));
         if packet.opcode.has_deth() {
-            return self.deliver_datagram(&addressing, &packet, bus);
+            return self.deliver_datagram(bytes, &addressing, &packet, bus);
         }
         let found = self.queue_pairs.get(&qpn);
         let from = |qp: &QueuePair| match self.lid() {
@@ -159,7 +164,8 @@ impl Card {
         self.with_qp(qpn, |card, qp| match packet.opcode {
             opcode if is_response(opcode) => card.take_response(qp, packet, bus),
             opcode if opcode.is_unreliable() => card.take_unreliable(qp, &packet, bus),
-            _ => card.take_request(qp, packet, bus),
+            _ if card.find_receiver(qp, &packet, bus) => card.take_request(qp, packet, bus),
+            _ => {}
         });
     }
 
@@ -180,7 +186,11 @@ impl Card {
     }
 
     fn addressing(&self, qp: &QueuePair) -> Option<Addressing> {
-        let path = qp.context.primary_address_path();
+        self.way(qp, qp.context.primary_address_path())
+    }
+
+    /// The addresses of packets that take this path.
+    pub(crate) fn way(&self, qp: &QueuePair, path: &AddressPath) -> Option<Addressing> {
         let own_port = source_port(qp);
         if let Some(lid) = self.lid() {
             return Some(envelope_of(lid, path.rlid(), own_port));
@@ -216,10 +226,11 @@ fn expects(qp: &QueuePair, packet: &Packet) -> bool {
         true => qp.state == QpState::ReadyToSend,
         false => qp.receives(),
     };
-    ready && qp.is_connected() && qp.is_reliable() != packet.opcode.is_unreliable()
+    let reliable = qp.is_reliable() != packet.opcode.is_unreliable();
+    ready && qp.is_connected() && reliable && qp.suits(packet)
 }
 
-fn is_response(opcode: BthOpcode) -> bool {
+pub(crate) fn is_response(opcode: BthOpcode) -> bool {
     let responses = BthOpcode::ReadResponseFirst.code()..=BthOpcode::AtomicAcknowledge.code();
     responses.contains(&opcode.code())
 }

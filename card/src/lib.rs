@@ -16,9 +16,10 @@
 //!                        objects.rs, domains.rs    responses.rs  <-packet--- link.rs
 //!                        qp_commands.rs            endings.rs
 //!                        qp_options.rs             responder.rs, answers.rs, atomics.rs
-//!                        send_queue_object.rs      unreliable.rs, datagrams.rs
+//!                        send_queue_object.rs      unreliable.rs, datagrams.rs, xrc.rs
 //!                        shared_receive.rs         receive_queue.rs, shared_ring.rs
 //!                        management.rs             translation.rs (memory keys)
+//!                                                  windows.rs, umr.rs (keys that change)
 //!                                                  completion_queue.rs, event_queue.rs, time.rs
 //! ```
 //!
@@ -26,9 +27,10 @@
 //! connections: SEND, SEND with immediate data, RDMA WRITE, RDMA WRITE with immediate data, RDMA
 //! READ, compare-and-swap, fetch-and-add, and NOP; with receive queues of their own or shared ones.
 //! Several messages of a queue pair are under way at a time, lost packets are sent again, and
-//! requests that come twice are carried out once. It executes unreliable connections: the same without reads
-//! and atomics, and without a word about what was lost. With InfiniBand it also
-//! executes datagrams, and has all that an operating system's driver asks of it. Its port follows a
+//! requests that come twice are carried out once. It executes unreliable connections: the same
+//! without reads and atomics, and without a word about what was lost. It executes datagrams, but none
+//! to a multicast group. With InfiniBand it also has extended reliable connections (XRC), and all
+//! that an operating system's driver asks of it. Its port follows a
 //! cable ([`Card::unplug`], [`Card::plug`]), and a reset of the function ([`Card::reset`]) forgets
 //! everything but that and the time. A [`LossyLink`] carries packets between cards, badly.
 //!
@@ -37,12 +39,13 @@
 //! nothing.
 //!
 //! Atomics take 8 bytes, of numbers with the lowest byte first, and are atomic among what the card
-//! does. It has no masked atomics, no on-demand paging, no keys made of other keys, and
-//! no UMR: `mlx5_ib` then registers each region with a command of its own. Its capabilities say
-//! neither more nor less, but for two things. `mlx5_ib` does not load without XRC, so an InfiniBand
-//! card says that it has XRC domains and queues, which it has, but makes no XRC queue pair. And keys
-//! without memory, which kernel programs fill by a work request (`ib_alloc_mr`), are refused, though
-//! `mlx5_ib` promises them for every card. Where it cannot be what a ConnectX is, because it has no clock (see [`Card::tell_time`]) or because
+//! does. Memory windows are bound, invalidated by either side, and bound again. They are keys made of
+//! other keys, and the only ones that a work request (UMR) changes: `mlx5_ib` registers each region
+//! with a command of its own.
+//!
+//! It has no masked atomics, and no on-demand paging. Its capabilities say neither more nor less, but
+//! for one thing: keys without memory, which kernel programs fill by a work request (`ib_alloc_mr`),
+//! are refused, though `mlx5_ib` promises them for every card. Where it cannot be what a ConnectX is, because it has no clock (see [`Card::tell_time`]) or because
 //! no public source tells, the place says so.
 //!
 //! No input makes it panic, and it touches no memory but through [`Host`], which refuses what is
@@ -113,6 +116,12 @@ mod send_queue_object;
 mod work_request;
 
 mod translation;
+
+mod umr;
+
+mod windows;
+
+mod xrc;
 
 // a message out and its answer,
 mod window;

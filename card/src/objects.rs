@@ -9,7 +9,8 @@ use crate::completion_queue::{Arm, CompletionQueue};
 use crate::config::{FIRST_UAR, VECTORS};
 use crate::event_queue::EventQueue;
 use crate::reason::Reason;
-use crate::translation::MemoryKey;
+use crate::translation::{MemoryKey, is_indirect};
+use crate::windows::is_part;
 use doorbell_prm::commands::*;
 use doorbell_prm::cqe::Cqe;
 use doorbell_prm::eqe::Eqe;
@@ -84,6 +85,10 @@ impl Card {
     pub(crate) fn create_mkey(&mut self, given: Given<'_, CreateMkeyIn>) -> Answer<CreateMkeyOut> {
         let context = *given.input.memory_key_mkey_entry();
         self.check_key(given.input, &context)?;
+        // A memory window: a work request says later what it is made of.
+        if context_mode(&context) == Some(MkeyAccessMode::Indirect) {
+            return self.add_key(context, Vec::new());
+        }
         if context_mode(&context) == Some(MkeyAccessMode::Physical) {
             // Physical addresses are the kernel's alone.
             if given.input.uid() != 0 {
@@ -114,7 +119,7 @@ impl Card {
     fn add_key(&mut self, context: MkeyContext, entries: Vec<u64>) -> Answer<CreateMkeyOut> {
         let taken = |index| self.memory_keys.contains_key(&index);
         let index = lowest_free(FIRST_MKEY, 1 << LOG_MAX_MKEY, taken)?;
-        self.memory_keys.insert(index, MemoryKey { context, entries });
+        self.memory_keys.insert(index, MemoryKey { context, entries, parts: Vec::new() });
         let mut output = CreateMkeyOut::zeroed();
         output.set_mkey_index(index);
         plain(output)
@@ -124,15 +129,17 @@ impl Card {
     /// for (programs give it to all their memory, and `mlx5_ib` hands it on whatever the card can do),
     /// and that to let reads and writes pass others, of which this card makes no use.
     fn check_key(&self, input: &CreateMkeyIn, context: &MkeyContext) -> Result<(), Reason> {
-        let unsupported =
-            input.pg_access() || input.mkey_umem_valid() || context.free() || context.bsf_en();
+        let unsupported = input.pg_access() || input.mkey_umem_valid() || context.bsf_en();
         let (translated, whole) = match context_mode(context) {
             Some(MkeyAccessMode::Translated) => (true, false),
             Some(MkeyAccessMode::Physical) => (false, context.length64()),
+            Some(MkeyAccessMode::Indirect) => (false, false),
             _ => return Err(Reason::AccessMode),
         };
-        // Only a key for physical addresses can stand for all of them.
-        if unsupported || context.length64() != whole {
+        // Keys that are made of others begin free, and all others do not. Only a key for physical
+        // addresses can stand for all of them.
+        let free = is_indirect(context);
+        if unsupported || context.free() != free || context.length64() != whole {
             return Err(Reason::MkeyFeature);
         }
         if translated && !(12..=31).contains(&context.log_page_size()) {
@@ -151,7 +158,11 @@ impl Card {
         &mut self,
         given: Given<'_, DestroyMkeyIn>,
     ) -> Answer<DestroyMkeyOut> {
-        match self.memory_keys.remove(&given.input.mkey_index()) {
+        let index = given.input.mkey_index();
+        if is_part(&self.memory_keys, index) {
+            return Err(Reason::InUse);
+        }
+        match self.memory_keys.remove(&index) {
             Some(_) => plain(DestroyMkeyOut::zeroed()),
             None => Err(Reason::NoSuchMkey),
         }

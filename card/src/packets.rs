@@ -3,8 +3,8 @@
 use crate::invariant_crc::invariant_crc;
 use doorbell_prm::roce::{
     AcknowledgeHeader, AtomicAcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader,
-    BthOpcode, DatagramHeader, EthernetHeader, INVARIANT_CRC_SIZE, ImmediateHeader, Ipv4Header,
-    ROCE_UDP_PORT, RdmaExtendedHeader, UdpHeader,
+    BthOpcode, DatagramHeader, EthernetHeader, ExtendedReliableHeader, INVARIANT_CRC_SIZE,
+    ImmediateHeader, InvalidateHeader, Ipv4Header, ROCE_UDP_PORT, RdmaExtendedHeader, UdpHeader,
 };
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 
@@ -61,6 +61,10 @@ pub(crate) struct Packet {
     pub(crate) psn: u32,
     pub(crate) acknowledge_request: bool,
     pub(crate) solicited: bool,
+    /// It is one of an extended reliable connection. The opcode is that of a plain one.
+    pub(crate) is_extended: bool,
+    /// XRCETH: the shared receive queue that it is for.
+    pub(crate) receiver: Option<u32>,
     pub(crate) datagram: Option<Datagram>,
     pub(crate) memory: Option<RemoteMemory>,
     pub(crate) atomic: Option<AtomicOperation>,
@@ -68,6 +72,8 @@ pub(crate) struct Packet {
     /// AtomicAckETH: the value that an atomic operation found.
     pub(crate) original: Option<u64>,
     pub(crate) immediate: Option<[u8; 4]>,
+    /// IETH: the receiver's key that is to be invalidated.
+    pub(crate) invalidate: Option<u32>,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -80,14 +86,23 @@ impl Packet {
             psn: psn & PSN_MASK,
             acknowledge_request: false,
             solicited: false,
+            is_extended: false,
+            receiver: None,
             datagram: None,
             memory: None,
             atomic: None,
             acknowledgement: None,
             original: None,
             immediate: None,
+            invalidate: None,
             payload: Vec::new(),
         }
+    }
+
+    /// The opcode that it has on the wire.
+    pub(crate) fn wire_opcode(&self) -> BthOpcode {
+        let extended = self.opcode.extended().filter(|_| self.is_extended);
+        extended.unwrap_or(self.opcode)
     }
 
     /// Whether the packet belongs to an RDMA write.
@@ -136,7 +151,7 @@ pub(crate) fn build(packet: &Packet, addressing: &Addressing) -> Vec<u8> {
 fn transport(packet: &Packet) -> Vec<u8> {
     let padding = packet.payload.len().wrapping_neg() % 4;
     let mut base = BaseTransportHeader::zeroed();
-    base.opcode = packet.opcode.code();
+    base.opcode = packet.wire_opcode().code();
     base.set_solicited(packet.solicited.into());
     base.set_migration(1);
     base.set_pad_count(padding as u8);
@@ -145,6 +160,11 @@ fn transport(packet: &Packet) -> Vec<u8> {
     base.set_acknowledge_request(packet.acknowledge_request.into());
     base.set_psn(packet.psn);
     let mut bytes = base.as_bytes().to_vec();
+    if packet.wire_opcode().has_xrceth() {
+        let mut header = ExtendedReliableHeader::zeroed();
+        header.set_receiver(packet.receiver.unwrap_or_default());
+        bytes.extend(header.as_bytes());
+    }
     if let Some(datagram) = packet.datagram {
         let mut header = DatagramHeader::zeroed();
         header.queue_key = datagram.queue_key.into();
@@ -180,6 +200,9 @@ fn transport(packet: &Packet) -> Vec<u8> {
     }
     if let Some(immediate) = packet.immediate {
         bytes.extend(immediate);
+    }
+    if let Some(key) = packet.invalidate {
+        bytes.extend(InvalidateHeader { rkey: key.into() }.as_bytes());
     }
     bytes.extend(&packet.payload);
     bytes.resize(bytes.len() + padding, 0);
@@ -248,9 +271,15 @@ fn parse_transport(bytes: &[u8]) -> Option<Packet> {
     if base.pkey.get() != DEFAULT_PKEY {
         return None;
     }
-    let mut packet = Packet::new(opcode, base.destination_qpn(), base.psn());
+    let mut packet = Packet::new(opcode.unextended(), base.destination_qpn(), base.psn());
+    packet.is_extended = opcode.is_extended();
     packet.acknowledge_request = base.acknowledge_request() == 1;
     packet.solicited = base.solicited() == 1;
+    if opcode.has_xrceth() {
+        let (header, after) = ExtendedReliableHeader::ref_from_prefix(rest).ok()?;
+        packet.receiver = Some(header.receiver());
+        rest = after;
+    }
     if opcode.has_deth() {
         let (header, after) = DatagramHeader::ref_from_prefix(rest).ok()?;
         packet.datagram =
@@ -293,6 +322,11 @@ fn parse_transport(bytes: &[u8]) -> Option<Packet> {
     if opcode.has_immediate() {
         let (header, after) = ImmediateHeader::ref_from_prefix(rest).ok()?;
         packet.immediate = Some(header.immediate.to_bytes());
+        rest = after;
+    }
+    if opcode.has_invalidate() {
+        let (header, after) = InvalidateHeader::ref_from_prefix(rest).ok()?;
+        packet.invalidate = Some(header.rkey.get());
         rest = after;
     }
     let payload = rest.len().checked_sub(base.pad_count().into())?;

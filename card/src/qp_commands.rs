@@ -79,19 +79,22 @@ impl Card {
         if !queues.all(|cqn| self.completion_queues.contains_key(&cqn)) {
             return Err(Reason::NoSuchCq);
         }
+        if context.st() == QpServiceType::ExtendedReliableConnection.code() {
+            return self.check_new_extended(context);
+        }
         self.has_uar(context.uar_page())
     }
     // ANCHOR_END: card_create_qp
 
-    /// Connections and datagrams; on InfiniBand also the management queue pairs, and the queue pair by
-    /// which an operating system would register memory.
+    /// Connections, reliable or not, and datagrams; on InfiniBand also extended reliable connections, the
+    /// management queue pairs, and the queue pair by which an operating system would register memory.
     fn has_service(&self, code: u8) -> bool {
         use QpServiceType::*;
         match QpServiceType::from_code(code) {
             Some(ReliableConnection | UnreliableConnection | UnreliableDatagram) => true,
-            Some(SubnetManagement | GeneralManagement | Registration) => {
-                self.config.link != Link::Ethernet
-            }
+            Some(
+                ExtendedReliableConnection | SubnetManagement | GeneralManagement | Registration,
+            ) => self.config.link != Link::Ethernet,
             _ => false,
         }
     }
@@ -193,7 +196,7 @@ impl Card {
         Ok(())
     }
 
-    fn check_path(&self, path: &AddressPath) -> Result<(), Reason> {
+    pub(crate) fn check_path(&self, path: &AddressPath) -> Result<(), Reason> {
         if let Link::InfiniBand { .. } = self.config.link {
             return self.check_route(path);
         }

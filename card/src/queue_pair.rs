@@ -10,6 +10,7 @@ use crate::receive_queue::Receive;
 use crate::responder::Inbound;
 use crate::translation::Asker;
 use crate::window::Window;
+use crate::xrc::XrcReceiver;
 use doorbell_prm::Layout;
 use doorbell_prm::commands::{PathMtu, QpContext, QpServiceType, QpState, SqContext};
 use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome, ErrorCqe};
@@ -47,6 +48,8 @@ pub(crate) struct QueuePair {
     pub(crate) refused: bool,
     /// Messages carried out for the other side.
     pub(crate) msn: u32,
+    /// The shared receive queue that the message coming in names.
+    pub(crate) receiver: Option<XrcReceiver>,
     /// In the error state: the doorbell record may say something new.
     pub(crate) recheck: bool,
     /// What a send queue that is an object of its own was created with.
@@ -124,6 +127,7 @@ impl QueuePair {
             expected_psn: 0,
             refused: false,
             msn: 0,
+            receiver: None,
             recheck: false,
             object: None,
         }
@@ -138,7 +142,7 @@ impl QueuePair {
     }
 
     pub(crate) fn asker(&self) -> Asker {
-        Asker { qpn: self.qpn, pd: self.context.pd() }
+        Asker { qpn: self.qpn, pd: self.memory_domain() }
     }
 
     /// The most payload bytes of a packet.
@@ -153,6 +157,9 @@ impl QueuePair {
 
     /// The shared receive queue from which it receives, if it has one.
     pub(crate) fn shared_receive(&self) -> Option<u32> {
+        if self.is_extended() {
+            return self.receiver.map(|receiver| receiver.number);
+        }
         let shared = self.context.rq_type() == SHARED_RQ;
         shared.then(|| self.context.srqn_rmpn_xrqn())
     }
@@ -164,7 +171,7 @@ impl QueuePair {
 
     /// Whether what it sends is acknowledged, and sent again when it is lost.
     pub(crate) fn is_reliable(&self) -> bool {
-        self.service() == Some(QpServiceType::ReliableConnection)
+        self.service() == Some(QpServiceType::ReliableConnection) || self.is_extended()
     }
 
     /// Whether the queue pair sends datagrams, to whom each of them says.
@@ -209,6 +216,7 @@ impl QueuePair {
     pub(crate) fn forget_work(&mut self) {
         self.window = Window::default();
         (self.inbound, self.spare, self.refused) = (None, None, false);
+        self.receiver = None;
         self.answers.clear();
         self.results.clear();
         self.blueflame = None;
@@ -259,7 +267,7 @@ impl Card {
             let failure = Failure { syndrome, index, opcode: None };
             self.complete_with_error(qp, failure, bus);
         }
-        if qp.shared_receive().is_some() {
+        if qp.shares_receives() {
             // It takes no receive from now on, and the others of the queue need not wait for it.
             self.announce_qp(EventType::SrqLastWqe, qp, bus);
         }
@@ -286,7 +294,11 @@ impl Card {
     ) {
         self.count_failure(qp, failure.opcode.is_some(), failure.syndrome);
         let mut cqe = ErrorCqe::zeroed();
-        cqe.set_user_index(qp.user_index());
+        let (receives, receiver_index) = qp.receive_completions();
+        cqe.set_user_index(match failure.opcode {
+            Some(_) => qp.user_index(),
+            None => receiver_index,
+        });
         cqe.syndrome = failure.syndrome.code();
         cqe.set_qpn(qp.qpn);
         cqe.wqe_counter = U16::new(failure.index);
@@ -298,7 +310,7 @@ impl Card {
             }
             None => {
                 cqe.set_opcode(CqeOpcode::ResponderError.code());
-                qp.context.cqn_rcv()
+                receives
             }
         };
         let entry =

@@ -65,7 +65,7 @@ reasons! {
     NoSuchQp = 28 BadResource "no such queue pair";
     InUse = 29 BadResourceState "another object still uses it";
     TooMany = 30 LimitExceeded "the card has no more of these";
-    AccessMode = 31 BadParameter "only memory keys that translate (MTT) or stand for physical addresses (PA) are supported";
+    AccessMode = 31 BadParameter "only memory keys that translate (MTT), stand for physical addresses (PA) or are made of others (KLMS) are supported";
     MkeyFeature = 32 BadParameter "a feature of the memory key is not supported";
     MkeyRange = 33 BadParameter "the region wraps around the address space";
     PageSize = 34 BadParameter "the page size is out of range: 4 KiB to 2 GiB";

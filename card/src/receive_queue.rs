@@ -23,6 +23,13 @@ pub(crate) struct Receive {
     pub(crate) scatter: Vec<Span>,
 }
 
+impl Receive {
+    /// How many bytes fit.
+    pub(crate) fn room(&self) -> u64 {
+        self.scatter.iter().map(|part| part.length).sum()
+    }
+}
+
 impl Card {
     // ANCHOR: card_receive
     /// Takes the next receive WQE. Posting a receive rings no doorbell register: the card looks
@@ -115,15 +122,20 @@ impl Card {
         packet: &Packet,
         bus: &mut Bus<'_>,
     ) {
-        let opcode = match (packet.memory_is_written(), packet.immediate) {
-            (true, _) => CqeOpcode::ResponderWriteImmediate,
-            (false, Some(_)) => CqeOpcode::ResponderSendImmediate,
-            (false, None) => CqeOpcode::ResponderSend,
+        let opcode = match (packet.memory_is_written(), packet.immediate, packet.invalidate) {
+            (true, _, _) => CqeOpcode::ResponderWriteImmediate,
+            (false, Some(_), _) => CqeOpcode::ResponderSendImmediate,
+            (false, None, Some(_)) => CqeOpcode::ResponderSendInvalidate,
+            (false, None, None) => CqeOpcode::ResponderSend,
         };
         let mut cqe = Cqe::zeroed();
-        cqe.set_user_index(qp.user_index());
+        let (cqn, user_index) = qp.receive_completions();
+        cqe.set_user_index(user_index);
         cqe.set_rqpn(qp.context.remote_qpn());
-        cqe.imm_inval_pkey = U32::from_bytes(packet.immediate.unwrap_or_default());
+        cqe.imm_inval_pkey = match packet.invalidate {
+            Some(key) => key.into(),
+            None => U32::from_bytes(packet.immediate.unwrap_or_default()),
+        };
         cqe.byte_cnt = U32::new(length as u32);
         cqe.set_qpn(qp.qpn);
         cqe.wqe_counter = U16::new(index);
@@ -134,7 +146,7 @@ impl Card {
             layout: Cqe::LAYOUT.name,
             wakes: packet.solicited,
         };
-        if !self.complete(qp.context.cqn_rcv(), entry, bus) {
+        if !self.complete(cqn, entry, bus) {
             self.enter_error(qp, bus);
         }
     }

@@ -50,8 +50,10 @@ impl Card {
                 return self.fail_message(qp, CqeSyndrome::LocalProtectionError, bus);
             }
         }
-        if request.opcode == SendOpcode::Nop {
-            self.complete_message(qp, bus);
+        match request.opcode {
+            SendOpcode::Nop => self.complete_message(qp, bus),
+            SendOpcode::Umr => self.change_key(qp, bus),
+            _ => {}
         }
     }
 
@@ -129,12 +131,16 @@ impl Card {
         let psn = message.psn(message.sent);
         let mut packet = Packet::new(opcode, qp.context.remote_qpn(), psn);
         packet.acknowledge_request = last || qp.window.unasked + 1 >= unasked_limit(qp);
+        packet.receiver = request.receiver;
         packet.solicited = last && request.solicited;
         if opcode.has_reth() {
             packet.memory = remote_memory(request, 0);
         }
         if opcode.has_immediate() {
             packet.immediate = Some(request.immediate);
+        }
+        if opcode.has_invalidate() {
+            packet.invalidate = Some(u32::from_be_bytes(request.immediate));
         }
         packet.payload = self.gather(qp, request, from, length, bus)?;
         if !qp.is_reliable() {
@@ -191,6 +197,7 @@ fn read_request(qp: &QueuePair, message: &Message) -> Packet {
     let psn = message.psn(message.answered);
     let mut packet = Packet::new(BthOpcode::ReadRequest, qp.context.remote_qpn(), psn);
     packet.memory = remote_memory(&message.request, message.answered * qp.mtu() as u64);
+    packet.receiver = message.request.receiver;
     packet
 }
 
@@ -201,6 +208,7 @@ fn atomic_request(qp: &QueuePair, message: &Message) -> Packet {
         _ => BthOpcode::FetchAdd,
     };
     let mut packet = Packet::new(opcode, qp.context.remote_qpn(), message.first_psn);
+    packet.receiver = request.receiver;
     let operands = request.remote.zip(request.operands);
     packet.atomic = operands.map(|((address, rkey), operands)| AtomicOperation {
         address,
@@ -230,6 +238,8 @@ fn data_opcode(opcode: SendOpcode, first: bool, last: bool) -> BthOpcode {
         (SendOpcode::RdmaWriteImmediate, false, true) => WriteLastImmediate,
         (SendOpcode::SendImmediate, true, true) => SendOnlyImmediate,
         (SendOpcode::SendImmediate, false, true) => SendLastImmediate,
+        (SendOpcode::SendInvalidate, true, true) => SendOnlyInvalidate,
+        (SendOpcode::SendInvalidate, false, true) => SendLastInvalidate,
         (_, true, true) => SendOnly,
         (_, true, false) => SendFirst,
         (_, false, false) => SendMiddle,

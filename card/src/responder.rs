@@ -8,7 +8,7 @@ use crate::fabric::drop_packet;
 use crate::packets::{PSN_MASK, Packet};
 use crate::queue_pair::QueuePair;
 use crate::receive_queue::Receive;
-use crate::translation::{Right, Span, check, translate};
+use crate::translation::{Asker, MemoryKeys, Right, Span, check, translate};
 use doorbell_prm::cqe::CqeSyndrome;
 use doorbell_prm::roce::{AETH_NAK, BthOpcode, NakCode};
 
@@ -178,7 +178,9 @@ impl Card {
             qp.inbound = Some(Inbound::Send { receive, written: length });
             return done;
         }
-        self.complete_receive(qp, receive.index, length, packet, bus);
+        if self.invalidate_asked(qp, receive.index, packet, bus) {
+            self.complete_receive(qp, receive.index, length, packet, bus);
+        }
         Ok(())
     }
     // ANCHOR_END: card_responder_send
@@ -236,7 +238,9 @@ impl Card {
         mut payload: &[u8],
         bus: &mut Bus<'_>,
     ) -> Result<(), Refusal> {
-        for (address, length) in translated(&self.memory_keys, qp, span, Right::RemoteWrite)? {
+        for (address, length) in
+            translated(&self.memory_keys, qp.asker(), span, Right::RemoteWrite)?
+        {
             let (now, rest) = payload.split_at((length as usize).min(payload.len()));
             write_host!(bus, address, now, "RDMA write into memory", "")
                 .map_err(|_| OPERATIONAL)?;
@@ -276,14 +280,14 @@ impl Card {
 }
 
 pub(crate) fn translated(
-    keys: &crate::translation::MemoryKeys,
-    qp: &QueuePair,
+    keys: &MemoryKeys,
+    asker: Asker,
     span: Span,
     right: Right,
 ) -> Result<Vec<(u64, u64)>, Refusal> {
     match span.length {
         0 => Ok(Vec::new()),
-        _ => translate(keys, qp.asker(), span, right).map_err(|_| ACCESS),
+        _ => translate(keys, asker, span, right).map_err(|_| ACCESS),
     }
 }
 
@@ -293,14 +297,20 @@ pub(crate) fn remote_span(packet: &Packet) -> Option<Span> {
 }
 
 fn is_send(opcode: BthOpcode) -> bool {
-    opcode.operation().code() <= BthOpcode::SendOnlyImmediate.code()
+    opcode.operation().code() <= BthOpcode::SendOnlyImmediate.code() || opcode.has_invalidate()
 }
 
 pub(crate) fn begins_message(opcode: BthOpcode) -> bool {
     use BthOpcode::*;
     matches!(
         opcode.operation(),
-        SendFirst | SendOnly | SendOnlyImmediate | WriteFirst | WriteOnly | WriteOnlyImmediate
+        SendFirst
+            | SendOnly
+            | SendOnlyImmediate
+            | SendOnlyInvalidate
+            | WriteFirst
+            | WriteOnly
+            | WriteOnlyImmediate
     )
 }
 
@@ -310,6 +320,8 @@ fn ends_message(opcode: BthOpcode) -> bool {
         opcode.operation(),
         SendLast
             | SendLastImmediate
+            | SendLastInvalidate
+            | SendOnlyInvalidate
             | SendOnly
             | SendOnlyImmediate
             | WriteLast

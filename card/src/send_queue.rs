@@ -282,7 +282,8 @@ fn understand(qp: &QueuePair, wqe: &[u8]) -> Result<WorkRequest, Refused> {
     let length = control.ds() as usize * SEGMENT_UNIT;
     let bytes = wqe.get(..length);
     let bytes = bytes.ok_or_else(|| refused(CqeSyndrome::LocalQpOperationError))?;
-    let request = read_work_request(control, bytes, blocks, qp.is_datagram()).map_err(refused)?;
+    let service = (qp.is_datagram(), qp.is_extended());
+    let request = read_work_request(control, bytes, blocks, service).map_err(refused)?;
     // Nothing comes back over a connection that does not acknowledge.
     match request.fetches() && !qp.is_reliable() {
         true => Err(refused(CqeSyndrome::LocalQpOperationError)),

@@ -9,6 +9,7 @@ use crate::buffer::PageBuffer;
 use crate::capabilities::{LOG_MAX_SRQ, LOG_MAX_SRQ_SIZE};
 use crate::card::Card;
 use crate::objects::lowest_free;
+use crate::queue_pair::{QueuePair, SHARED_RQ};
 use crate::reason::Reason;
 use crate::shared_ring::SharedReceive;
 use doorbell_prm::commands::*;
@@ -135,7 +136,9 @@ impl Card {
 
     fn remove_shared(&mut self, number: u32, is_xrc: bool) -> Result<(), Reason> {
         self.shared(number, is_xrc)?;
-        let uses = |qp: &crate::queue_pair::QueuePair| qp.shared_receive() == Some(number);
+        let uses = |qp: &QueuePair| {
+            qp.context.rq_type() == SHARED_RQ && qp.context.srqn_rmpn_xrqn() == number
+        };
         if self.queue_pairs.values().any(uses) {
             return Err(Reason::InUse);
         }

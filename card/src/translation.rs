@@ -18,6 +18,8 @@ pub(crate) enum Right {
 pub(crate) enum KeyFault {
     /// No key has this index, or its variant byte is another one.
     Unknown,
+    /// The key is free: it stands for no memory.
+    Free,
     /// The key belongs to another protection domain.
     WrongDomain,
     /// The key is for another queue pair.
@@ -32,6 +34,7 @@ impl KeyFault {
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Unknown => "no such key",
+            Self::Free => "the key is free: it stands for no memory",
             Self::WrongDomain => "the key belongs to another protection domain",
             Self::WrongQueuePair => "the key is for another queue pair",
             Self::NoRight => "the key does not allow this",
@@ -55,18 +58,19 @@ pub(crate) struct Span {
     pub(crate) length: u64,
 }
 
-/// A memory key with its pages.
+/// A memory key, with its pages or with the stretches of other keys that it is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryKey {
     pub(crate) context: MkeyContext,
     pub(crate) entries: Vec<u64>,
+    pub(crate) parts: Vec<Span>,
 }
 
 /// All memory keys, by index.
 pub(crate) type MemoryKeys = BTreeMap<u32, MemoryKey>;
 
 // ANCHOR: card_translation
-/// Checks a span against its key: index, variant, domain, queue pair, right, bounds, in this
+/// Checks a span against its key: index, variant, state, domain, queue pair, right, bounds, in this
 /// order.
 pub(crate) fn check(
     keys: &MemoryKeys,
@@ -78,6 +82,9 @@ pub(crate) fn check(
     let context = &key.context;
     if context.mkey_7_0() != span.key as u8 {
         return Err(KeyFault::Unknown);
+    }
+    if context.free() {
+        return Err(KeyFault::Free);
     }
     if context.pd() != asker.pd {
         return Err(KeyFault::WrongDomain);
@@ -114,6 +121,57 @@ pub(crate) fn translate(
     right: Right,
 ) -> Result<Vec<(u64, u64)>, KeyFault> {
     let key = check(keys, asker, span, right)?;
+    match is_indirect(&key.context) {
+        true => through(keys, asker, (key, span), right),
+        false => places(key, span),
+    }
+}
+
+/// A key that is made of others: each of them is asked for its part, with its local rights.
+fn through(
+    keys: &MemoryKeys,
+    asker: Asker,
+    (key, span): (&MemoryKey, Span),
+    right: Right,
+) -> Result<Vec<(u64, u64)>, KeyFault> {
+    let right = match right {
+        Right::LocalRead | Right::RemoteRead => Right::LocalRead,
+        _ => Right::LocalWrite,
+    };
+    let (mut skip, mut left) = (span.address - key.context.start_addr(), span.length);
+    let mut pieces = Vec::new();
+    for part in &key.parts {
+        if left == 0 {
+            break;
+        }
+        if skip >= part.length {
+            skip -= part.length;
+            continue;
+        }
+        let length = (part.length - skip).min(left);
+        let address = part.address.checked_add(skip).ok_or(KeyFault::OutOfBounds)?;
+        let wanted = Span { key: part.key, address, length };
+        let whole = check(keys, asker, wanted, right)?;
+        // Its index may have been given out again since.
+        if is_indirect(&whole.context) {
+            return Err(KeyFault::Unknown);
+        }
+        pieces.extend(places(whole, wanted)?);
+        (skip, left) = (0, left - length);
+    }
+    match left {
+        0 => Ok(pieces),
+        _ => Err(KeyFault::OutOfBounds),
+    }
+}
+
+/// Whether a key is made of others.
+pub(crate) fn is_indirect(context: &MkeyContext) -> bool {
+    context.access_mode_1_0() == MkeyAccessMode::Indirect.code()
+}
+
+/// The bus addresses of a span that was checked, under a key of its own pages.
+fn places(key: &MemoryKey, span: Span) -> Result<Vec<(u64, u64)>, KeyFault> {
     if key.context.access_mode_1_0() == MkeyAccessMode::Physical.code() {
         return Ok(vec![(span.address, span.length)]);
     }
@@ -142,7 +200,7 @@ pub(crate) fn translate(
 // ANCHOR_END: card_translation
 
 /// In a key's `qpn`: any queue pair may use it.
-const ANY_QUEUE_PAIR: u32 = 0xff_ffff;
+pub(crate) const ANY_QUEUE_PAIR: u32 = 0xff_ffff;
 
 #[cfg(test)]
 mod tests;

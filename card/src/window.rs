@@ -7,7 +7,6 @@ use crate::packets::PSN_MASK;
 use crate::queue_pair::QueuePair;
 use crate::work_request::WorkRequest;
 use doorbell_prm::cqe::CqeSyndrome;
-use doorbell_prm::wqe::SendOpcode;
 use std::collections::VecDeque;
 
 /// Request packets that may be without an answer. A ConnectX's own number is not public.
@@ -179,9 +178,9 @@ impl Window {
 impl QueuePair {
     /// Adds a message to those under way. Work that no other side hears of takes no packet.
     pub(crate) fn begin_message(&mut self, request: WorkRequest) {
-        let packets = match request.opcode {
-            SendOpcode::Nop => 0,
-            _ => request.length.div_ceil(self.mtu() as u64).max(1),
+        let packets = match request.has_packets() {
+            false => 0,
+            true => request.length.div_ceil(self.mtu() as u64).max(1),
         };
         let first_psn = self.next_send_psn;
         self.next_send_psn = first_psn.wrapping_add(packets as u32) & PSN_MASK;

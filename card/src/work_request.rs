@@ -1,6 +1,8 @@
 //! From the bytes of a send WQE to what is asked for.
 
 use crate::translation::Span;
+use crate::umr::{KeyChange, read_key_change};
+use crate::xrc::read_receiver;
 use doorbell_prm::cqe::CqeSyndrome;
 use doorbell_prm::wqe::{
     AtomicSegment, COMPACT_DATAGRAM_SIZE, ControlSegment, DataSegment, DatagramSegment,
@@ -23,22 +25,18 @@ pub(crate) struct WorkRequest {
     pub(crate) is_fenced: bool,
     pub(crate) immediate: [u8; 4],
     /// Where a datagram goes.
-    pub(crate) destination: Option<Destination>,
+    pub(crate) destination: Option<DatagramSegment>,
+    /// The shared receive queue of the other side that it is for.
+    pub(crate) receiver: Option<u32>,
     /// Address and key on the other side.
     pub(crate) remote: Option<(u64, u32)>,
     /// Operands of an atomic operation.
     pub(crate) operands: Option<Operands>,
     pub(crate) parts: Vec<Part>,
+    /// How it changes a memory key.
+    pub(crate) key_change: Option<Box<KeyChange>>,
     /// Bytes of all parts together.
     pub(crate) length: u64,
-}
-
-/// Where a datagram goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Destination {
-    pub(crate) lid: u16,
-    pub(crate) qpn: u32,
-    pub(crate) queue_key: u32,
 }
 
 /// Operands of an atomic operation.
@@ -74,6 +72,11 @@ impl Part {
 }
 
 impl WorkRequest {
+    /// Whether the other side hears of it.
+    pub(crate) fn has_packets(&self) -> bool {
+        !matches!(self.opcode, SendOpcode::Nop | SendOpcode::Umr)
+    }
+
     /// What stands for a WQE that could not be understood, to be reported in its turn.
     pub(crate) fn refused(index: u16, raw_opcode: u8) -> Self {
         Self {
@@ -86,10 +89,12 @@ impl WorkRequest {
             is_fenced: false,
             immediate: [0; 4],
             destination: None,
+            receiver: None,
             remote: None,
             operands: None,
             parts: Vec::new(),
             length: 0,
+            key_change: None,
         }
     }
 
@@ -138,7 +143,7 @@ pub(crate) fn read_work_request(
     control: &ControlSegment,
     bytes: &[u8],
     blocks: u16,
-    is_datagram: bool,
+    (is_datagram, is_extended): (bool, bool),
 ) -> Result<WorkRequest, CqeSyndrome> {
     let refused = CqeSyndrome::LocalQpOperationError;
     let opcode = SendOpcode::from_code(control.opcode() as u8).ok_or(refused)?;
@@ -149,8 +154,12 @@ pub(crate) fn read_work_request(
         let (found, after) = read_destination(opcode, rest)?;
         (destination, rest) = (Some(found), after);
     }
+    let mut receiver = None;
+    if is_extended {
+        (receiver, rest) = read_receiver(opcode, rest)?;
+    }
     let remote = match opcode {
-        Nop | Send | SendImmediate => None,
+        Nop | Umr | Send | SendImmediate | SendInvalidate => None,
         RdmaWrite | RdmaWriteImmediate | RdmaRead | AtomicCompareSwap | AtomicFetchAdd => {
             let (segment, after) =
                 RemoteAddressSegment::ref_from_prefix(rest).map_err(|_| refused)?;
@@ -167,13 +176,17 @@ pub(crate) fn read_work_request(
         operands = Some(Operands { swap_add, compare });
     }
     let parts = match opcode {
-        Nop => Vec::new(),
+        Nop | Umr => Vec::new(),
         _ => read_parts(rest)?,
     };
     let fetches = opcode == RdmaRead || is_atomic(opcode);
     if fetches && parts.iter().any(|part| matches!(part, Part::Inline(_))) {
         return Err(refused);
     }
+    let key_change = match opcode {
+        Umr => Some(Box::new(read_key_change(control, rest)?)),
+        _ => None,
+    };
     let mut length = parts.iter().map(Part::length).sum();
     if is_atomic(opcode) {
         // There must be room for the value; what there is beyond it is left alone.
@@ -192,10 +205,12 @@ pub(crate) fn read_work_request(
         is_fenced: FENCES.contains(&control.fence_mode()),
         immediate: control.immediate.to_bytes(),
         destination,
+        receiver,
         remote,
         operands,
         parts,
         length,
+        key_change,
     })
 }
 
@@ -203,25 +218,24 @@ fn is_atomic(opcode: SendOpcode) -> bool {
     matches!(opcode, SendOpcode::AtomicCompareSwap | SendOpcode::AtomicFetchAdd)
 }
 
-/// Reads the datagram segment. A datagram can be sent, and nothing else.
-fn read_destination(opcode: SendOpcode, bytes: &[u8]) -> Result<(Destination, &[u8]), CqeSyndrome> {
+/// Reads the datagram segment; what a short one lacks is zeros. A datagram can be sent, and nothing
+/// else.
+fn read_destination(
+    opcode: SendOpcode,
+    bytes: &[u8],
+) -> Result<(DatagramSegment, &[u8]), CqeSyndrome> {
     let refused = CqeSyndrome::LocalQpOperationError;
     if !matches!(opcode, SendOpcode::Send | SendOpcode::SendImmediate) {
         return Err(refused);
     }
-    let compact = bytes.get(..COMPACT_DATAGRAM_SIZE).ok_or(refused)?;
-    let mut segment = DatagramSegment::zeroed();
-    segment.as_mut_bytes()[..COMPACT_DATAGRAM_SIZE].copy_from_slice(compact);
-    let size = match segment.extended() {
-        1 => DatagramSegment::SIZE,
-        _ => COMPACT_DATAGRAM_SIZE,
-    };
-    let destination = Destination {
-        lid: segment.rlid.get(),
-        qpn: segment.destination_qpn(),
-        queue_key: segment.queue_key.get(),
-    };
-    Ok((destination, bytes.get(size..).ok_or(refused)?))
+    let compact_bytes = bytes.get(..COMPACT_DATAGRAM_SIZE).ok_or(refused)?;
+    let mut compact = DatagramSegment::zeroed();
+    compact.as_mut_bytes()[..COMPACT_DATAGRAM_SIZE].copy_from_slice(compact_bytes);
+    if compact.extended() == 0 {
+        return Ok((compact, bytes.get(COMPACT_DATAGRAM_SIZE..).ok_or(refused)?));
+    }
+    let (segment, rest) = DatagramSegment::read_from_prefix(bytes).map_err(|_| refused)?;
+    Ok((segment, rest))
 }
 
 /// Reads data and inline segments up to the end of the WQE.

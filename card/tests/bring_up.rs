@@ -123,8 +123,8 @@ fn capabilities_are_asked_for_and_chosen() {
         it.command(&input, &[])
     };
     let general = *ask(&mut it, CapabilityGroup::General, false).capability();
-    assert!(general.rc() && general.uc() && general.roce() && general.bf());
-    assert!(!general.ud() && general.atomic());
+    assert!(general.rc() && general.uc() && general.ud() && general.roce() && general.bf());
+    assert!(general.atomic() && general.imaicl());
     assert_eq!((general.log_bf_reg_size(), general.num_ports(), general.cqe_version()), (9, 1, 1));
     let roce = ask(&mut it, CapabilityGroup::Roce, true);
     let (roce, _) = RoceCapabilities::ref_from_prefix(roce.capability().as_bytes()).unwrap();

@@ -13,7 +13,11 @@ const KEY: u32 = 0x1234;
 
 /// Two queue pairs of a datagram service, ready to send.
 fn datagrams(services: [QpServiceType; 2]) -> Setup {
-    let mut it = Setup::with(Machine::infiniband(), Connection::default());
+    datagrams_on(Machine::infiniband(), services)
+}
+
+fn datagrams_on(machine: Machine, services: [QpServiceType; 2]) -> Setup {
+    let mut it = Setup::with(machine, Connection::default());
     it.pairs.clear();
     for (cq, service) in services.into_iter().enumerate() {
         let (buffer, record) = (it.machine.page(), it.machine.page());
@@ -103,13 +107,27 @@ fn a_datagram_has_one_packet_and_can_only_be_sent() {
     assert_eq!(it.outcomes(0), [Failed(CqeSyndrome::LocalQpOperationError, 0)]);
 }
 
+/// The InfiniBand specification's fault class D (9.9.3): the datagram is lost, the receive is not.
 #[test]
-fn a_receive_that_is_too_short_fails() {
+fn a_receive_that_is_too_short_waits_for_the_next_one() {
     let mut it = datagrams([QpServiceType::UnreliableDatagram; 2]);
     it.receive(1, &[(VIRTUAL, 42)]);
     let qpn = it.pairs[1].qpn;
     it.post(0, &[datagram(qpn, KEY, 7, b"hello")]);
-    assert_eq!(it.outcomes(1), [Failed(CqeSyndrome::LocalLengthError, 0)]);
+    assert_eq!(it.outcomes(1), []);
+    assert_eq!(it.state(1), QpState::ReadyToSend);
+    it.post(0, &[datagram(qpn, KEY, 7, b"hi")]);
+    assert_eq!(it.outcomes(1), [Done(2, 0)]);
+    assert_eq!(it.get(VIRTUAL, 42), [&[0; 40][..], b"hi"].concat());
+}
+
+#[test]
+fn a_receive_without_the_right_to_write_fails() {
+    let mut it = datagrams([QpServiceType::UnreliableDatagram; 2]);
+    it.raw_receive(1, DataSegment::new(100, it.key ^ 1, VIRTUAL).as_bytes());
+    let qpn = it.pairs[1].qpn;
+    it.post(0, &[datagram(qpn, KEY, 7, b"hello")]);
+    assert_eq!(it.outcomes(1), [Failed(CqeSyndrome::LocalProtectionError, 0)]);
     assert_eq!(it.state(1), QpState::Error);
 }
 

@@ -5,7 +5,7 @@ mod support;
 
 use doorbell_prm::commands::*;
 use doorbell_prm::registers::init_segment::offset;
-use doorbell_prm::wqe::ControlSegment;
+use doorbell_prm::wqe::{ControlSegment, DataSegment, DatagramSegment, SendOpcode};
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 use proptest::prelude::*;
 use support::data::*;
@@ -61,7 +61,9 @@ fn segment(key: u32) -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn random_wqes(
-        opcode in prop_oneof![Just(0u8), Just(8), Just(9), Just(10), Just(11), 16u8..19, any::<u8>()],
+        opcode in prop_oneof![
+            Just(0u8), Just(1), Just(8), Just(9), Just(10), Just(11), 16u8..19, any::<u8>()
+        ],
         ds in prop_oneof![1u8..8, 0u8..64],
         flags: u8,
         segments in prop::collection::vec(segment(0x20042), 0..6),
@@ -75,6 +77,56 @@ proptest! {
         let head = it.place(0, &wqe);
         it.machine.card.write((u64::from(it.uar) << 12) + 0x800, &head);
         run(&mut it.machine);
+    }
+
+    /// Requests that change keys: plausible ones of which some bytes are others, one after the
+    /// other, to a window, a region or nothing; then an access and an invalidation.
+    #[test]
+    fn random_changes_of_keys(
+        changes in prop::collection::vec(
+            (bytes(48 + 64), prop::collection::vec((0usize..112, any::<u8>()), 0..4), any::<bool>(),
+                prop_oneof![4 => Just(0x20110_u32), 1 => Just(0x20042), 1 => any::<u32>()],
+                prop::collection::vec(segment(0x20042), 0..6)),
+            1..5,
+        ),
+        rkey in prop_oneof![0x20100_u32..0x20200, any::<u32>()],
+    ) {
+        let mut it = Setup::new();
+        let mut input = CreateMkeyIn::new();
+        input
+            .memory_key_mkey_entry_mut()
+            .set_free(true)
+            .set_umr_en(true)
+            .set_en_rinval(true)
+            .set_lr(true)
+            .set_pd(it.pd)
+            .set_qpn(0xff_ffff)
+            .set_translations_octword_size(4)
+            .set_access_mode_1_0(MkeyAccessMode::Indirect.code());
+        prop_assert_eq!(it.machine.command(&input, &[]).mkey_index(), 0x201);
+        for (noise, pokes, plausible, key, entries) in changes {
+            let mut body = if plausible { vec![0; 112] } else { noise };
+            if plausible {
+                body[0] = 0x90;
+                body[5] = 4;
+                body[8..16].copy_from_slice(&(1_u64 | 1 << 6 | 1 << 20 | 1 << 29).to_be_bytes());
+                body[48 + 2] = 1 << 5;
+                body[48 + 24..48 + 32].copy_from_slice(&100_u64.to_be_bytes());
+            }
+            for (at, value) in pokes {
+                body[at] = value;
+            }
+            body.extend(entries.concat());
+            let ds = 1 + body.len().div_ceil(16) as u8;
+            let control = ControlSegment::new(0, 0, 0x25, 0, ds, 8, key);
+            let head = it.place(1, &[control.as_bytes(), &body].concat());
+            it.machine.card.write((u64::from(it.uar) << 12) + 0x800, &head);
+            run(&mut it.machine);
+        }
+        it.receive(1, &[(VIRTUAL, 64)]);
+        let local = (VIRTUAL, 16, it.key);
+        it.post(0, &[rdma(SendOpcode::RdmaWrite, (0, 0x20100), local)]);
+        it.post(0, &[wqe(SendOpcode::SendInvalidate, 8, rkey, &[])]);
     }
 
     #[test]
@@ -213,6 +265,50 @@ proptest! {
             it.machine.card.write((u64::from(it.uar) << 12) + 0x800, &head);
             run(&mut it.machine);
         }
+    }
+
+    /// Datagrams over RoCE v2 whose address vector is plausible but for some bytes, to a queue pair
+    /// of the same card with any receive.
+    #[test]
+    fn random_datagrams_over_ethernet(
+        pokes in prop::collection::vec((0usize..48, any::<u8>()), 0..4),
+        segments in prop::collection::vec(segment(0x20042), 0..4),
+        receive in prop_oneof![
+            bytes(64),
+            (0u32..400).prop_map(|length| {
+                let parts = [DataSegment::new(length, 0x20042, VIRTUAL), DataSegment::end_of_list()];
+                [parts.as_bytes(), &[0; 32]].concat()
+            }),
+        ],
+        flags: u8,
+    ) {
+        let mut it = Setup::new();
+        for pair in 0..2 {
+            let (buffer, record) = (it.machine.page(), it.machine.page());
+            let mut input = it.qp_input(pair, record);
+            input.qpc_mut().set_st(QpServiceType::UnreliableDatagram.code());
+            let qpn = it.machine.command(&input, &buffer.to_be_bytes()).qpn();
+            it.pairs[pair] = Pair { qpn, buffer, record, cq: pair, posted: 0, received: 0 };
+        }
+        it.connect(0, 1, Connection::default());
+        it.connect(1, 0, Connection::default());
+        it.raw_receive(1, &receive);
+        let config = it.machine.card.config().clone();
+        let mut way = DatagramSegment::zeroed();
+        way.set_extended(1);
+        way.set_destination_qpn(it.pairs[1].qpn);
+        way.rmac = config.mac;
+        way.rgid[10..12].fill(0xff);
+        way.rgid[12..].copy_from_slice(&config.ipv4);
+        for (at, value) in pokes {
+            way.as_mut_bytes()[at] = value;
+        }
+        let body = [way.as_bytes(), &segments.concat()].concat();
+        let ds = 1 + (body.len() / 16) as u8;
+        let control = ControlSegment::new(0, 0, 0x0a, 0, ds, flags, 0);
+        let head = it.place(0, &[control.as_bytes(), &body].concat());
+        it.machine.card.write((u64::from(it.uar) << 12) + 0x800, &head);
+        run(&mut it.machine);
     }
 
     #[test]

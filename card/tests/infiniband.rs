@@ -63,7 +63,7 @@ fn the_capabilities_are_those_of_infiniband() {
     assert!(general.rc() && general.ud() && general.uc() && general.atomic());
     assert!(general.umr_modify_entity_size_disabled());
     let ethernet = *Machine::up().command(&query, &[]).capability();
-    assert_eq!((ethernet.port_type(), ethernet.roce(), ethernet.ud()), (1, true, false));
+    assert_eq!((ethernet.port_type(), ethernet.roce(), ethernet.ud()), (1, true, true));
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn a_queue_pair_is_checked() {
     };
     check(
         &|context| {
-            context.set_st(3);
+            context.set_st(5);
         },
         BadParameter,
     );

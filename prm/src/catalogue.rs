@@ -17,11 +17,13 @@ use crate::management::{MadHeader, NodeInfo, PortCounters, PortCountersExtended,
 use crate::registers::init_segment::InitSegment;
 use crate::roce::{
     AcknowledgeHeader, AtomicAcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader,
-    DatagramHeader, EthernetHeader, ImmediateHeader, Ipv4Header, RdmaExtendedHeader, UdpHeader,
+    DatagramHeader, EthernetHeader, ExtendedReliableHeader, ImmediateHeader, InvalidateHeader,
+    Ipv4Header, RdmaExtendedHeader, UdpHeader,
 };
 use crate::wqe::{
     AtomicSegment, ControlSegment, DataSegment, DatagramSegment, EthernetSegment, InlineHeader,
     KlmSegment, MkeyContextSegment, NextSegment, RemoteAddressSegment, UmrControlSegment,
+    XrcSegment,
 };
 
 /// Every layout: first those of the data path, then packets, then the firmware's.
@@ -46,6 +48,7 @@ const SINGLE: &[&LayoutInfo] = &[
     UmrControlSegment::LAYOUT,
     MkeyContextSegment::LAYOUT,
     KlmSegment::LAYOUT,
+    XrcSegment::LAYOUT,
     Cqe::LAYOUT,
     ErrorCqe::LAYOUT,
     QpDoorbellRecord::LAYOUT,
@@ -68,6 +71,8 @@ const SINGLE: &[&LayoutInfo] = &[
     AtomicExtendedHeader::LAYOUT,
     AtomicAcknowledgeHeader::LAYOUT,
     ImmediateHeader::LAYOUT,
+    InvalidateHeader::LAYOUT,
+    ExtendedReliableHeader::LAYOUT,
     MadHeader::LAYOUT,
     NodeInfo::LAYOUT,
     PortInfo::LAYOUT,

@@ -46,7 +46,7 @@ codes! {
 wire! {
     /// A completion queue entry of 64 bytes.
     pub struct Cqe [64] = "cqe"
-    from "PRM \"Completion queue element\"; struct mlx5_cqe64 in mlx5dv.h" {
+    from "PRM \"Completion queue element\"; struct mlx5_cqe64 in mlx5dv.h; grh: UCT_IB_MLX5_CQE_FLAG_L3_* in UCX's ib_mlx5.h; sl: MLX5_CQE_ROCE_L3_HEADER_TYPE_* in Linux's device.h" {
         @ 0 reserved0: [u8; 2],
         @ 2 wqe_id: U16 "Receive WQE of a striding receive queue.",
         @ 4 reserved4: [u8; 13],
@@ -54,8 +54,8 @@ wire! {
         @ 18 reserved18: [u8; 4],
         @ 22 slid: U16 "LID that the message came from.",
         @ 24 flags_rqpn: U32 {
-            grh, set_grh: 2, 2 "Network header of the message." => &[(0, "NONE"), (1, "IPV6"), (2, "IPV4")];
-            sl, set_sl: 4, 4 "Service level of the message.";
+            grh, set_grh: 2, 2 "Where the route header of the message is." => &[(0, "NONE"), (1, "IN_DATA"), (2, "IN_CQE")];
+            sl, set_sl: 4, 4 "Service level of the message; with RoCE, in its low 2 bits, the kind of the route header: 0 GRH, 1 IPv6, 2 IPv4.";
             rqpn, set_rqpn: 8, 24 "Queue pair that the message came from.";
         },
         @ 28 hds_ip_ext: u8 "Header split and checksum bits of Ethernet receives.",

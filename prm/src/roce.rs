@@ -12,8 +12,8 @@ use crate::macros::{codes, wire};
 
 codes! {
     /// What a packet is: opcodes of the reliable connection, of the unreliable one and of datagrams
-    /// (specification table 38). The three highest bits are the service; see
-    /// [`BthOpcode::operation`] for the rest.
+    /// (specification table 38), and of the extended reliable connection (annex A14). The three
+    /// highest bits are the service; see [`BthOpcode::operation`] for the rest.
     pub enum BthOpcode: u8 {
         SendFirst = 0x00 "RC_SEND_FIRST";
         SendMiddle = 0x01 "RC_SEND_MIDDLE";
@@ -36,6 +36,8 @@ codes! {
         AtomicAcknowledge = 0x12 "RC_ATOMIC_ACKNOWLEDGE";
         CompareSwap = 0x13 "RC_COMPARE_SWAP";
         FetchAdd = 0x14 "RC_FETCH_ADD";
+        SendLastInvalidate = 0x16 "RC_SEND_LAST_WITH_INVALIDATE";
+        SendOnlyInvalidate = 0x17 "RC_SEND_ONLY_WITH_INVALIDATE";
         UnreliableSendFirst = 0x20 "UC_SEND_FIRST";
         UnreliableSendMiddle = 0x21 "UC_SEND_MIDDLE";
         UnreliableSendLast = 0x22 "UC_SEND_LAST";
@@ -50,22 +52,65 @@ codes! {
         UnreliableWriteOnlyImmediate = 0x2b "UC_RDMA_WRITE_ONLY_WITH_IMMEDIATE";
         DatagramSendOnly = 0x64 "UD_SEND_ONLY";
         DatagramSendOnlyImmediate = 0x65 "UD_SEND_ONLY_WITH_IMMEDIATE";
+        ExtendedSendFirst = 0xa0 "XRC_SEND_FIRST";
+        ExtendedSendMiddle = 0xa1 "XRC_SEND_MIDDLE";
+        ExtendedSendLast = 0xa2 "XRC_SEND_LAST";
+        ExtendedSendLastImmediate = 0xa3 "XRC_SEND_LAST_WITH_IMMEDIATE";
+        ExtendedSendOnly = 0xa4 "XRC_SEND_ONLY";
+        ExtendedSendOnlyImmediate = 0xa5 "XRC_SEND_ONLY_WITH_IMMEDIATE";
+        ExtendedWriteFirst = 0xa6 "XRC_RDMA_WRITE_FIRST";
+        ExtendedWriteMiddle = 0xa7 "XRC_RDMA_WRITE_MIDDLE";
+        ExtendedWriteLast = 0xa8 "XRC_RDMA_WRITE_LAST";
+        ExtendedWriteLastImmediate = 0xa9 "XRC_RDMA_WRITE_LAST_WITH_IMMEDIATE";
+        ExtendedWriteOnly = 0xaa "XRC_RDMA_WRITE_ONLY";
+        ExtendedWriteOnlyImmediate = 0xab "XRC_RDMA_WRITE_ONLY_WITH_IMMEDIATE";
+        ExtendedReadRequest = 0xac "XRC_RDMA_READ_REQUEST";
+        ExtendedReadResponseFirst = 0xad "XRC_RDMA_READ_RESPONSE_FIRST";
+        ExtendedReadResponseMiddle = 0xae "XRC_RDMA_READ_RESPONSE_MIDDLE";
+        ExtendedReadResponseLast = 0xaf "XRC_RDMA_READ_RESPONSE_LAST";
+        ExtendedReadResponseOnly = 0xb0 "XRC_RDMA_READ_RESPONSE_ONLY";
+        ExtendedAcknowledge = 0xb1 "XRC_ACKNOWLEDGE";
+        ExtendedAtomicAcknowledge = 0xb2 "XRC_ATOMIC_ACKNOWLEDGE";
+        ExtendedCompareSwap = 0xb3 "XRC_COMPARE_SWAP";
+        ExtendedFetchAdd = 0xb4 "XRC_FETCH_ADD";
+        ExtendedSendLastInvalidate = 0xb6 "XRC_SEND_LAST_WITH_INVALIDATE";
+        ExtendedSendOnlyInvalidate = 0xb7 "XRC_SEND_ONLY_WITH_INVALIDATE";
     }
 }
 
-/// The three highest bits of an opcode on an unreliable connection.
-const UNRELIABLE_CONNECTION: u8 = 0x20;
+/// The three highest bits of an opcode are the service: of an unreliable connection, of an extended
+/// reliable one.
 const SERVICE_BITS: u8 = 0xe0;
+const UNRELIABLE_CONNECTION: u8 = 0x20;
+const EXTENDED: u8 = 0xa0;
 
 impl BthOpcode {
-    /// What the packet does, whatever its service: of an unreliable connection's opcode the one
-    /// that a reliable connection would have. A datagram's opcode is its own operation.
+    /// What the packet does, whatever its service: of a connection's opcode the one that a reliable
+    /// connection would have. A datagram's opcode is its own operation.
     pub const fn operation(self) -> Self {
-        match self.is_unreliable() {
+        match self.is_unreliable() || self.is_extended() {
             true => match Self::from_code(self.code() & !SERVICE_BITS) {
                 Some(operation) => operation,
                 None => self,
             },
+            false => self,
+        }
+    }
+
+    /// The same operation on an extended reliable connection, when it is one of a reliable
+    /// connection.
+    pub const fn extended(self) -> Option<Self> {
+        match self.code() & SERVICE_BITS {
+            0 => Self::from_code(self.code() | EXTENDED),
+            _ => None,
+        }
+    }
+
+    /// Of an extended reliable connection's opcode the one that a reliable connection would have;
+    /// every other as it is.
+    pub const fn unextended(self) -> Self {
+        match self.is_extended() {
+            true => self.operation(),
             false => self,
         }
     }
@@ -77,6 +122,19 @@ impl BthOpcode {
             code if code & SERVICE_BITS == 0 => Self::from_code(code | UNRELIABLE_CONNECTION),
             _ => None,
         }
+    }
+
+    /// Whether the packet belongs to an extended reliable connection.
+    pub const fn is_extended(self) -> bool {
+        self.code() & SERVICE_BITS == EXTENDED
+    }
+
+    /// Whether the number of a shared receive queue follows: every request of an extended reliable
+    /// connection.
+    pub const fn has_xrceth(self) -> bool {
+        let responses = Self::ReadResponseFirst.code() <= self.operation().code()
+            && self.operation().code() <= Self::AtomicAcknowledge.code();
+        self.is_extended() && !responses
     }
 
     /// Whether the packet belongs to an unreliable connection.
@@ -92,12 +150,12 @@ impl BthOpcode {
 
     /// Whether the operands of an atomic operation follow.
     pub const fn has_atomic(self) -> bool {
-        matches!(self, BthOpcode::CompareSwap | BthOpcode::FetchAdd)
+        matches!(self.operation(), BthOpcode::CompareSwap | BthOpcode::FetchAdd)
     }
 
     /// Whether the original value of an atomic operation follows.
     pub const fn has_atomic_acknowledgement(self) -> bool {
-        matches!(self, BthOpcode::AtomicAcknowledge)
+        matches!(self.operation(), BthOpcode::AtomicAcknowledge)
     }
 
     /// Whether immediate data follows.
@@ -113,16 +171,24 @@ impl BthOpcode {
         )
     }
 
+    /// Whether the key follows that the receiver is to invalidate.
+    pub const fn has_invalidate(self) -> bool {
+        matches!(self.operation(), BthOpcode::SendLastInvalidate | BthOpcode::SendOnlyInvalidate)
+    }
+
     /// Whether a DETH follows: datagrams.
     pub const fn has_deth(self) -> bool {
-        matches!(self, BthOpcode::DatagramSendOnly | BthOpcode::DatagramSendOnlyImmediate)
+        matches!(
+            self.operation(),
+            BthOpcode::DatagramSendOnly | BthOpcode::DatagramSendOnlyImmediate
+        )
     }
 
     /// Whether an AETH follows: acknowledgements, and all read responses but the middle ones.
     pub const fn has_aeth(self) -> bool {
         use BthOpcode::*;
         matches!(
-            self,
+            self.operation(),
             ReadResponseFirst
                 | ReadResponseLast
                 | ReadResponseOnly
@@ -271,6 +337,22 @@ wire! {
     /// Immediate data: four bytes that reach the receiver's completion.
     pub struct ImmediateHeader [4] = "immdt" from "InfiniBand specification, 9.3.6" {
         @ 0 immediate: U32 "The sender's four bytes.",
+    }
+}
+
+wire! {
+    /// Invalidate extended transport header: the key that the receiver is to invalidate.
+    pub struct InvalidateHeader [4] = "ieth" from "InfiniBand specification, invalidate extended transport header" {
+        @ 0 rkey: U32 as Key "A key that the receiver gave out.",
+    }
+}
+
+wire! {
+    /// XRC extended transport header: the shared receive queue that a request is for.
+    pub struct ExtendedReliableHeader [4] = "xrceth" from "InfiniBand specification, annex A14" {
+        @ 0 queue: U32 {
+            receiver, set_receiver: 8, 24 "The XRC shared receive queue.";
+        },
     }
 }
 

@@ -311,6 +311,18 @@ wire! {
     }
 }
 
+wire! {
+    /// XRC segment: the receiver's shared receive queue. It stands behind the control segment of every
+    /// send of an extended reliable connection that has packets; nothing in the WQE tells it apart.
+    pub struct XrcSegment [16] = "wqe_xrc_segment"
+    from "PRM \"XRC segment\"; struct mlx5_wqe_xrc_seg in rdma-core's wqe.h" {
+        @ 0 queue: U32 {
+            receiver, set_receiver: 8, 24 "The XRC shared receive queue of the receiver.";
+        },
+        @ 4 reserved4: [u8; 12],
+    }
+}
+
 /// The size of a send queue block in bytes (`MLX5_SEND_WQE_BB`).
 pub const SEND_BLOCK: usize = 64;
 

@@ -38,6 +38,45 @@ fn a_packet_comes_back_as_it_was() {
     assert_eq!(parse(&build(&ack, &addressing())), Some((addressing(), ack)));
 }
 
+/// A datagram, a message that invalidates a key, and the packets of an extended reliable connection:
+/// all come back as they were, and their headers lie where the table of parts has them.
+#[test]
+fn every_kind_of_packet_comes_back_as_it_was() {
+    use BthOpcode::*;
+    let mut datagram = Packet::new(DatagramSendOnlyImmediate, 0x41, 1);
+    datagram.datagram = Some(Datagram { queue_key: 0x1234, source_qpn: 0x40 });
+    datagram.immediate = Some(*b"imm!");
+    let mut invalidating = Packet::new(SendOnlyInvalidate, 0x41, 2);
+    invalidating.invalidate = Some(0x20142);
+    let mut extended = write_of(b"");
+    (extended.is_extended, extended.receiver) = (true, Some(0x12_3456));
+    let mut middle = Packet::new(SendMiddle, 0x41, 3);
+    (middle.is_extended, middle.receiver) = (true, Some(7));
+    let mut both = invalidating.clone();
+    (both.is_extended, both.receiver) = (true, Some(7));
+    let mut answer = Packet::new(Acknowledge, 0x42, 5);
+    answer.acknowledgement = Some(Acknowledgement { kind: AETH_ACK, detail: 31, msn: 9 });
+    answer.is_extended = true;
+    let cases: [(Packet, u8, &[&str]); 6] = [
+        (datagram, 0x65, &["datagram extended", "immediate data"]),
+        (invalidating, 0x17, &["invalidate extended"]),
+        (extended, 0xab, &["XRC extended", "RDMA extended", "immediate data"]),
+        (middle, 0xa1, &["XRC extended"]),
+        (both, 0xb7, &["XRC extended", "invalidate extended"]),
+        (answer, 0xb1, &["acknowledge"]),
+    ];
+    for (mut packet, opcode, expected) in cases {
+        packet.payload = if packet.acknowledgement.is_some() { vec![] } else { vec![9; 5] };
+        let bytes = build(&packet, &addressing());
+        assert_eq!(bytes[42], opcode);
+        let parts = doorbell_prm::roce::packet_parts(&bytes).into_iter();
+        let titles: Vec<&str> = parts.skip(4).map(|part| part.title).collect();
+        let headers = &titles[..titles.len() - 1 - usize::from(!packet.payload.is_empty())];
+        assert_eq!(headers, expected);
+        assert_eq!(parse(&bytes), Some((addressing(), packet)));
+    }
+}
+
 #[test]
 fn a_packet_with_any_bit_changed_on_the_way_is_not_the_same_packet() {
     let packet = write_of(b"payload");

@@ -82,7 +82,7 @@ firmware! {
         block_lb_mc, set_block_lb_mc: bool @ 552, 1 "Own multicasts can be kept from looping back.";
         cd, set_cd: bool @ 556, 1 "Cross-channel synchronisation is supported.";
         apm, set_apm: bool @ 558, 1 "Automatic path migration is supported.";
-        imaicl, set_imaicl: bool @ 561, 1 "Immediate data and invalidated key lie in the CQE as usual.";
+        imaicl, set_imaicl: bool @ 561, 1 "Memory windows are supported: mlx5_ib offers them where this is set.";
         qkv, set_qkv: bool @ 566, 1 "Queue key violations are counted.";
         pkv, set_pkv: bool @ 567, 1 "Partition key violations are counted.";
         set_deth_sqpn, set_set_deth_sqpn: bool @ 568, 1 "The source queue pair of datagrams can be set.";

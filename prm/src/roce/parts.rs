@@ -2,8 +2,8 @@
 
 use super::{
     AcknowledgeHeader, AtomicAcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader,
-    BthOpcode, EthernetHeader, INVARIANT_CRC_SIZE, ImmediateHeader, Ipv4Header, RdmaExtendedHeader,
-    UdpHeader,
+    BthOpcode, DatagramHeader, EthernetHeader, ExtendedReliableHeader, INVARIANT_CRC_SIZE,
+    ImmediateHeader, InvalidateHeader, Ipv4Header, RdmaExtendedHeader, UdpHeader,
 };
 use crate::layout::{Layout, LayoutInfo};
 
@@ -57,21 +57,27 @@ pub fn packet_parts(packet: &[u8]) -> Vec<PacketPart> {
 fn extended(packet: &[u8]) -> impl Iterator<Item = Header> {
     let place = EthernetHeader::SIZE + Ipv4Header::SIZE + UdpHeader::SIZE;
     let opcode = packet.get(place).copied().and_then(BthOpcode::from_code);
-    let demanded = opcode.map_or([false; 5], |opcode| {
+    let demanded = opcode.map_or([false; 8], |opcode| {
         [
+            opcode.has_deth(),
+            opcode.has_xrceth(),
             opcode.has_reth(),
             opcode.has_atomic(),
             opcode.has_aeth(),
             opcode.has_atomic_acknowledgement(),
             opcode.has_immediate(),
+            opcode.has_invalidate(),
         ]
     });
     let headers = [
+        ("datagram extended", DatagramHeader::LAYOUT),
+        ("XRC extended", ExtendedReliableHeader::LAYOUT),
         ("RDMA extended", RdmaExtendedHeader::LAYOUT),
         ("atomic extended", AtomicExtendedHeader::LAYOUT),
         ("acknowledge", AcknowledgeHeader::LAYOUT),
         ("atomic acknowledge", AtomicAcknowledgeHeader::LAYOUT),
         ("immediate data", ImmediateHeader::LAYOUT),
+        ("invalidate extended", InvalidateHeader::LAYOUT),
     ];
     headers.into_iter().zip(demanded).filter(|(_, wanted)| *wanted).map(|(header, _)| header)
 }
