@@ -64,7 +64,9 @@ fn a_list_stops_at_the_request_that_is_refused_and_posts_those_before() {
     let good = write(1, &elements, &target);
     let bad = SendRequest { opcode: Opcode::Tso, ..good };
     let error = post_send(&pair.a, &[good, bad, good]).unwrap_err();
-    assert_eq!(error, PostError { index: 1, cause: PostCause::Opcode(Opcode::Tso) });
+    let transport = Transport::ReliableConnection;
+    let cause = PostCause::Opcode { opcode: Opcode::Tso, transport };
+    assert_eq!(error, PostError { index: 1, cause });
     assert_eq!(error.cause.errno(), 22);
     assert_eq!(pair.drain(&pair.a_cq).len(), 1);
 }
@@ -75,7 +77,7 @@ fn the_first_request_refused_rings_no_doorbell() {
     let pair = Pair::on(context(BlueFlameSettings::default(), &tracer), SIZES);
     let target = pair.memory(&[0; 8]);
     tracer.take();
-    let request = SendRequest { opcode: Opcode::LocalInvalidate, ..write(1, &[], &target) };
+    let request = SendRequest { opcode: Opcode::Tso, ..write(1, &[], &target) };
     assert_eq!(post_send(&pair.a, &[request]).unwrap_err().index, 0);
     let events = tracer.take();
     assert!(!events.is_empty());

@@ -237,7 +237,7 @@ fn an_address_handle_is_what_a_datagram_carries() {
     assert_eq!((segment.sl(), segment.hop_limit, segment.grh()), (6, 64, 0));
     assert!(segment.rlid.get() >= 0xc000, "a source port of RoCE v2");
     let nowhere = pd.create_ah(&AddressVector { global: false, ..own });
-    assert!(nowhere.err().expect("over Ethernet").to_string().contains("a GID is needed"));
+    assert!(nowhere.expect_err("over Ethernet").to_string().contains("a GID is needed"));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use crate::{ExampleError, Scenario, World, wait_for};
 use doorbell_driver::verbs::{
     Access, AsyncEvent, CompletionQueue, ConnectTo, Context, MemoryRegion, Opcode,
     ProtectionDomain, QueuePair, QueuePairCapabilities, QueuePairRequest, ReceiveRequest,
-    RemoteAddress, SendFlags, SendParameters, SendRequest, SharedReceiveQueue, Transport,
-    post_send, post_srq_recv,
+    SendFlags, SendParameters, SendRequest, SharedReceiveQueue, Transport, post_send,
+    post_srq_recv,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,8 +152,7 @@ fn send(qp: &QueuePair, source: &MemoryRegion) -> Result<(), ExampleError> {
             sg_list: &[source.element(0, LENGTH as u32)],
             opcode: Opcode::Send,
             send_flags: SendFlags::SIGNALED,
-            immediate: 0,
-            remote: RemoteAddress::default(),
+            ..SendRequest::default()
         }],
     )?)
 }

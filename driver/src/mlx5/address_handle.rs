@@ -93,6 +93,7 @@ fn segment(link: Link, to: &AddressVector) -> DatagramSegment {
 
 /// The datagram segment of an address handle, but for queue key and destination, which are the
 /// post's; `None` if it is another provider's.
-pub fn address_segment(handle: &AddressHandle) -> Option<DatagramSegment> {
-    handle.provider::<Mlx5AddressHandle>().map(|own| own.segment)
+#[inline(always)]
+pub fn address_segment(handle: &AddressHandle) -> Option<&DatagramSegment> {
+    handle.provider::<Mlx5AddressHandle>().map(|own| &own.segment)
 }

@@ -9,8 +9,8 @@ impl CqState {
     /// A queue pair is destroyed: its entries go, and with them what is known of it.
     pub fn leave<P: Probe>(&mut self, user_index: u32, probe: &P) {
         self.clean(user_index, probe);
-        if let Some(member) = self.senders.get_mut(user_index as usize) {
-            *member = None;
+        for senders in [&mut self.senders, &mut self.watched] {
+            senders.get_mut(user_index as usize).and_then(Option::take);
         }
         if let Some(member) = self.receivers.get_mut(user_index as usize) {
             *member = None;

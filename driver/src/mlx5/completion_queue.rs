@@ -84,6 +84,8 @@ pub struct CqState {
     pub receivers: Vec<Option<Receives>>,
     /// Those of no queue pair: what a poll begins with.
     pub nobodys: Box<Outstanding>,
+    /// Those taken out of `senders`, since their completions must be looked at closely.
+    pub watched: Vec<Option<Arc<Outstanding>>>,
 }
 
 // SAFETY: the entries are read by volatile copies under the queue's lock, and live as long as the
@@ -170,9 +172,9 @@ impl Entry {
         unsafe { self.0.read_volatile() }
     }
 
-    /// Puts another in its place.
-    pub(super) fn put(self, entry: Cqe) {
-        // SAFETY: the entry lies in the ring, and is the driver's: only `clean` calls this.
+    /// Puts another in its place, of an entry that is the driver's.
+    pub fn put(self, entry: Cqe) {
+        // SAFETY: the entry lies in the ring; the card writes none that is the driver's.
         unsafe { self.0.write_volatile(entry) };
     }
 }
@@ -198,7 +200,7 @@ impl CqState {
 }
 
 /// Adds a member, if there is one.
-fn add<T: Clone>(members: &mut Vec<Option<T>>, user_index: u32, joining: Option<T>) {
+pub fn add<T: Clone>(members: &mut Vec<Option<T>>, user_index: u32, joining: Option<T>) {
     let place = user_index as usize;
     if members.len() <= place {
         members.resize(place + 1, None);
@@ -257,6 +259,7 @@ pub fn create_cq<B: Bus>(
         record: record.word(0, record_region),
         region,
         nobodys: Box::new(Outstanding::new(1)),
+        watched: Vec::new(),
         senders: Vec::new(),
         receivers: Vec::new(),
     };

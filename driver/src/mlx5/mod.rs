@@ -8,12 +8,19 @@ mod provider;
 mod doors;
 
 mod kinds;
+mod opcodes;
 mod post_send;
 mod send_queue;
 
+mod checks;
 mod inline;
 mod segments;
 mod wqe;
+
+mod atomics;
+mod datagram;
+mod keys;
+mod long;
 
 mod ring;
 
@@ -52,6 +59,6 @@ pub use barrier::{
 #[cfg(target_os = "linux")]
 pub use doors::VfioDoor;
 pub use doors::{CardDoor, NoDoor};
+pub use opcodes::posts;
 pub use provider::{Mlx5, open_with};
-pub use segments::posts;
 pub use settings::{BlueFlameSettings, RegisterCounts};

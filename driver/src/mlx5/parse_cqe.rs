@@ -1,11 +1,12 @@
 //! What a CQE says: from its fields to those of a work completion.
 
-use super::completion_queue::{CqState, Entry};
+use super::completion_queue::{CqState, Entry, add};
 use super::send_queue::Outstanding;
-use crate::verbs::{Completed, PollError, WorkCompletion, WorkStatus};
-use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome};
+use crate::verbs::{Arrival, Completed, PollError, WorkCompletion, WorkStatus};
+use doorbell_prm::cqe::{Cqe, CqeOpcode, CqeSyndrome};
 use doorbell_prm::wqe::SendOpcode;
 use doorbell_tracer::Probe;
+use std::sync::Arc;
 
 /// Offsets of the words of a CQE that a poll reads (PRM, "Completion Queue Element").
 const USER_INDEX: usize = 32;
@@ -15,27 +16,34 @@ const SYNDROME: usize = 52;
 const OPCODE_QPN: usize = 56;
 const COUNTER_OWNER: usize = 60;
 
+/// Bytes that an atomic operation brings.
+const ATOMIC_LENGTH: u32 = 8;
+
 // ANCHOR: parse_cqe
-/// What the entry of a send says: each field goes straight to its place. (`mlx5_parse_cqe`)
+/// What the entry of a send says: each field goes straight to its place. `false` if its queue pair is
+/// none that is known here, or one whose sends are looked at closely. (`mlx5_parse_cqe`)
 #[inline(always)]
 pub fn parse_sent<'a>(
     state: &'a CqState,
     last: &mut Last<'a>,
     entry: Entry,
     completion: &mut WorkCompletion,
-) -> Result<(), PollError> {
+) -> bool {
     let opcode_qpn = entry.word::<OPCODE_QPN>();
     completion.qp_num = opcode_qpn & 0xff_ffff;
     completion.status = WorkStatus::Success;
     completion.vendor_err = 0;
     completion.immediate = None;
-    completion.wr_id = last.sender(state, entry)?.retire(counter(entry));
+    let Some(outstanding) = last.sender(state, entry) else {
+        return false;
+    };
+    completion.wr_id = outstanding.retire(counter(entry));
     completion.opcode = SENT[(opcode_qpn >> 24) as usize];
     completion.byte_len = entry.word::<BYTE_COUNT>();
-    Ok(())
+    true
 }
 
-/// What any other entry says: of a receive, or of an error.
+/// What any other entry says: of a receive, of an error, or of a send that is looked at closely.
 #[inline(never)]
 pub fn parse_other<P: Probe>(
     state: &CqState,
@@ -51,17 +59,28 @@ pub fn parse_other<P: Probe>(
     completion.opcode = Completed::default();
     completion.byte_len = 0;
     match opcode {
-        RECEIVED_WRITE_IMMEDIATE | RECEIVED | RECEIVED_IMMEDIATE => {
+        REQUESTER => {
+            let outstanding = member(&state.watched, entry.word::<USER_INDEX>())?;
+            completion.wr_id = outstanding.retire(counter(entry));
+            completion.opcode = SENT[(entry.word::<OPCODE_QPN>() >> 24) as usize];
+            completion.byte_len = entry.word::<BYTE_COUNT>();
+            look_closely(outstanding, entry, completion);
+        }
+        RECEIVED_WRITE_IMMEDIATE | RECEIVED | RECEIVED_IMMEDIATE | RECEIVED_INVALIDATE => {
             let receives = member(&state.receivers, entry.word::<USER_INDEX>())?;
             completion.wr_id = receives.retire(counter(entry), probe);
             completion.opcode = received(opcode);
             completion.byte_len = entry.word::<BYTE_COUNT>();
-            completion.immediate = (opcode != RECEIVED).then(|| entry.word::<IMMEDIATE>());
+            let immediate = matches!(opcode, RECEIVED_WRITE_IMMEDIATE | RECEIVED_IMMEDIATE);
+            completion.immediate = immediate.then(|| entry.word::<IMMEDIATE>());
+            completion.arrival = arrival(&entry.copy(), opcode);
         }
         REQUESTER_ERROR | RESPONDER_ERROR => {
             let (user_index, counter) = (entry.word::<USER_INDEX>(), counter(entry));
             completion.wr_id = match opcode {
-                REQUESTER_ERROR => member(&state.senders, user_index)?.retire(counter),
+                REQUESTER_ERROR => member(&state.senders, user_index)
+                    .or_else(|_| member(&state.watched, user_index))?
+                    .retire(counter),
                 _ => member(&state.receivers, user_index)?.retire(counter, probe),
             };
             let syndromes = entry.word::<SYNDROME>();
@@ -105,13 +124,13 @@ impl<'a> Last<'a> {
 
     /// The work requests of the queue pair that an entry of a send is of.
     #[inline(always)]
-    fn sender(&mut self, state: &'a CqState, entry: Entry) -> Result<&'a Outstanding, PollError> {
+    fn sender(&mut self, state: &'a CqState, entry: Entry) -> Option<&'a Outstanding> {
         let user_index = entry.word::<USER_INDEX>();
         if self.user_index != u64::from(user_index) {
-            let outstanding = member(&state.senders, user_index)?;
+            let outstanding = member(&state.senders, user_index).ok()?;
             *self = Self { user_index: user_index.into(), outstanding };
         }
-        Ok(self.outstanding)
+        Some(self.outstanding)
     }
 }
 
@@ -120,11 +139,29 @@ pub const REQUESTER: u8 = CqeOpcode::Requester as u8;
 const RECEIVED_WRITE_IMMEDIATE: u8 = CqeOpcode::ResponderWriteImmediate as u8;
 const RECEIVED: u8 = CqeOpcode::ResponderSend as u8;
 const RECEIVED_IMMEDIATE: u8 = CqeOpcode::ResponderSendImmediate as u8;
+const RECEIVED_INVALIDATE: u8 = CqeOpcode::ResponderSendInvalidate as u8;
 /// The opcode of an entry of a send that failed.
 pub const REQUESTER_ERROR: u8 = CqeOpcode::RequesterError as u8;
 /// The opcode of an entry of a receive that failed.
 pub const RESPONDER_ERROR: u8 = CqeOpcode::ResponderError as u8;
 // ANCHOR_END: parse_cqe
+
+impl CqState {
+    // ANCHOR: watch
+    /// Completions of atomics and of changes of memory keys do not say all about themselves. From now
+    /// on each send of this queue pair is looked at closely; the others pay nothing for it.
+    #[cold]
+    pub fn watch(&mut self, sender: &Arc<Outstanding>) {
+        let is_it = |known: &Option<Arc<Outstanding>>| {
+            known.as_ref().is_some_and(|known| Arc::ptr_eq(known, sender))
+        };
+        if let Some(place) = self.senders.iter().position(is_it) {
+            let sender = self.senders[place].take();
+            add(&mut self.watched, place as u32, sender);
+        }
+    }
+    // ANCHOR_END: watch
+}
 
 // ANCHOR: completion_opcode
 /// What a send was, by the WQE opcode that the card gives back. (`handle_good_req`)
@@ -133,8 +170,22 @@ static SENT: [Completed; 256] = {
     table[SendOpcode::RdmaWrite as usize] = Completed::RdmaWrite;
     table[SendOpcode::RdmaWriteImmediate as usize] = Completed::RdmaWrite;
     table[SendOpcode::RdmaRead as usize] = Completed::RdmaRead;
+    table[SendOpcode::AtomicCompareSwap as usize] = Completed::CompareAndSwap;
+    table[SendOpcode::AtomicFetchAdd as usize] = Completed::FetchAndAdd;
+    table[SendOpcode::Umr as usize] = Completed::LocalInvalidate;
     table
 };
+
+/// What the entry does not say: an atomic operation's length, and which change of a memory key it was.
+fn look_closely(outstanding: &Outstanding, entry: Entry, completion: &mut WorkCompletion) {
+    match completion.opcode {
+        Completed::CompareAndSwap | Completed::FetchAndAdd => completion.byte_len = ATOMIC_LENGTH,
+        Completed::LocalInvalidate if outstanding.is_bind(counter(entry)) => {
+            completion.opcode = Completed::BindMemoryWindow;
+        }
+        _ => {}
+    }
+}
 
 /// What arrived in a receive.
 #[inline(always)]
@@ -146,6 +197,23 @@ fn received(opcode: u8) -> Completed {
     }
 }
 // ANCHOR_END: completion_opcode
+
+// ANCHOR: arrival
+/// What the entry of a receive says of the message. Most of it is of a datagram, whose receiver knows
+/// nothing else about its sender. (`handle_responder`)
+fn arrival(entry: &Cqe, opcode: u8) -> Arrival {
+    let carried = entry.imm_inval_pkey.get();
+    Arrival {
+        invalidated: (opcode == RECEIVED_INVALIDATE).then_some(carried),
+        src_qp: entry.rqpn(),
+        grh: entry.grh() != 0,
+        pkey_index: carried as u16,
+        slid: entry.slid.get(),
+        sl: entry.sl() as u8,
+        dlid_path_bits: entry.ml_path & 0x7f,
+    }
+}
+// ANCHOR_END: arrival
 
 // ANCHOR: error_status
 /// The verbs' status for the card's syndrome. (`mlx5_handle_error_cqe`)

@@ -81,12 +81,10 @@ fn poll_all<P: Probe>(
         };
         index = index.wrapping_add(1);
         probe!(P: *probe, index(state.region, "cq.consumer_index", index));
-        if op_own >> 4 == REQUESTER {
-            if let Err(error) = parse_sent(state, &mut last, entry, completion) {
-                state.consumer_index = index;
-                return Err(error);
-            }
-        } else if let Err(error) = parse_other(state, entry, op_own >> 4, completion, probe) {
+        let opcode = op_own >> 4;
+        if (opcode != REQUESTER || !parse_sent(state, &mut last, entry, completion))
+            && let Err(error) = parse_other(state, entry, opcode, completion, probe)
+        {
             state.consumer_index = index;
             return Err(error);
         }

@@ -9,12 +9,13 @@
 //! unlock
 //! ```
 
+use super::checks::{Refusal, elements_fit, why};
 use super::doorbell::{Alone, ring_doorbell};
-use super::inline;
 use super::kinds::{Any, Kind, One, OneInline, Shared};
+use super::long::build_long;
+use super::opcodes::Posted;
 use super::queue_pair::Mlx5QueuePair;
-use super::segments::{OPCODES, Posted};
-use super::send_queue::{Built, SendQueue, small};
+use super::send_queue::{Built, SendQueue};
 use super::settings::take;
 use super::wqe::{any_list, one_inline, one_pointer};
 use crate::bus::{Bus, UarPage};
@@ -33,7 +34,9 @@ pub fn post_send<B: Bus, P: Probe>(
     requests: &[SendRequest<'_>],
 ) -> Result<(), PostError> {
     match requests {
-        [one] if Any::is_inline(one) => post_locked::<B, P, OneInline>(qp, array::from_ref(one)),
+        [one] if Any::is_inline(one) && !one.sg_list.is_empty() => {
+            post_locked::<B, P, OneInline>(qp, array::from_ref(one))
+        }
         [one] => post_locked::<B, P, One>(qp, array::from_ref(one)),
         any => post_locked::<B, P, Any>(qp, any),
     }
@@ -117,7 +120,7 @@ fn refuse<U: UarPage, P: Probe, K: Kind>(
     cold_path();
     let index = built.head.wrapping_sub(queue.head);
     let alone = match &requests[..index as usize] {
-        [one] => Some(Alone { inline: Any::is_inline(one) }),
+        [one] => Some(Alone { inline: Any::is_inline(one) && !one.sg_list.is_empty() }),
         _ => None,
     };
     if index != 0 {
@@ -136,19 +139,21 @@ fn build<U: UarPage, P: Probe, K: Kind>(
     built: Built,
     probe: &P,
 ) -> Result<Built, Refusal> {
-    let posted = OPCODES[request.opcode as usize];
+    let posted = queue.opcodes.now[request.opcode as usize];
     probe!(
         P: *probe,
         check(
             "the opcode is one that is posted",
-            (request.opcode.name(), Value::Hex(posted.bits().into())),
+            (request.opcode.name(), Value::Hex(posted.difference(Posted::SHORT).bits().into())),
             Relation::NotEqual,
             ("no entry in OPCODES", 0_u32),
             posted.contains(Posted::YES)
         )
     );
-    if !posted.contains(Posted::YES) {
-        return Err(Refusal::Opcode);
+    if !posted.contains(Posted::SHORT) {
+        let (number, head) = (built.cur_post, built.head);
+        let units = build_long(queue, request, posted, number, head, probe)?;
+        return Ok(built.and(units.get()));
     }
     if !queue.has_room(built.head, probe) {
         return Err(Refusal::Room);
@@ -158,61 +163,16 @@ fn build<U: UarPage, P: Probe, K: Kind>(
     }
     match (request.sg_list.len(), K::is_inline(request), K::ONE) {
         (1, false, _) => Ok(one_pointer(queue, request, posted, built, probe)),
-        (1, true, true) => one_inline(queue, request, posted, built, probe).ok_or(Refusal::Inline),
+        (1, true, true) => one_inline(queue, request, posted, built, probe),
         _ => {
             if K::ONE {
                 cold_path();
             }
-            any_list(queue, request, posted, built, probe).ok_or(Refusal::Inline)
+            any_list(queue, request, posted, built, probe)
         }
     }
 }
 // ANCHOR_END: build_wqe
-
-// ANCHOR: check_elements
-/// A WQE has room for as many elements as the queue was created for. (`wr->num_sge > max_gs`)
-#[inline(always)]
-fn elements_fit<U: UarPage, P: Probe>(
-    queue: &SendQueue<U>,
-    request: &SendRequest<'_>,
-    probe: &P,
-) -> bool {
-    let (given, limit) = (request.sg_list.len(), queue.limits.max_sge);
-    probe!(
-        P: *probe,
-        check(
-            "elements fit the WQE",
-            ("wr.num_sge", given),
-            Relation::LessOrEqual,
-            ("max_gs", limit),
-            given <= limit
-        )
-    );
-    given <= limit
-}
-// ANCHOR_END: check_elements
-
-/// Which step refused a request.
-#[derive(Clone, Copy)]
-enum Refusal {
-    Opcode,
-    Room,
-    Elements,
-    Inline,
-}
-
-/// Why a request is refused, with the numbers. They are gathered here and not on the way, so that a
-/// request which is not refused pays nothing for them.
-#[cold]
-#[inline(never)]
-fn why<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'_>, refusal: Refusal) -> PostCause {
-    match refusal {
-        Refusal::Opcode => PostCause::Opcode(request.opcode),
-        Refusal::Room => PostCause::QueueFull { limit: small(queue.limits.max_post as usize) },
-        Refusal::Elements => PostCause::TooManyElements { limit: small(queue.limits.max_sge) },
-        Refusal::Inline => inline::why_not(queue, request.sg_list),
-    }
-}
 
 // ANCHOR: post_send_trace
 /// Tells of the call and of how it came here: through the table.
@@ -249,3 +209,6 @@ fn outcome(result: &Result<(), PostError>) -> Value {
     }
 }
 // ANCHOR_END: post_send_trace
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use super::completion_queue::{CqState, Member, Mlx5CompletionQueue, Receives};
 use super::doorbell::BlueFlame;
+use super::opcodes::Opcodes;
 use super::receive_queue::ReceiveQueue;
 use super::records::Record;
 use super::registers::{self, Register, Sharing};
@@ -135,8 +136,7 @@ pub fn create_qp<B: Bus>(
         capabilities: request.capabilities,
     })?;
     let regions = announce(&buffer, &record, &sizes, number, tracer);
-    let send =
-        send_queue(mlx5, &buffer, &record, &sizes, &register, number, request.signal_all, &regions);
+    let send = send_queue(mlx5, &buffer, &record, &sizes, &register, number, request, &regions);
     let receive = receive_queue(&buffer, &record, &sizes, &regions);
     let receives = match srq {
         Some(srq) => Receives::Shared(Arc::clone(&Mlx5SharedReceiveQueue::<B>::of(srq).list)),
@@ -207,7 +207,7 @@ fn send_queue<B: Bus>(
     sizes: &Sizes,
     register: &Register<B>,
     number: u32,
-    signal_all: bool,
+    request: &QueuePairRequest<'_>,
     regions: &Regions,
 ) -> SendQueue<B::Page> {
     let Register { place, sharing } = register;
@@ -232,7 +232,10 @@ fn send_queue<B: Bus>(
             shared,
         },
         control: common_control(number),
-        always: if signal_all { SendFlags::SIGNALED } else { SendFlags::empty() },
+        number,
+        opcodes: Opcodes::of(request.transport),
+        completions: Arc::clone(&Mlx5CompletionQueue::<B>::of(request.send_cq).queue),
+        always: if request.signal_all { SendFlags::SIGNALED } else { SendFlags::empty() },
         limits: Limits {
             max_post: sizes.max_post,
             max_sge: sizes.max_send_sge as usize,

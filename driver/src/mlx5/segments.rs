@@ -3,70 +3,20 @@
 //! A WQE is a control segment and, behind it, what the opcode needs: for an RDMA operation a
 //! remote address segment, then the data, as pointers or inline. (PRM, "Send WQE Format")
 
+use super::opcodes::Posted;
 use super::ring::UNIT;
 use super::send_queue::{SendQueue, Wqe};
 use crate::bus::UarPage;
-use crate::verbs::{Opcode, ScatterGatherElement, SendFlags, SendRequest};
-use bitflags::bitflags;
+use crate::verbs::{ScatterGatherElement, SendFlags, SendRequest};
 use doorbell_prm::wqe::{
-    CONTROL_CQ_UPDATE, CONTROL_FENCE, CONTROL_SOLICITED, ControlSegment, DataSegment,
-    RemoteAddressSegment, SendOpcode,
+    CONTROL_CQ_UPDATE, CONTROL_FENCE, CONTROL_INITIATOR_SMALL_FENCE, CONTROL_SOLICITED,
+    ControlSegment, DataSegment, RemoteAddressSegment,
 };
 use doorbell_tracer::{Group, Probe, probe};
 use std::hint::cold_path;
 use zerocopy::transmute;
 
 const PROBE_GROUP: Group = Group::PostSend;
-
-// ANCHOR: opcodes
-bitflags! {
-    /// What an opcode of the verbs is in a WQE, and what its WQE must have; empty if this driver
-    /// does not post it.
-    #[derive(Clone, Copy)]
-    pub struct Posted: u32 {
-        /// The WQE's opcode.
-        const OPCODE = 0xff;
-        /// It is posted.
-        const YES = 0x100;
-        /// It has a remote address segment.
-        const REMOTE = 0x200;
-        /// Its control segment carries immediate data.
-        const IMMEDIATE = 0x400;
-    }
-}
-
-/// An entry for each opcode of the verbs, in their order. (`mlx5_ib_opcode`, and the switch that
-/// follows its use)
-pub static OPCODES: [Posted; Opcode::ALL.len()] = {
-    let mut table = [Posted::empty(); Opcode::ALL.len()];
-    table[Opcode::RdmaWrite as usize] = posted(SendOpcode::RdmaWrite, Posted::REMOTE);
-    table[Opcode::RdmaWriteWithImmediate as usize] =
-        posted(SendOpcode::RdmaWriteImmediate, Posted::REMOTE.union(Posted::IMMEDIATE));
-    table[Opcode::Send as usize] = posted(SendOpcode::Send, Posted::empty());
-    table[Opcode::SendWithImmediate as usize] =
-        posted(SendOpcode::SendImmediate, Posted::IMMEDIATE);
-    table[Opcode::RdmaRead as usize] = posted(SendOpcode::RdmaRead, Posted::REMOTE);
-    table
-};
-
-impl Posted {
-    /// Units in front of the data: the control segment, and the remote address segment.
-    #[inline(always)]
-    pub fn units(self) -> u32 {
-        if self.contains(Self::REMOTE) { 2 } else { 1 }
-    }
-}
-
-/// Whether this driver posts an opcode.
-pub fn posts(opcode: Opcode) -> bool {
-    OPCODES[opcode as usize].contains(Posted::YES)
-}
-
-/// One entry.
-const fn posted(opcode: SendOpcode, with: Posted) -> Posted {
-    Posted::from_bits_retain(opcode as u32).union(Posted::YES).union(with)
-}
-// ANCHOR_END: opcodes
 
 // ANCHOR: remote_address
 /// Writes what an opcode has between its control segment and its data, and returns the number of
@@ -107,7 +57,7 @@ pub fn write_data_pointers<U: UarPage, P: Probe>(
 
 /// One pointer.
 #[inline(always)]
-fn write_pointer<U: UarPage, P: Probe>(
+pub fn write_pointer<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
     wqe: Wqe,
     element: &ScatterGatherElement,
@@ -160,6 +110,15 @@ fn tell_pointer<U: UarPage, P: Probe>(queue: &SendQueue<U>, unit: u32, bytes: &[
 // ANCHOR_END: data_pointers
 
 // ANCHOR: control_segment
+/// What few control segments have.
+#[derive(Clone, Copy, Default)]
+pub struct Special {
+    /// It waits until the memory key has changed that the request before it changes.
+    pub small_fence: bool,
+    /// It binds the memory window that has this key.
+    pub window: Option<u32>,
+}
+
 /// What to do, as which WQE of which queue, how long it is, and when to complete: the first 16
 /// bytes, and the last to be written, since only now the length is known.
 #[inline(always)]
@@ -169,16 +128,32 @@ pub fn write_control<U: UarPage, P: Probe>(
     request: &SendRequest<'_>,
     posted: Posted,
     units: u32,
+    special: Special,
     probe: &P,
 ) {
     let (index, opcode) = (wqe.number as u16, posted.bits() as u8);
     let own = ControlSegment::new(0, index, opcode, 0, units as u8, 0, 0);
     let [own, _] = halves(own);
     let first = u64::from_ne_bytes(own) | u64::from_ne_bytes(queue.control);
-    let flags = (request.send_flags | queue.always).bits() as usize;
-    wqe.block.store::<0>([first.to_ne_bytes(), SECOND_HALVES[flags & 15]]);
+    let flags = (request.send_flags | queue.always).bits() as usize & 15;
+    let fence = usize::from(special.small_fence) << 4;
+    wqe.block.store::<0>([first.to_ne_bytes(), SECOND_HALVES[flags | fence]]);
     if posted.contains(Posted::IMMEDIATE) {
-        wqe.block.store_immediate(request.immediate);
+        wqe.block.store_immediate(special.window.unwrap_or(request.immediate));
+    }
+    tell_control(queue, wqe, special, probe);
+}
+
+/// Tells the trace of a control segment.
+#[inline(always)]
+fn tell_control<U: UarPage, P: Probe>(queue: &SendQueue<U>, wqe: Wqe, special: Special, probe: &P) {
+    if special.window.is_some() {
+        probe!(P: *probe, store(queue.region, queue.ring.block_offset(wqe.number), "wqe_control_segment", &wqe.block.unit(0));
+            from "wqe_index" = "sq.cur_post", "opcode" = "wr.opcode", "qpn" = "qp.qp_num",
+                "ds" = "number of 16-byte units", "fence_mode" = "wr.send_flags & FENCE",
+                "completion_mode" = "wr.send_flags & SIGNALED",
+                "solicited" = "wr.send_flags & SOLICITED", "immediate" = "wr.operands.key");
+        return;
     }
     probe!(P: *probe, store(queue.region, queue.ring.block_offset(wqe.number), "wqe_control_segment", &wqe.block.unit(0));
         from "wqe_index" = "sq.cur_post", "opcode" = "wr.opcode", "qpn" = "qp.qp_num",
@@ -187,15 +162,17 @@ pub fn write_control<U: UarPage, P: Probe>(
             "solicited" = "wr.send_flags & SOLICITED", "immediate" = "wr.immediate");
 }
 
-/// The second half of a control segment without immediate data, for each set of the verbs' flags.
-static SECOND_HALVES: [[u8; 8]; 16] = {
-    let mut table = [[0; 8]; 16];
+/// The second half of a control segment without immediate data, for each set of the verbs' flags;
+/// then the same with the small fence, unless the request has the other one.
+static SECOND_HALVES: [[u8; 8]; 32] = {
+    let mut table = [[0; 8]; 32];
     let mut set = 0;
-    while set < 16 {
-        let flags = SendFlags::from_bits_retain(set as u32);
+    while set < 32 {
+        let flags = SendFlags::from_bits_retain(set as u32 & 15);
         let signaled = if flags.contains(SendFlags::SIGNALED) { CONTROL_CQ_UPDATE } else { 0 };
         let solicited = if flags.contains(SendFlags::SOLICITED) { CONTROL_SOLICITED } else { 0 };
-        let fence = if flags.contains(SendFlags::FENCE) { CONTROL_FENCE } else { 0 };
+        let small_fence = if set < 16 { 0 } else { CONTROL_INITIATOR_SMALL_FENCE };
+        let fence = if flags.contains(SendFlags::FENCE) { CONTROL_FENCE } else { small_fence };
         let flags = signaled | solicited | fence;
         [_, table[set]] = halves(ControlSegment::new(0, 0, 0, 0, 0, flags, 0));
         set += 1;

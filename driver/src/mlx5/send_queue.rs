@@ -5,14 +5,17 @@
 //! requests, and with `tail` says how many are outstanding. A completion brings back a block
 //! number; [`Outstanding`] says which work request that was.
 
+use super::completion_queue::CqState;
 use super::doorbell::{BlueFlame, DoorbellRecord};
+use super::opcodes::Opcodes;
 use super::ring::{Block, Notes, Ring};
 use super::settings::Settings;
 use crate::bus::UarPage;
 use crate::verbs::SendFlags;
 use doorbell_tracer::{Group, Probe, RegionId, Relation, probe};
+use spin::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 const PROBE_GROUP: Group = Group::PostSend;
 
@@ -43,6 +46,12 @@ pub struct SendQueue<U: UarPage> {
     pub register: BlueFlame<U>,
     /// The first half of an empty control segment of this queue, see `common_control`.
     pub control: [u8; 8],
+    /// Its number on the card (QPN).
+    pub number: u32,
+    /// What its transport posts.
+    pub opcodes: Opcodes,
+    /// The completion queue where it completes, which is told of some of its requests.
+    pub completions: Arc<Mutex<CqState>>,
     /// Flags that every work request has: [`SendFlags::SIGNALED`] in a queue that signals all.
     pub always: SendFlags,
     /// The queue's limits.
@@ -80,6 +89,8 @@ struct Slot {
     wr_id: AtomicU64,
     /// Work requests that are done once this one is: its number, and one.
     done: AtomicU32,
+    /// Of a change of a memory key: it binds a window. (`wr_data`)
+    binds: AtomicBool,
 }
 
 impl Outstanding {
@@ -94,6 +105,16 @@ impl Outstanding {
         let slot = self.slots.at(counter);
         slot.wr_id.store(wr_id, Ordering::Relaxed);
         slot.done.store(head.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Remembers of a change of a memory key whether it binds a window.
+    pub fn remember_bind(&self, counter: u32, binds: bool) {
+        self.slots.at(counter).binds.store(binds, Ordering::Relaxed);
+    }
+
+    /// Whether the change of a memory key whose WQE began at `counter` has bound a window.
+    pub fn is_bind(&self, counter: u32) -> bool {
+        self.slots.at(counter).binds.load(Ordering::Relaxed)
     }
 
     /// The work request whose WQE began at `counter` is done, and with it all before it: that is

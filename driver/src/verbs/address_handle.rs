@@ -2,9 +2,11 @@
 
 use super::{AddressVector, ProtectionDomain, ProviderPart};
 use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
-/// The way to a port (`struct ibv_ah`).
+/// The way to a port (`struct ibv_ah`). Must not go before the completions of the datagrams that
+/// were sent by it.
 pub struct AddressHandle {
     provider: ProviderPart,
     address: AddressVector,
@@ -30,5 +32,11 @@ impl AddressHandle {
     #[inline(always)]
     pub fn provider<T: Any>(&self) -> Option<&T> {
         self.provider.get()
+    }
+}
+
+impl fmt::Debug for AddressHandle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("AddressHandle").field(&self.address).finish()
     }
 }

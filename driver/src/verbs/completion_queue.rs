@@ -83,21 +83,29 @@ impl CompletionQueue {
     }
 }
 
-/// What a completed work request did (`enum ibv_wc_opcode`).
+/// What a completed work request did (`enum ibv_wc_opcode`, with its numbers).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 pub enum Completed {
     /// A send.
     #[default]
-    Send,
+    Send = 0,
     /// An RDMA write.
-    RdmaWrite,
+    RdmaWrite = 1,
     /// An RDMA read.
-    RdmaRead,
+    RdmaRead = 2,
+    /// A compare-and-swap.
+    CompareAndSwap = 3,
+    /// A fetch-and-add.
+    FetchAndAdd = 4,
+    /// A bind of a memory window.
+    BindMemoryWindow = 5,
+    /// An invalidation of a local key.
+    LocalInvalidate = 6,
     /// A receive that a send arrived in.
-    Receive,
+    Receive = 128,
     /// A receive that an RDMA write with immediate data consumed.
-    ReceiveRdmaWithImmediate,
+    ReceiveRdmaWithImmediate = 129,
 }
 
 /// How a work request ended (`enum ibv_wc_status`, with its numbers).
@@ -165,7 +173,7 @@ impl WorkStatus {
 pub struct WorkCompletion {
     /// The work request's own number.
     pub wr_id: u64,
-    /// Number of bytes moved; meaningful for receives and reads that succeeded.
+    /// Number of bytes moved; meaningful for receives, reads and atomics that succeeded.
     pub byte_len: u32,
     /// The queue pair (QPN).
     pub qp_num: u32,
@@ -177,4 +185,26 @@ pub struct WorkCompletion {
     pub opcode: Completed,
     /// The card's own word on an error.
     pub vendor_err: u8,
+    /// What is known of the message that came. Written for receives that succeeded; for all else it
+    /// stays as it was, as these fields of `struct ibv_wc` do.
+    pub arrival: Arrival,
+}
+
+/// What the card says of a message that came (the rest of `struct ibv_wc`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Arrival {
+    /// The key of this side that the message has invalidated, if it was sent to do that.
+    pub invalidated: Option<u32>,
+    /// Of a datagram: the queue pair that sent it (QPN).
+    pub src_qp: u32,
+    /// Of a datagram: the first 40 bytes of the receive are for its network header (`IBV_WC_GRH`).
+    pub grh: bool,
+    /// Entry of the P_Key table that the message came with; only if it carried nothing else.
+    pub pkey_index: u16,
+    /// LID of the port that it came from, on InfiniBand.
+    pub slid: u16,
+    /// Service level that it came on.
+    pub sl: u8,
+    /// The low bits of the LID that it came to, on InfiniBand.
+    pub dlid_path_bits: u8,
 }

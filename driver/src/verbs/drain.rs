@@ -74,8 +74,8 @@ impl Drain {
             sg_list: &[],
             opcode: Opcode::RdmaWrite,
             send_flags: SendFlags::SIGNALED,
-            immediate: 0,
             remote: nothing,
+            ..SendRequest::default()
         };
         post_send(qp, &[marker])?;
         self.wait(qp, qp.send_cq(), completions)

@@ -1,8 +1,8 @@
 //! What can go wrong, and what to do about it.
 
+use super::{Opcode, QueuePairState, Transport};
 use crate::bus::OutOfMemory;
 use crate::control::ControlError;
-use crate::verbs::{QueuePairState, Transport};
 
 /// Why a verb outside of the data path failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,9 +97,27 @@ pub enum PostCause {
     /// The provider has no post for this queue.
     #[error("posting is not supported by this device's provider (EOPNOTSUPP)")]
     NotSupported,
-    /// The opcode is not one that this driver posts.
-    #[error("{} is not posted by this driver (EINVAL); it posts SEND, RDMA WRITE (both also with immediate data) and RDMA READ", .0.name())]
-    Opcode(super::Opcode),
+    /// The opcode does not go with the queue pair's transport, or is not covered by this driver.
+    #[error(
+        "{} is not posted on a queue pair of transport {} (EINVAL); it takes {}. TSO, raw packets and XRC are not covered by this driver", .opcode.name(), transport_name(*.transport), takes(*.transport)
+    )]
+    Opcode {
+        /// The request's.
+        opcode: Opcode,
+        /// The queue pair's.
+        transport: Transport,
+    },
+    /// The request has not the operands that it must have.
+    #[error(
+        "the operands of {} on this queue pair are {needed}, and the request has others (EINVAL); set `operands`", .opcode.name(), needed = operands(*.opcode)
+    )]
+    Operands {
+        /// The request's.
+        opcode: Opcode,
+    },
+    /// More memory than one memory window can show.
+    #[error("a memory window shows at most 2 GiB (EOPNOTSUPP); bind several, each to a part")]
+    WindowTooLong,
     /// No room in the queue.
     #[error(
         "the queue is full: as many as the {limit} work requests that it takes are outstanding (ENOMEM); poll the completion queue, and signal at least one request of each queue length"
@@ -138,16 +156,45 @@ pub enum PostCause {
 const _: () = assert!(size_of::<Result<(), PostError>>() == 8);
 
 impl PostCause {
-    /// The error number that libmlx5's post of a send queue returns for this cause.
+    /// The error number that libmlx5's post of a send queue returns for this cause. Two of the causes
+    /// it does not look for: it has no check that an opcode goes with the transport, and posts a WQE
+    /// that the card refuses; and operands are a union there, of which nobody knows what was filled in.
     pub fn errno(&self) -> i32 {
         match self {
-            Self::NotSupported => 95,
-            Self::Opcode(_) => 22,
+            Self::NotSupported | Self::WindowTooLong => 95,
+            Self::Opcode { .. } | Self::Operands { .. } => 22,
             Self::QueueFull { .. } | Self::TooManyElements { .. } | Self::InlineTooLong { .. } => {
                 12
             }
             Self::InlineOutside { .. } => 14,
         }
+    }
+}
+
+/// The verbs' name of a transport.
+fn transport_name(transport: Transport) -> &'static str {
+    match transport {
+        Transport::ReliableConnection => "IBV_QPT_RC",
+        Transport::UnreliableConnection => "IBV_QPT_UC",
+        Transport::UnreliableDatagram => "IBV_QPT_UD",
+    }
+}
+
+/// What a queue pair of a transport takes, for a message.
+fn takes(transport: Transport) -> &'static str {
+    match transport {
+        Transport::ReliableConnection => "all opcodes but TSO",
+        Transport::UnreliableConnection => "all but TSO, RDMA READ and the two atomic operations",
+        Transport::UnreliableDatagram => "SEND, also with immediate data",
+    }
+}
+
+/// The operands that a request with this opcode was refused for, for a message.
+fn operands(opcode: Opcode) -> &'static str {
+    match opcode {
+        Opcode::AtomicCompareAndSwap | Opcode::AtomicFetchAndAdd => "`Atomic`",
+        Opcode::BindMemoryWindow => "`Bind`",
+        _ => "`Datagram`, with an address handle of this context",
     }
 }
 

@@ -27,7 +27,7 @@ mod transitions;
 mod work_request;
 
 pub use address_handle::AddressHandle;
-pub use completion_queue::{Completed, CompletionQueue, WorkCompletion, WorkStatus};
+pub use completion_queue::{Arrival, Completed, CompletionQueue, WorkCompletion, WorkStatus};
 pub use context::{Context, open_device};
 pub use device::{Device, DeviceInfo, Door, NothingThere, get_device_list};
 pub use drain::{Drain, DrainError};
@@ -52,7 +52,8 @@ pub use transitions::{
     SendParameters, Start, Stopped, Transition,
 };
 pub use work_request::{
-    Opcode, ReceiveRequest, RemoteAddress, ScatterGatherElement, SendFlags, SendRequest,
+    Bind, Opcode, Operands, ReceiveRequest, RemoteAddress, ScatterGatherElement, SendFlags,
+    SendRequest,
 };
 
 pub(crate) use provider_part::ProviderPart;

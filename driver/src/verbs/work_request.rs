@@ -1,12 +1,14 @@
 //! Work requests: what a program asks a queue pair to do.
 
+use super::{Access, AddressHandle, WindowKind};
 use bitflags::bitflags;
 
 /// What a send work request does (`enum ibv_wr_opcode`, with its numbers).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 pub enum Opcode {
     /// Write local data to remote memory.
+    #[default]
     RdmaWrite = 0,
     /// The same, and consume a receive there that completes with immediate data.
     RdmaWriteWithImmediate = 1,
@@ -99,8 +101,57 @@ pub struct RemoteAddress {
     pub rkey: u32,
 }
 
-/// A work request for a send queue (`struct ibv_send_wr`).
-#[derive(Debug, Clone, Copy)]
+/// What some opcodes need besides data and a place in remote memory (the rest of the union `wr`, and
+/// `bind_mw`). The other opcodes do not look at it.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Operands<'a> {
+    /// Nothing.
+    #[default]
+    None,
+    /// Of the two atomic operations; what was there before comes into the data (`wr.wr.atomic`).
+    Atomic {
+        /// What compare-and-swap must find, or what fetch-and-add adds.
+        compare_add: u64,
+        /// What compare-and-swap stores if it does; fetch-and-add has no use for it.
+        swap: u64,
+    },
+    /// Of binding a memory window.
+    Bind(&'a Bind),
+    /// Of everything that is sent by unreliable datagram: to whom (`wr.wr.ud`).
+    Datagram {
+        /// The way to the receiver's port.
+        handle: &'a AddressHandle,
+        /// The receiver's queue pair (QPN).
+        remote_qpn: u32,
+        /// Its queue key; with the highest bit set, the card takes the sender's own.
+        remote_qkey: u32,
+    },
+}
+
+/// A memory window, and the memory that it shall show (`bind_mw` of `struct ibv_send_wr`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bind {
+    /// The window's type.
+    pub window: WindowKind,
+    /// The key that the window has had so far.
+    pub key: u32,
+    /// The key that it gets: as before, but for the low 8 bits, which are the program's choice.
+    pub new_key: u32,
+    /// Local key of the memory region that it shows a part of, registered with `MW_BIND`.
+    pub lkey: u32,
+    /// Address of the part's first byte.
+    pub address: u64,
+    /// Its length in bytes, at most 2 GiB; 0 unbinds the window.
+    pub length: u64,
+    /// What others may do there.
+    pub access: Access,
+    /// Remote addresses count from 0, and not from `address` (`IBV_ACCESS_ZERO_BASED`).
+    pub zero_based: bool,
+}
+
+/// A work request for a send queue (`struct ibv_send_wr`). The default is an RDMA WRITE of nothing,
+/// as a zeroed one is in C.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct SendRequest<'a> {
     /// Comes back in the completion, for the program to know the request by.
     pub wr_id: u64,
@@ -110,10 +161,13 @@ pub struct SendRequest<'a> {
     pub opcode: Opcode,
     /// How.
     pub send_flags: SendFlags,
-    /// Immediate data in host order, for the opcodes that carry it.
+    /// Immediate data in host order, for the opcodes that carry it; the key to invalidate for
+    /// `LocalInvalidate` and `SendWithInvalidate` (in C a union, `imm_data` and `invalidate_rkey`).
     pub immediate: u32,
     /// Where to, for the opcodes that touch remote memory.
     pub remote: RemoteAddress,
+    /// What else the opcode needs.
+    pub operands: Operands<'a>,
 }
 
 /// A work request for a receive queue (`struct ibv_recv_wr`).

@@ -125,8 +125,8 @@ pub fn write<'a>(
         sg_list,
         opcode: Opcode::RdmaWrite,
         send_flags: SendFlags::SIGNALED,
-        immediate: 0,
         remote: RemoteAddress { address: target.buffer().address(), rkey: target.rkey() },
+        ..SendRequest::default()
     }
 }
 

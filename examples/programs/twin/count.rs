@@ -152,11 +152,11 @@ impl Bench {
             sg_list: &elements,
             opcode: if inline { Opcode::Send } else { Opcode::RdmaWrite },
             send_flags: SendFlags::SIGNALED | flags,
-            immediate: 0,
             remote: RemoteAddress {
                 address: self.remote.buffer().address(),
                 rkey: self.remote.rkey(),
             },
+            ..SendRequest::default()
         };
         let requests = vec![request; count];
         if inline {

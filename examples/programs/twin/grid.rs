@@ -9,7 +9,7 @@ use crate::own_memory::OwnMemory;
 use crate::pair::{Buffers, Pair};
 use clap::Args;
 use doorbell_driver::mlx5::posts;
-use doorbell_driver::verbs::{Context, Opcode, ProtectionDomain};
+use doorbell_driver::verbs::{Context, Opcode, ProtectionDomain, Transport};
 use doorbell_examples::{Device, World};
 use doorbell_tracer::{Clock, Full, Tracer};
 use std::io::Write;
@@ -49,7 +49,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let memory = OwnMemory::open()?;
     let bench = Bench { tracer, context, pd, buffers, memory, probes: options.probes };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    for opcode in Opcode::ALL.into_iter().filter(|opcode| posts(*opcode)) {
+    let posted = |opcode: &Opcode| posts(Transport::ReliableConnection, *opcode);
+    for opcode in Opcode::ALL.into_iter().filter(posted) {
         writeln!(out, "posts {} {}", opcode as u8, opcode.name())?;
     }
     let text = std::fs::read_to_string(&options.cases)?;

@@ -7,9 +7,10 @@ use crate::grid::Bench;
 use crate::own_memory::OwnMemory;
 use crate::places::{Places, Watched};
 use doorbell_driver::verbs::{
-    Access, Completed, CompletionQueue, Context, MemoryRegion, PostCause, PostError,
-    ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest, RemoteAddress,
-    ScatterGatherElement, SendRequest, Transport, WorkCompletion, poll_cq, post_recv, post_send,
+    Access, Bind, Completed, CompletionQueue, Context, MemoryRegion, Opcode, Operands, PostCause,
+    PostError, ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest, RemoteAddress,
+    ScatterGatherElement, SendRequest, Transport, WindowKind, WorkCompletion, poll_cq, post_recv,
+    post_send,
 };
 use doorbell_tracer::Role;
 use std::io::Write;
@@ -103,10 +104,11 @@ impl Pair {
         let remote = &bench.buffers.remote;
         let lists: Vec<_> =
             sends.iter().map(|send| elements(&bench.buffers.local, &send.pieces)).collect();
+        let binds: Vec<_> = sends.iter().map(|send| bind(&bench.buffers.local, send)).collect();
         let requests: Vec<_> = sends
             .iter()
-            .zip(&lists)
-            .map(|(send, list)| SendRequest {
+            .zip(lists.iter().zip(&binds))
+            .map(|(send, (list, bind))| SendRequest {
                 wr_id: self.id(),
                 sg_list: list,
                 opcode: send.opcode,
@@ -116,6 +118,7 @@ impl Pair {
                     address: remote.buffer().address() + send.remote as u64,
                     rkey: remote.rkey(),
                 },
+                operands: operands(send, bind),
             })
             .collect();
         let result = post_send(&self.sender.qp, &requests);
@@ -208,6 +211,33 @@ impl Side {
     }
 }
 
+/// What a request needs besides, worked out of its 32 bits as the twin in C does.
+fn operands<'a>(send: &Send, bind: &'a Bind) -> Operands<'a> {
+    let compare_add = u64::from(send.immediate).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    match send.opcode {
+        Opcode::AtomicCompareAndSwap | Opcode::AtomicFetchAndAdd => {
+            Operands::Atomic { compare_add, swap: !compare_add }
+        }
+        Opcode::BindMemoryWindow => Operands::Bind(bind),
+        _ => Operands::None,
+    }
+}
+
+/// What a request binds, worked out in the same way.
+fn bind(local: &MemoryRegion, send: &Send) -> Bind {
+    let number = send.immediate;
+    Bind {
+        window: if number & 1 == 0 { WindowKind::One } else { WindowKind::Two },
+        key: number,
+        new_key: number ^ 0x5a,
+        lkey: local.lkey(),
+        address: local.buffer().address() + send.remote as u64,
+        length: if number & 2 == 0 { 0 } else { u64::from(number >> 1 | 1) },
+        access: Access::from_bits_truncate(number >> 4 & 15),
+        zero_based: number >> 8 & 1 == 1,
+    }
+}
+
 /// The list of elements of some pieces of a memory region.
 fn elements(region: &MemoryRegion, pieces: &[Piece]) -> Vec<ScatterGatherElement> {
     pieces.iter().map(|(offset, length)| region.element(*offset, *length)).collect()
@@ -249,13 +279,14 @@ fn say_record(
 
 /// A completion with the verbs' numbers.
 fn say_completion(out: &mut impl Write, completion: &WorkCompletion) -> Result<(), Failure> {
-    let (opcode, has_length) = match completion.opcode {
-        Completed::Send => (0, false),
-        Completed::RdmaWrite => (1, false),
-        Completed::RdmaRead => (2, true),
-        Completed::Receive => (128, true),
-        Completed::ReceiveRdmaWithImmediate => (129, true),
-    };
+    let has_length = !matches!(
+        completion.opcode,
+        Completed::Send
+            | Completed::RdmaWrite
+            | Completed::BindMemoryWindow
+            | Completed::LocalInvalidate
+    );
+    let opcode = completion.opcode as u8;
     let length = if has_length { completion.byte_len } else { 0 };
     let immediate = completion.immediate.map_or("-".to_owned(), |number| number.to_string());
     let (id, status) = (completion.wr_id, completion.status as u8);

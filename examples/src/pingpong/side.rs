@@ -5,8 +5,8 @@ use super::play::{PingpongError, Plan};
 use doorbell_driver::verbs::{
     Access, AddressVector, CompletionChannel, CompletionQueue, ConnectTo, Context, LinkLayer,
     MemoryRegion, Opcode, PortAttributes, QueuePair, QueuePairCapabilities, QueuePairRequest,
-    ReceiveRequest, RemoteAddress, SendFlags, SendParameters, SendRequest, Transport,
-    WorkCompletion, WorkStatus, poll_cq, post_recv, post_send, req_notify_cq,
+    ReceiveRequest, SendFlags, SendParameters, SendRequest, Transport, WorkCompletion, WorkStatus,
+    poll_cq, post_recv, post_send, req_notify_cq,
 };
 use std::sync::Arc;
 
@@ -172,8 +172,7 @@ impl Side {
                 sg_list: &[self.memory.element(0, self.size)],
                 opcode: Opcode::Send,
                 send_flags: self.flags,
-                immediate: 0,
-                remote: RemoteAddress::default(),
+                ..SendRequest::default()
             }],
         )?)
     }

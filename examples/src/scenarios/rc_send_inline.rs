@@ -4,7 +4,7 @@ use super::Scenario;
 use crate::pair::expect_arrived;
 use crate::{ExampleError, Pair, World, wait_for};
 use doorbell_driver::verbs::{
-    Access, Opcode, ReceiveRequest, RemoteAddress, SendFlags, SendRequest, post_recv, post_send,
+    Access, Opcode, ReceiveRequest, SendFlags, SendRequest, post_recv, post_send,
 };
 
 /// What the registry knows of it.
@@ -33,8 +33,7 @@ fn run(world: &World) -> Result<Vec<String>, ExampleError> {
             sg_list: &[source.element(0, 32)],
             opcode: Opcode::Send,
             send_flags: SendFlags::SIGNALED | SendFlags::INLINE,
-            immediate: 0,
-            remote: RemoteAddress::default(),
+            ..SendRequest::default()
         }],
     )?;
 

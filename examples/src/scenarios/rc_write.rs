@@ -30,8 +30,8 @@ fn run(world: &World) -> Result<Vec<String>, ExampleError> {
             sg_list: &[source.element(0, 64)],
             opcode: Opcode::RdmaWrite,
             send_flags: SendFlags::SIGNALED,
-            immediate: 0,
             remote: RemoteAddress { address: target.buffer().address(), rkey: target.rkey() },
+            ..SendRequest::default()
         }],
     )?;
 

@@ -60,11 +60,11 @@ fn piece<'a>(
         sg_list: element,
         opcode: Opcode::RdmaWrite,
         send_flags: if last { SendFlags::SIGNALED } else { SendFlags::empty() },
-        immediate: 0,
         remote: RemoteAddress {
             address: target.buffer().address() + (index * PIECE) as u64,
             rkey: target.rkey(),
         },
+        ..SendRequest::default()
     }
 }
 // ANCHOR_END: rc_write_list

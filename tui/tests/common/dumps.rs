@@ -76,8 +76,8 @@ fn write(world: &World, lkey: u32, rkey: u32) -> Result<Vec<String>, ExampleErro
                 sg_list: &[element],
                 opcode: Opcode::RdmaWrite,
                 send_flags: SendFlags::SIGNALED,
-                immediate: 0,
                 remote,
+                ..SendRequest::default()
             }],
         )?;
         // The first is to fail before the second is posted.
@@ -100,8 +100,7 @@ fn long_send(world: &World) -> Result<Vec<String>, ExampleError> {
             sg_list: &[source.element(0, 64)],
             opcode: Opcode::Send,
             send_flags: SendFlags::SIGNALED,
-            immediate: 0,
-            remote: RemoteAddress::default(),
+            ..SendRequest::default()
         }],
     )?;
     drop(wait_for(&pair.send_cq, &context));

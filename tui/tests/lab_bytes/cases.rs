@@ -1,6 +1,6 @@
 //! What is posted: the cases as both programs read them.
 
-use doorbell_driver::verbs::{Opcode, SendFlags};
+use doorbell_driver::verbs::{Access, Bind, Opcode, SendFlags, WindowKind};
 use std::fmt::Write as _;
 
 /// A stretch of a buffer: offset and length.
@@ -31,6 +31,21 @@ impl Send {
     /// Bytes of its data.
     pub fn length(&self) -> u32 {
         self.pieces.iter().map(|(_, length)| length).sum()
+    }
+
+    /// What it binds, as both programs work it out of the other numbers; of a bind.
+    pub fn bind(&self) -> Bind {
+        let number = self.immediate;
+        Bind {
+            window: if number & 1 == 0 { WindowKind::One } else { WindowKind::Two },
+            key: number,
+            new_key: number ^ 0x5a,
+            lkey: 0,
+            address: self.remote as u64,
+            length: if number & 2 == 0 { 0 } else { u64::from(number >> 1 | 1) },
+            access: Access::from_bits_truncate(number >> 4 & 15),
+            zero_based: number >> 8 & 1 == 1,
+        }
     }
 
     /// Its data is copied into the WQE.

@@ -13,16 +13,48 @@ pub struct Row {
     pub consumes: bool,
     /// Its data may be inline: the data of a READ comes, it does not go.
     pub inline: bool,
+    /// What its WQE has besides.
+    pub besides: Besides,
 }
 
-/// A row for each opcode that both programs can post.
-pub const ROWS: [Row; 5] = [
-    Row { opcode: Opcode::RdmaWrite, remote: true, consumes: false, inline: true },
-    Row { opcode: Opcode::RdmaWriteWithImmediate, remote: true, consumes: true, inline: true },
-    Row { opcode: Opcode::Send, remote: false, consumes: true, inline: true },
-    Row { opcode: Opcode::SendWithImmediate, remote: false, consumes: true, inline: true },
-    Row { opcode: Opcode::RdmaRead, remote: true, consumes: false, inline: false },
+/// What a WQE has between the remote address and the data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Besides {
+    Nothing,
+    /// An atomic segment.
+    Atomic,
+    /// The segments of a change of a memory key.
+    Key,
+}
+
+/// A row for each opcode that both programs can post. First those that are carried out; the others
+/// would need keys and windows that there are not, and are posted to a queue pair that has failed and
+/// flushes them.
+pub const ROWS: [Row; 10] = [
+    row_of(Opcode::RdmaWrite, true, false, true, Besides::Nothing),
+    row_of(Opcode::RdmaWriteWithImmediate, true, true, true, Besides::Nothing),
+    row_of(Opcode::Send, false, true, true, Besides::Nothing),
+    row_of(Opcode::SendWithImmediate, false, true, true, Besides::Nothing),
+    row_of(Opcode::RdmaRead, true, false, false, Besides::Nothing),
+    row_of(Opcode::SendWithInvalidate, false, true, true, Besides::Nothing),
+    row_of(Opcode::AtomicCompareAndSwap, true, false, false, Besides::Atomic),
+    row_of(Opcode::AtomicFetchAndAdd, true, false, false, Besides::Atomic),
+    row_of(Opcode::LocalInvalidate, false, false, false, Besides::Key),
+    row_of(Opcode::BindMemoryWindow, false, false, false, Besides::Key),
 ];
+
+const fn row_of(
+    opcode: Opcode,
+    remote: bool,
+    consumes: bool,
+    inline: bool,
+    besides: Besides,
+) -> Row {
+    Row { opcode, remote, consumes, inline, besides }
+}
+
+/// The rows that are carried out.
+const LIVE: &[Row] = ROWS.split_at(5).0;
 
 /// The row of an opcode of the grid.
 pub fn row(opcode: Opcode) -> &'static Row {
@@ -37,8 +69,16 @@ const PARTS: [Sizes; 4] = [
     Sizes { send: 16, receive: 16, send_sges: 2, receive_sges: 2, inline: 60, signal_all: true },
 ];
 
-/// Requests of the random part, for each queue pair.
+/// Requests of the random part, for each queue pair; and of the part that is flushed.
 const RANDOM: usize = 800;
+const FLUSHED: usize = 1500;
+
+/// The queue pair of the part that is flushed.
+const FAILED: Sizes =
+    Sizes { send: 16, receive: 16, send_sges: 4, receive_sges: 1, inline: 60, signal_all: false };
+
+/// An offset that lies behind the remote buffer.
+const OUTSIDE: usize = 1 << 30;
 
 /// Offsets below this are read by the card, or written by it, on the far side; those above are
 /// written by it on the near side, or by receives. So no byte that is copied inline ever changes.
@@ -113,6 +153,7 @@ pub fn steps(numbers: &mut Numbers) -> Vec<Step> {
         grid.refusals();
         grid.random();
     }
+    grid.flushed();
     grid.steps
 }
 
@@ -127,7 +168,7 @@ impl Grid<'_> {
     /// Every opcode with every set of flags and every number of elements, one a call.
     fn every_flag_and_shape(&mut self) {
         let mut calls = Vec::new();
-        for row in &ROWS {
+        for row in LIVE {
             for flags in (0..16).map(SendFlags::from_bits_retain) {
                 if flags.contains(SendFlags::INLINE) && !row.inline {
                     continue;
@@ -158,7 +199,7 @@ impl Grid<'_> {
     /// Every length of inline data, as one element and as several.
     fn every_inline_length(&mut self) {
         let mut calls = Vec::new();
-        let inline: Vec<&Row> = ROWS.iter().filter(|row| row.inline).collect();
+        let inline: Vec<&Row> = LIVE.iter().filter(|row| row.inline).collect();
         for length in 0..=self.room.inline {
             let count = 1 + self.numbers.below(self.sizes.send_sges);
             let mut lengths = vec![0; count];
@@ -196,6 +237,34 @@ impl Grid<'_> {
         self.groups(calls);
     }
 
+    /// Random requests of all rows to a queue pair that has failed: each of them completes, flushed.
+    fn flushed(&mut self) {
+        (self.sizes, self.room) = (FAILED, Room::of(&FAILED));
+        self.steps.push(Step::Pair(FAILED));
+        self.steps.push(Step::Fill(0x3c));
+        let fails = Send { remote: OUTSIDE, ..self.request(&ROWS[0], SendFlags::SIGNALED, &[1]) };
+        self.steps.push(Step::Send(Call::of(vec![fails])));
+        self.steps.push(Step::Poll(1));
+        let mut count = 0;
+        while count < FLUSHED {
+            let mut group = Vec::new();
+            let most = self.numbers.below(8);
+            while group.len() <= most {
+                let length = *self.numbers.of(&[1, 1, 1, 2, 3]);
+                group.push(Call::of((0..length).map(|_| self.any_of(&ROWS)).collect::<Vec<_>>()));
+                if !self.has_room_for(&group) {
+                    group.pop();
+                    break;
+                }
+            }
+            let posted = group.iter().map(Call::posted).sum();
+            self.steps.push(Step::Fill(self.numbers.next() as u8));
+            self.steps.extend(group.into_iter().map(Step::Send));
+            self.steps.push(Step::Poll(posted));
+            count += posted;
+        }
+    }
+
     /// A length that fits.
     fn length(&mut self, flags: SendFlags, count: usize) -> u32 {
         match flags.contains(SendFlags::INLINE) {
@@ -205,10 +274,15 @@ impl Grid<'_> {
     }
 
     fn any_request(&mut self) -> Send {
-        let row = &ROWS[self.numbers.below(ROWS.len())];
+        self.any_of(LIVE)
+    }
+
+    fn any_of(&mut self, rows: &[Row]) -> Send {
+        let row = &rows[self.numbers.below(rows.len())];
         let mut flags = SendFlags::from_bits_retain(self.numbers.below(16) as u32);
         flags.set(SendFlags::INLINE, row.inline && flags.contains(SendFlags::INLINE));
-        let count = self.numbers.below(self.sizes.send_sges + 1);
+        let most = if row.besides == Besides::Key { 0 } else { self.sizes.send_sges };
+        let count = self.numbers.below(most + 1);
         let mut lengths: Vec<u32> = (0..count).map(|_| self.length(flags, count)).collect();
         for length in &mut lengths {
             *length = if self.numbers.below(6) == 0 { 0 } else { *length };
@@ -264,12 +338,16 @@ impl Grid<'_> {
 
     /// Whether a group fits both queues, with one request to end it.
     fn fits(&self, group: &[Call<Send>]) -> bool {
+        let posted = group.iter().flat_map(|call| &call.requests);
+        let receives = posted.filter(|send| row(send.opcode).consumes).count();
+        self.has_room_for(group) && receives < self.room.receives
+    }
+
+    /// Whether a group fits the send queue, with one request to end it.
+    fn has_room_for(&self, group: &[Call<Send>]) -> bool {
         let posted = || group.iter().flat_map(|call| &call.requests);
         let blocks: usize = posted().map(blocks).sum();
-        let receives = posted().filter(|send| row(send.opcode).consumes).count();
-        posted().count() < self.room.requests
-            && blocks < self.room.blocks
-            && receives < self.room.receives
+        posted().count() < self.room.requests && blocks < self.room.blocks
     }
 
     /// One group, from empty queues to empty queues.
@@ -311,7 +389,7 @@ impl Grid<'_> {
         let full = (0..self.room.requests + 3).map(|_| good(self)).collect();
         let again = vec![good(self)];
         self.overfull(Call { requests: full, refused: Some((ENOMEM, self.room.requests)) }, again);
-        for row in ROWS.iter().filter(|row| row.inline) {
+        for row in LIVE.iter().filter(|row| row.inline) {
             for index in [0, 1, 2] {
                 let too_many = vec![1; self.sizes.send_sges + 1];
                 let bad = self.request(row, SendFlags::empty(), &too_many);
@@ -369,7 +447,12 @@ impl Grid<'_> {
 
 /// Blocks of a request's WQE.
 fn blocks(send: &Send) -> usize {
-    let fixed = if row(send.opcode).remote { 2 } else { 1 };
+    let row = row(send.opcode);
+    let fixed = match row.besides {
+        Besides::Nothing => 1 + usize::from(row.remote),
+        Besides::Atomic => 3,
+        Besides::Key => 12,
+    };
     let data = match send.is_inline() {
         true if send.length() > 0 => (4 + send.length() as usize).div_ceil(16),
         _ => send.pieces.iter().filter(|(_, length)| *length > 0).count(),

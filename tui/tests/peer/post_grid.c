@@ -13,6 +13,9 @@
  *     rr NSGE (OFFSET LENGTH)*          one call, on the receiver
  *   poll N, take N                      waits for N completions of the sender, of the receiver
  *
+ * What an atomic operation, or the bind of a memory window, needs besides is worked out of IMM; a bind's
+ * window exists nowhere, and its memory begins at REMOTE of the local buffer.
+ *
  * Offsets are into the local buffer for wr, into the remote one for REMOTE and rr. The answer:
  *
  *   library FILE                        of libibverbs and libmlx5, as they are mapped
@@ -277,9 +280,46 @@ static void say_result(const char *call, int error, long index)
 		printf("%s 0 -\n", call);
 }
 
+/* Where on the other side, and what else the opcode needs. */
+static void operands(struct ibv_send_wr *wr, struct ibv_mw *mw, uint32_t imm, uint64_t offset)
+{
+	uint64_t operand = imm * UINT64_C(0x9e3779b97f4a7c15);
+
+	switch (wr->opcode) {
+	case IBV_WR_SEND_WITH_INV:
+	case IBV_WR_LOCAL_INV:
+		wr->invalidate_rkey = imm;
+		break;
+	case IBV_WR_ATOMIC_CMP_AND_SWP:
+	case IBV_WR_ATOMIC_FETCH_AND_ADD:
+		wr->wr.atomic.remote_addr = (uintptr_t)remote->addr + offset;
+		wr->wr.atomic.rkey = remote->rkey;
+		wr->wr.atomic.compare_add = operand;
+		wr->wr.atomic.swap = ~operand;
+		break;
+	case IBV_WR_BIND_MW:
+		mw->rkey = imm;
+		mw->type = imm & 1 ? IBV_MW_TYPE_2 : IBV_MW_TYPE_1;
+		wr->bind_mw.mw = mw;
+		wr->bind_mw.rkey = imm ^ 0x5a;
+		wr->bind_mw.bind_info.mr = local;
+		wr->bind_mw.bind_info.addr = (uintptr_t)local->addr + offset;
+		wr->bind_mw.bind_info.length = imm & 2 ? imm >> 1 | 1 : 0;
+		wr->bind_mw.bind_info.mw_access_flags =
+			(imm >> 4 & 15) | (imm >> 8 & 1 ? IBV_ACCESS_ZERO_BASED : 0);
+		break;
+	default:
+		wr->imm_data = htobe32(imm);
+		wr->wr.rdma.remote_addr = (uintptr_t)remote->addr + offset;
+		wr->wr.rdma.rkey = remote->rkey;
+	}
+}
+
 static void do_send(FILE *cases, int count)
 {
 	static struct ibv_sge sges[MOST][SGES];
+	struct ibv_mw mws[MOST] = {};
+	uint32_t imm;
 	struct ibv_send_wr wrs[MOST] = {}, *bad = NULL;
 	int error;
 
@@ -289,9 +329,8 @@ static void do_send(FILE *cases, int count)
 		wrs[i].wr_id = next_id++;
 		wrs[i].opcode = (enum ibv_wr_opcode)number();
 		wrs[i].send_flags = (unsigned int)number();
-		wrs[i].imm_data = htobe32((uint32_t)number());
-		wrs[i].wr.rdma.remote_addr = (uintptr_t)remote->addr + number();
-		wrs[i].wr.rdma.rkey = remote->rkey;
+		imm = (uint32_t)number();
+		operands(&wrs[i], &mws[i], imm, number());
 		wrs[i].sg_list = sges[i];
 		wrs[i].num_sge = elements(sges[i], local);
 		wrs[i].next = i + 1 < count ? &wrs[i + 1] : NULL;
@@ -335,7 +374,9 @@ static void wait_for(struct side *side, int count)
 
 		want(polled >= 0, "ibv_poll_cq");
 		for (int i = 0; i < polled; i++) {
-			int has_length = wcs[i].opcode & IBV_WC_RECV || wcs[i].opcode == IBV_WC_RDMA_READ;
+			int has_length = wcs[i].opcode & IBV_WC_RECV || wcs[i].opcode == IBV_WC_RDMA_READ ||
+					 wcs[i].opcode == IBV_WC_COMP_SWAP ||
+					 wcs[i].opcode == IBV_WC_FETCH_ADD;
 
 			printf("w %" PRIu64 " %d %d %u ", wcs[i].wr_id, wcs[i].status, wcs[i].opcode,
 			       has_length ? wcs[i].byte_len : 0);

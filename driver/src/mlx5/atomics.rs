@@ -1,0 +1,73 @@
+//! Atomic operations: eight bytes on the other side that are read and changed at once.
+
+use super::ring::UNIT;
+use super::send_queue::{SendQueue, Wqe};
+use crate::bus::UarPage;
+use crate::verbs::{Opcode, Operands, ScatterGatherElement, SendRequest};
+use doorbell_prm::wqe::{AtomicSegment, DataSegment};
+use doorbell_tracer::{Group, Probe, probe};
+use zerocopy::{IntoBytes, transmute};
+
+const PROBE_GROUP: Group = Group::PostSend;
+
+/// Bytes that an atomic operation works on. (`MLX5_ATOMIC_SIZE`)
+const LENGTH: u32 = 8;
+
+// ANCHOR: atomic_segment
+/// The operands, behind the remote address; `None` if the request has none. Returns the number of
+/// units so far. What is added stands where the new value of a compare-and-swap does.
+/// (`set_atomic_seg`)
+pub fn write_atomic<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    request: &SendRequest<'_>,
+    units: u32,
+    probe: &P,
+) -> Option<u32> {
+    let Operands::Atomic { compare_add, swap } = request.operands else {
+        return None;
+    };
+    let (swap_add, compare) = match request.opcode {
+        Opcode::AtomicCompareAndSwap => (swap, compare_add),
+        _ => (compare_add, 0),
+    };
+    let segment = AtomicSegment { swap_add: swap_add.into(), compare: compare.into() };
+    let unit = wqe.unit(units);
+    queue.ring.store(unit, &transmute!(segment));
+    match request.opcode {
+        Opcode::AtomicCompareAndSwap => {
+            probe!(P: *probe, store(queue.region, queue.ring.offset(unit), "wqe_atomic_segment", segment.as_bytes());
+                from "swap_add" = "wr.operands.swap", "compare" = "wr.operands.compare_add");
+        }
+        _ => {
+            probe!(P: *probe, store(queue.region, queue.ring.offset(unit), "wqe_atomic_segment", segment.as_bytes());
+                from "swap_add" = "wr.operands.compare_add");
+        }
+    }
+    Some(units + 1)
+}
+// ANCHOR_END: atomic_segment
+
+// ANCHOR: atomic_result
+/// Where what was there before comes: a pointer for each element that is not empty, to eight bytes
+/// whatever its length is. (`set_data_ptr_seg_atomic`)
+pub fn write_results<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    elements: &[ScatterGatherElement],
+    units: u32,
+    probe: &P,
+) -> u32 {
+    let mut units = units;
+    for element in elements.iter().filter(|element| element.length > 0) {
+        let unit = wqe.unit(units);
+        let bytes: [u8; UNIT] = transmute!(DataSegment::new(LENGTH, element.lkey, element.address));
+        queue.ring.store(unit, &bytes);
+        probe!(P: *probe, store(queue.region, queue.ring.offset(unit), "wqe_data_segment", &bytes);
+            from "byte_count" = "MLX5_ATOMIC_SIZE", "lkey" = "wr.sg_list[i].lkey",
+                "address" = "wr.sg_list[i].address");
+        units += 1;
+    }
+    units
+}
+// ANCHOR_END: atomic_result

@@ -1,0 +1,69 @@
+//! What a request is refused for.
+
+use super::inline;
+use super::send_queue::{SendQueue, small};
+use crate::bus::UarPage;
+use crate::verbs::{PostCause, SendRequest};
+use doorbell_tracer::{Group, Probe, Relation, probe};
+
+const PROBE_GROUP: Group = Group::PostSend;
+
+// ANCHOR: check_elements
+/// A WQE has room for as many elements as the queue was created for. (`wr->num_sge > max_gs`)
+#[inline(always)]
+pub fn elements_fit<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    request: &SendRequest<'_>,
+    probe: &P,
+) -> bool {
+    let (given, limit) = (request.sg_list.len(), queue.limits.max_sge);
+    probe!(
+        P: *probe,
+        check(
+            "elements fit the WQE",
+            ("wr.num_sge", given),
+            Relation::LessOrEqual,
+            ("max_gs", limit),
+            given <= limit
+        )
+    );
+    given <= limit
+}
+// ANCHOR_END: check_elements
+
+/// Which step refused a request.
+#[derive(Clone, Copy)]
+pub enum Refusal {
+    /// The transport has no such opcode.
+    Opcode,
+    /// The queue is full.
+    Room,
+    /// Too many elements.
+    Elements,
+    /// The data cannot be inline.
+    Inline,
+    /// The operands are not those of the opcode.
+    Operands,
+    /// A memory window would be too long.
+    Window,
+}
+
+/// Why a request is refused, with the numbers. They are gathered here and not on the way, so that a
+/// request which is not refused pays nothing for them.
+#[cold]
+#[inline(never)]
+pub fn why<U: UarPage>(
+    queue: &SendQueue<U>,
+    request: &SendRequest<'_>,
+    refusal: Refusal,
+) -> PostCause {
+    let opcode = request.opcode;
+    match refusal {
+        Refusal::Opcode => PostCause::Opcode { opcode, transport: queue.opcodes.transport },
+        Refusal::Room => PostCause::QueueFull { limit: small(queue.limits.max_post as usize) },
+        Refusal::Elements => PostCause::TooManyElements { limit: small(queue.limits.max_sge) },
+        Refusal::Inline => inline::why_not(queue, request.sg_list),
+        Refusal::Operands => PostCause::Operands { opcode },
+        Refusal::Window => PostCause::WindowTooLong,
+    }
+}

@@ -1,0 +1,48 @@
+//! Datagrams: each work request says where it goes.
+
+use super::address_handle::address_segment;
+use super::ring::UNIT;
+use super::send_queue::{SendQueue, Wqe};
+use crate::bus::UarPage;
+use crate::verbs::{Operands, SendRequest};
+use doorbell_prm::wqe::DatagramSegment;
+use doorbell_tracer::{Group, Probe, probe};
+use zerocopy::transmute;
+
+const PROBE_GROUP: Group = Group::PostSend;
+
+/// Units of the control segment and the datagram segment: a whole block, so that the data of a
+/// datagram always begins at a block.
+const UNITS: u32 = 1 + (DatagramSegment::SIZE / UNIT) as u32;
+
+// ANCHOR: datagram_segment
+/// Where a datagram goes: the address handle's 48 bytes, with the receiver's queue pair and queue key.
+/// Returns the number of units so far; `None` if the request does not say where. (`set_datagram_seg`)
+#[inline(always)]
+pub fn write_datagram<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    request: &SendRequest<'_>,
+    probe: &P,
+) -> Option<u32> {
+    let Operands::Datagram { handle, remote_qpn, remote_qkey } = request.operands else {
+        return None;
+    };
+    let segment = address_segment(handle)?;
+    let [first, second, third]: [[[u8; UNIT / 2]; 2]; 3] = transmute!(*segment);
+    let queue_key = transmute!([remote_qkey.to_be_bytes(), [0; 4]]);
+    // The handle says that all 48 bytes are there; the receiver's number stands beside that bit.
+    let receiver: [u8; UNIT / 2] = transmute!([(remote_qpn & 0xff_ffff).to_be_bytes(), [0; 4]]);
+    let receiver = u64::from_ne_bytes(first[1]) | u64::from_ne_bytes(receiver);
+    wqe.block.store::<1>([queue_key, receiver.to_ne_bytes()]);
+    wqe.block.store::<2>(second);
+    wqe.block.store::<3>(third);
+    probe!(P: *probe, store(queue.region, queue.ring.block_offset(wqe.number) + UNIT, "wqe_datagram_segment", &[wqe.block.unit(1), wqe.block.unit(2), wqe.block.unit(3)].concat());
+        from "queue_key" = "wr.operands.remote_qkey",
+            "destination_qpn" = "wr.operands.remote_qpn",
+            "sl" = "ah.address.service_level", "rlid" = "ah.address.lid",
+            "rmac" = "ah.address.mac", "hop_limit" = "ah.address.hop_limit",
+            "source_gid_index" = "ah.address.source_gid_index", "rgid" = "ah.address.gid");
+    Some(UNITS)
+}
+// ANCHOR_END: datagram_segment

@@ -1,0 +1,160 @@
+//! Which opcodes a transport has, and what their WQEs consist of.
+//!
+//! The table says it all; the code behind it asks no queue pair for its transport. Not covered are
+//! extended reliable connections (XRC), raw packets, and with them TSO.
+
+use crate::verbs::{Opcode, Transport};
+use bitflags::bitflags;
+use doorbell_prm::wqe::SendOpcode;
+
+// ANCHOR: opcodes
+bitflags! {
+    /// What an opcode of the verbs is in a WQE, and what its WQE must have; empty if the transport
+    /// has it not.
+    #[derive(Clone, Copy)]
+    pub struct Posted: u32 {
+        /// The WQE's opcode.
+        const OPCODE = 0xff;
+        /// It is posted.
+        const YES = 0x100;
+        /// It has a remote address segment.
+        const REMOTE = 0x200;
+        /// Its control segment carries immediate data, or the key to invalidate.
+        const IMMEDIATE = 0x400;
+        /// With one element of data its WQE fits a block, and nothing has to be waited for.
+        const SHORT = 0x800;
+        /// It has a datagram segment.
+        const DATAGRAM = 0x1000;
+        /// It has an atomic segment.
+        const ATOMIC = 0x2000;
+        /// It changes a memory key.
+        const KEY = 0x4000;
+    }
+}
+
+/// An entry for each opcode of the verbs, in their order. (`mlx5_ib_opcode`)
+pub type Table = [Posted; Opcode::ALL.len()];
+
+/// What reliable connections have. (`IBV_QPT_RC` in the switch that follows the table's use)
+static RELIABLE: Tables = {
+    let mut table = connected();
+    table[Opcode::RdmaRead as usize] = posted(SendOpcode::RdmaRead, REMOTE.union(SHORT));
+    let atomic = REMOTE.union(Posted::ATOMIC);
+    table[Opcode::AtomicCompareAndSwap as usize] = posted(SendOpcode::AtomicCompareSwap, atomic);
+    table[Opcode::AtomicFetchAndAdd as usize] = posted(SendOpcode::AtomicFetchAdd, atomic);
+    Tables::of(table)
+};
+
+/// What unreliable connections have: no answer comes back, so nothing can be fetched. (`IBV_QPT_UC`)
+static UNRELIABLE: Tables = Tables::of(connected());
+
+/// What unreliable datagrams have. (`IBV_QPT_UD`)
+static DATAGRAM: Tables = {
+    let mut table = [Posted::empty(); Opcode::ALL.len()];
+    table[Opcode::Send as usize] = posted(SendOpcode::Send, Posted::DATAGRAM);
+    table[Opcode::SendWithImmediate as usize] =
+        posted(SendOpcode::SendImmediate, Posted::DATAGRAM.union(IMMEDIATE));
+    Tables::of(table)
+};
+
+const REMOTE: Posted = Posted::REMOTE;
+const IMMEDIATE: Posted = Posted::IMMEDIATE;
+const SHORT: Posted = Posted::SHORT;
+
+/// What both kinds of connections have.
+const fn connected() -> Table {
+    let mut table = [Posted::empty(); Opcode::ALL.len()];
+    table[Opcode::RdmaWrite as usize] = posted(SendOpcode::RdmaWrite, REMOTE.union(SHORT));
+    table[Opcode::RdmaWriteWithImmediate as usize] =
+        posted(SendOpcode::RdmaWriteImmediate, REMOTE.union(IMMEDIATE).union(SHORT));
+    table[Opcode::Send as usize] = posted(SendOpcode::Send, SHORT);
+    table[Opcode::SendWithImmediate as usize] =
+        posted(SendOpcode::SendImmediate, IMMEDIATE.union(SHORT));
+    table[Opcode::SendWithInvalidate as usize] =
+        posted(SendOpcode::SendInvalidate, IMMEDIATE.union(SHORT));
+    table[Opcode::LocalInvalidate as usize] = posted(SendOpcode::Umr, Posted::KEY.union(IMMEDIATE));
+    table[Opcode::BindMemoryWindow as usize] =
+        posted(SendOpcode::Umr, Posted::KEY.union(IMMEDIATE));
+    table
+}
+
+/// One entry.
+const fn posted(opcode: SendOpcode, with: Posted) -> Posted {
+    Posted::from_bits_retain(opcode as u32).union(Posted::YES).union(with)
+}
+
+impl Posted {
+    /// Units in front of the data of a short WQE: the control segment, and the remote address segment.
+    #[inline(always)]
+    pub fn units(self) -> u32 {
+        if self.contains(Self::REMOTE) { 2 } else { 1 }
+    }
+}
+
+/// Whether this driver posts an opcode on queue pairs of a transport.
+pub fn posts(transport: Transport, opcode: Opcode) -> bool {
+    tables(transport).plain[opcode as usize].contains(Posted::YES)
+}
+// ANCHOR_END: opcodes
+
+// ANCHOR: small_fence
+/// A transport's table, and the same once more without [`Posted::SHORT`].
+struct Tables {
+    plain: Table,
+    fenced: Table,
+}
+
+/// The tables of a queue's transport, and the one that the next request is looked up in.
+///
+/// A request that follows on a change of a memory key must wait until the key has changed: its WQE
+/// has the small fence. Short requests do not ask for that. Instead, the table is exchanged for one
+/// in which no request is short, until the next one has been built. (`fm_cache`)
+pub struct Opcodes {
+    /// Where the next request is looked up.
+    pub now: &'static Table,
+    tables: &'static Tables,
+    /// The transport.
+    pub transport: Transport,
+}
+
+impl Opcodes {
+    /// Those of a transport.
+    pub fn of(transport: Transport) -> Self {
+        let tables = tables(transport);
+        Self { now: &tables.plain, tables, transport }
+    }
+
+    /// The next request shall wait for this one.
+    pub fn fence_next(&mut self) {
+        self.now = &self.tables.fenced;
+    }
+
+    /// Whether this request must wait for the one before it. The next must not.
+    #[inline(always)]
+    pub fn take_fence(&mut self) -> bool {
+        let is_fenced = std::ptr::eq(self.now, &self.tables.fenced);
+        self.now = &self.tables.plain;
+        is_fenced
+    }
+}
+
+impl Tables {
+    const fn of(plain: Table) -> Self {
+        let mut fenced = plain;
+        let mut index = 0;
+        while index < fenced.len() {
+            fenced[index] = fenced[index].difference(SHORT);
+            index += 1;
+        }
+        Self { plain, fenced }
+    }
+}
+
+fn tables(transport: Transport) -> &'static Tables {
+    match transport {
+        Transport::ReliableConnection => &RELIABLE,
+        Transport::UnreliableConnection => &UNRELIABLE,
+        Transport::UnreliableDatagram => &DATAGRAM,
+    }
+}
+// ANCHOR_END: small_fence
