@@ -13,7 +13,7 @@
 //!   init_segment.rs      mailboxes.rs              work_request.rs           infiniband.rs, wire.rs
 //!   doorbells.rs         administration.rs         requester.rs, window.rs   packets.rs
 //!   look.rs              bring_up.rs, port.rs                    --packet--> invariant_crc.rs
-//!                        objects.rs, domains.rs    responses.rs  <-packet--- link.rs
+//!                        objects.rs, domains.rs    responses.rs  <-packet--- link.rs, network.rs
 //!                        qp_commands.rs            endings.rs
 //!                        qp_options.rs             responder.rs, answers.rs, atomics.rs
 //!                        send_queue_object.rs      unreliable.rs, datagrams.rs, xrc.rs
@@ -141,6 +141,8 @@ mod wire;
 
 mod link;
 
+mod network;
+
 mod infiniband;
 
 mod packets;
@@ -169,4 +171,5 @@ pub use card::Card;
 pub use config::{CardConfig, FIRST_UAR, Link, VECTORS};
 pub use host::{DmaFault, Host};
 pub use link::{Faults, LossyLink};
+pub use network::Network;
 pub use reason::refusal_text;
