@@ -4,11 +4,15 @@
 //! the CPU until they are flushed; flushed ones, and writes to ordinary registers, are on their way
 //! ("posted") until the card takes them. A read pushes everything before it. The card is passive:
 //! it takes what has arrived, and works, when the CPU has nothing to do but wait.
+//!
+//! The wire of its port may be plugged into a network. Then packets come and go in the card's turn, and
+//! the card is told the time; without one it knows none, and a run is like any other.
 
 use super::{Bus, DoorbellRegister, Memory, Registers, UarPage};
-use doorbell_card::{Card, CardConfig, DmaFault, Host, VECTORS};
+use doorbell_card::{Card, CardConfig, DmaFault, Host, Network, VECTORS};
 use doorbell_tracer::{Actor, Tracer};
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,11 +23,31 @@ const MEMORY_ADDRESS: u64 = 0x10_0000_0000;
 /// Pages of shared memory: 16 MiB.
 const MEMORY_PAGES: usize = 4096;
 
+/// Packets that the card is brought in one turn, so that the program gets its own.
+const PACKETS_A_TURN: usize = 64;
+
+/// Turns in which nothing moved before the program sleeps while it waits for the network.
+const LOOKS: u32 = 32;
+
+/// How long it sleeps: short against the times that queue pairs wait for answers.
+const NAP: Duration = Duration::from_micros(500);
+
 /// The software card, the slot that it sits in, and the memory that it shares.
 pub struct CardBus {
     memory: Arc<Memory>,
     pci_ids: (u16, u16),
     slot: Arc<Mutex<Slot>>,
+    network: Option<Plug>,
+}
+
+/// The network at the card's wire.
+struct Plug {
+    network: Arc<dyn Network>,
+    /// The card's addresses there.
+    mac: [u8; 6],
+    ipv4: [u8; 4],
+    /// Turns in a row in which nothing moved.
+    idle: AtomicU32,
 }
 
 /// The card and what is on its way to it.
@@ -69,12 +93,23 @@ impl Host for Window {
 impl CardBus {
     /// A new card in a new slot, with its own shared memory.
     pub fn new(config: CardConfig, tracer: &Tracer) -> Arc<Self> {
+        Self::with(config, None, tracer)
+    }
+
+    /// The same, plugged into a network. The configuration should say that the card has a wire.
+    pub fn plugged(config: CardConfig, network: Arc<dyn Network>, tracer: &Tracer) -> Arc<Self> {
+        let (mac, ipv4) = (config.mac, config.ipv4);
+        let plug = Plug { network, mac, ipv4, idle: AtomicU32::new(0) };
+        Self::with(config, Some(plug), tracer)
+    }
+
+    fn with(config: CardConfig, network: Option<Plug>, tracer: &Tracer) -> Arc<Self> {
         let memory = Memory::new(MEMORY_PAGES, MEMORY_ADDRESS);
         let window = Window { memory: Arc::clone(&memory), raised: BTreeSet::new() };
         let pci_ids = (config.vendor_id, config.device_id);
         let card = Card::new(config, tracer.acting_as(Actor::Card));
         let slot = Slot { card, combining: Vec::new(), posted: VecDeque::new(), window };
-        Arc::new(Self { memory, pci_ids, slot: Arc::new(Mutex::new(slot)) })
+        Arc::new(Self { memory, pci_ids, slot: Arc::new(Mutex::new(slot)), network })
     }
 
     /// The memory shared with the card.
@@ -99,6 +134,29 @@ impl Slot {
         while let Some(write) = self.posted.pop_front() {
             self.card.write(write.offset, &write.bytes);
         }
+    }
+
+    /// The card takes what has arrived, and works until it has nothing to do.
+    fn work(&mut self) {
+        self.deliver();
+        while self.card.run(&mut self.window) {}
+    }
+
+    /// The same, and packets come and go; says whether there were any.
+    fn exchange(&mut self, network: &dyn Network) -> bool {
+        self.card.tell_time(network.time());
+        let coming = std::iter::from_fn(|| network.receive()).take(PACKETS_A_TURN);
+        let mut moved = 0;
+        for packet in coming {
+            self.card.bring_packet(packet);
+            moved += 1;
+        }
+        self.work();
+        while let Some(packet) = self.card.take_packet() {
+            network.send(packet);
+            moved += 1;
+        }
+        moved > 0
     }
 
     /// The CPU's write-combining buffers are emptied onto the bus.
@@ -131,6 +189,12 @@ impl Registers for CardBus {
         (self.pci_ids.1, 0)
     }
 
+    /// On a network, what the card was configured with.
+    fn network_address(&self) -> Option<([u8; 6], [u8; 4])> {
+        let plug = self.network.as_ref()?;
+        Some((plug.mac, plug.ipv4))
+    }
+
     fn map_uar(&self, index: u32) -> CardPage {
         CardPage { slot: Arc::clone(&self.slot), base: u64::from(index) << 12 }
     }
@@ -143,16 +207,40 @@ impl Registers for CardBus {
         VECTORS
     }
 
-    fn wait_interrupt(&self, vector: u16, _deadline: Duration) -> bool {
-        self.relax();
-        lock(&self.slot).window.raised.remove(&vector.into())
+    /// Without a network nothing can come later than in this turn.
+    fn wait_interrupt(&self, vector: u16, deadline: Duration) -> bool {
+        let now = || self.network.as_ref().map(|plug| Duration::from_nanos(plug.network.time()));
+        let begin = now();
+        loop {
+            self.relax();
+            if lock(&self.slot).window.raised.remove(&vector.into()) {
+                return true;
+            }
+            match now().zip(begin) {
+                Some((now, begin)) if now.saturating_sub(begin) < deadline => {}
+                _ => return false,
+            }
+        }
     }
 
     fn relax(&self) {
-        let mut slot = lock(&self.slot);
-        slot.deliver();
-        let slot = &mut *slot;
-        while slot.card.run(&mut slot.window) {}
+        match &self.network {
+            None => lock(&self.slot).work(),
+            Some(plug) => plug.relax(&self.slot),
+        }
+    }
+}
+
+impl Plug {
+    /// The card's turn; and when nothing has moved for some turns, sleep until something comes. The
+    /// slot is free meanwhile.
+    fn relax(&self, slot: &Mutex<Slot>) {
+        let moved = lock(slot).exchange(&*self.network);
+        let idle = if moved { 0 } else { self.idle.load(Ordering::Relaxed).saturating_add(1) };
+        self.idle.store(idle, Ordering::Relaxed);
+        if idle > LOOKS {
+            self.network.wait(NAP);
+        }
     }
 }
 

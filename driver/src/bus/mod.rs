@@ -91,6 +91,12 @@ pub trait Registers: Bus {
     /// Maps the UAR page of this index.
     fn map_uar(&self, index: u32) -> Self::Page;
 
+    /// MAC and IPv4 address that somebody has given the card's port on its network, if anybody has. On
+    /// a machine with a kernel driver that is its administrator.
+    fn network_address(&self) -> Option<([u8; 6], [u8; 4])> {
+        None
+    }
+
     /// Whether UAR pages are mapped write-combining.
     fn write_combining(&self) -> bool;
 
@@ -98,8 +104,8 @@ pub trait Registers: Bus {
     fn interrupts(&self) -> u16;
 
     /// Waits until the card has raised an interrupt since this was last called for it; `false` if
-    /// it has not within the deadline. The software card knows no clock: there the deadline has
-    /// passed when the card has nothing left to do.
+    /// it has not within the deadline. A software card without a network knows no clock: there the
+    /// deadline has passed when the card has nothing left to do.
     fn wait_interrupt(&self, vector: u16, deadline: Duration) -> bool;
 
     /// What the CPU does while it waits for the card. A real card needs nothing but time; the

@@ -24,8 +24,9 @@ const LOG_EVENTS: u8 = 6;
 /// `port_type` of the capabilities: Ethernet.
 const PORT_ETHERNET: u8 = 1;
 
-/// Our address on the network. A card on a wire would get it from its administrator; nothing
-/// leaves the software card, so an address from the range for documentation does.
+/// Our address where nobody has given us one. A card on a wire gets it from its administrator, see
+/// [`Registers::network_address`]; where nothing leaves the card, an address from the range for
+/// documentation does.
 const ADDRESS: PortAddress = PortAddress {
     gid: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1],
     gid_index: 0,
@@ -199,18 +200,24 @@ impl<R: Registers> Firmware<R> {
     // ANCHOR: set_roce_address
     /// Tells the card its address, at index 0 of its table: the source of the packets it will make.
     fn set_roce_address(&self) -> Result<PortAddress, ControlError> {
+        let given = self.registers.network_address();
+        let address = given.map_or(ADDRESS, |(mac, [a, b, c, d])| PortAddress {
+            gid: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d],
+            mac,
+            ..ADDRESS
+        });
         let mut input = SetRoceAddressIn::new();
-        let [high @ .., a, b, c, d] = ADDRESS.mac;
+        let [high @ .., a, b, c, d] = address.mac;
         input
             .roce_address_mut()
-            .set_source_l3_address(ADDRESS.gid)
+            .set_source_l3_address(address.gid)
             .set_source_mac_47_32(u16::from_be_bytes(high))
             .set_source_mac_31_0(u32::from_be_bytes([a, b, c, d]))
             .set_roce_l3_type(0)
             .set_roce_version(2);
         input.set_vhca_port_num(1);
         self.simple(&input)?;
-        Ok(ADDRESS)
+        Ok(address)
     }
     // ANCHOR_END: set_roce_address
 }
