@@ -19,13 +19,17 @@ pub mod program;
 
 pub mod devinfo;
 
+pub mod peer;
+
 pub mod pingpong;
+
+pub mod rdma;
 
 pub mod shared_receive;
 
 pub mod words;
 
-pub use device::{Device, UnknownDevice};
+pub use device::{Device, UnknownDevice, WireOptionError, WiredCard};
 pub use guest::{Guest, MachineError, NotTheLab};
 pub use pair::{ExampleError, Pair, wait_for};
 pub use run::{LiveRun, Recording, record, record_in_lab, start, start_in_lab};

@@ -1,6 +1,7 @@
 //! Two connected queue pairs on one card, and waiting for completions.
 
 use crate::guest::MachineError;
+use doorbell_card_network::NetworkError;
 use doorbell_driver::verbs::{
     Access, CompletionQueue, ConnectTo, Context, MemoryRegion, PollError, PostError,
     ProtectionDomain, QueuePair, QueuePairCapabilities, QueuePairRequest, SendParameters,
@@ -25,6 +26,9 @@ pub enum ExampleError {
         /// The places looked at.
         places: String,
     },
+    /// The software card cannot be plugged in.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// A verb failed.
     #[error(transparent)]
     Verbs(#[from] VerbsError),

@@ -1,7 +1,8 @@
 //! What a program finds when it starts: doors to devices, and a tracer.
 
-use crate::{Device, ExampleError};
+use crate::{Device, ExampleError, WiredCard};
 use doorbell_card::CardConfig;
+use doorbell_card_network::{NetworkError, Traffic, UdpNetwork, config_of};
 use doorbell_driver::bus::CardBus;
 #[cfg(target_os = "linux")]
 use doorbell_driver::control::uverbs::KernelDoor;
@@ -15,6 +16,10 @@ use std::sync::Arc;
 /// The machine as a program sees it.
 pub struct World {
     doors: Vec<Arc<dyn Door>>,
+    /// What the software card is plugged into, if it is; or why it cannot be.
+    network: Option<Result<Arc<UdpNetwork>, NetworkError>>,
+    /// The device of this machine.
+    pub device: Device,
     /// Where events go.
     pub tracer: Tracer,
 }
@@ -22,25 +27,46 @@ pub struct World {
 impl World {
     /// A machine with this device.
     pub fn new(device: Device, tracer: &Tracer) -> Self {
-        let door: Arc<dyn Door> = match device {
-            Device::None => Arc::new(NoDoor),
+        let (mut network, none) = (None, Arc::new(NoDoor));
+        let door: Arc<dyn Door> = match &device {
+            Device::None => none,
             #[cfg(target_os = "linux")]
-            Device::Kernel(name) => Arc::new(KernelDoor::to(&name)),
+            Device::Kernel(name) => Arc::new(KernelDoor::to(name)),
             #[cfg(target_os = "linux")]
-            Device::Vfio(address) => Arc::new(VfioDoor::to(&address)),
+            Device::Vfio(address) => Arc::new(VfioDoor::to(address)),
             #[cfg(not(target_os = "linux"))]
-            Device::Kernel(_) | Device::Vfio(_) => Arc::new(NoDoor),
-            Device::Card => {
-                let bus = CardBus::new(CardConfig::default(), tracer);
-                Arc::new(CardDoor::new(bus, BlueFlameSettings::default()))
+            Device::Kernel(_) | Device::Vfio(_) => none,
+            Device::Card => card_door(CardBus::new(CardConfig::default(), tracer)),
+            Device::Wired(card) => {
+                let wire = network.insert(plug(card)).clone();
+                let bus = |wire| CardBus::plugged(config_of(card.address), wire, tracer);
+                wire.map_or(none, |wire| card_door(bus(wire)))
             }
         };
-        Self { doors: vec![door], tracer: tracer.clone() }
+        Self { doors: vec![door], network, device, tracer: tracer.clone() }
+    }
+
+    /// The network of a software card that has a wire.
+    fn network(&self) -> Option<&Arc<UdpNetwork>> {
+        self.network.as_ref()?.as_ref().ok()
+    }
+
+    /// What went over the network of a software card that has a wire.
+    pub fn traffic(&self) -> Option<Traffic> {
+        Some(self.network()?.traffic())
+    }
+
+    /// Whether the software card could be plugged in, if it was to be.
+    fn plugged(&self) -> Result<(), NetworkError> {
+        self.network
+            .as_ref()
+            .map_or(Ok(()), |network| network.as_ref().map(drop).map_err(Clone::clone))
     }
 
     // ANCHOR: program_open
     /// Finds the first device and opens it: how every program with verbs begins.
     pub fn open(&self) -> Result<Arc<Context>, ExampleError> {
+        self.plugged()?;
         let mut providers = Providers::new();
         providers.register(&Mlx5, &self.tracer);
         let devices = get_device_list(&self.doors, &self.tracer);
@@ -50,4 +76,14 @@ impl World {
         Ok(open_device(first, &providers, &self.tracer)?)
     }
     // ANCHOR_END: program_open
+}
+
+/// The door to the software card behind this bus.
+fn card_door(bus: Arc<CardBus>) -> Arc<dyn Door> {
+    Arc::new(CardDoor::new(bus, BlueFlameSettings::default()))
+}
+
+/// Plugs a card into the network.
+fn plug(card: &WiredCard) -> Result<Arc<UdpNetwork>, NetworkError> {
+    UdpNetwork::open(card.address, card.impairments).map(Arc::new)
 }

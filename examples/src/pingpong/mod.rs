@@ -4,11 +4,9 @@
 //! either program can be either side. Each side posts receives, tells the other over TCP how its
 //! queue pair is called, brings it to RTS, and answers each message that comes in with the next.
 
-mod exchange;
 mod options;
 mod play;
 mod side;
 
-pub use exchange::{Destination, ExchangeError, LENGTH};
 pub use options::{Options, main};
-pub use play::{PingpongError, Summary, run};
+pub use play::{Summary, run};

@@ -1,27 +1,28 @@
 //! The command line of `rc_pingpong`.
 
 use super::play::{Plan, run};
-use crate::{Device, TOOL, World, source};
+use crate::Device;
+use crate::peer::main_with;
 use clap::Parser;
-use doorbell_tracer::{Clock, Full, TraceBuilder, Tracer, file};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Sends a message back and forth over a reliable connection, as ibv_rc_pingpong does.
 ///
 /// Without a host it is the server; with one it connects to the server there, which may be this
 /// program or rdma-core's ibv_rc_pingpong. With --device card there is no wire to another process:
-/// both sides are played in this one.
+/// both sides are played in this one. With --device card,address=127.0.0.2 there is one, to a program
+/// whose card has another address.
 #[derive(Parser, Debug)]
 #[command(name = "rc_pingpong")]
 pub struct Options {
     /// The server to connect to [default: be the server]
     host: Option<String>,
 
-    /// "card" (the software card; both sides play in this process), "mlx5_0" (a card that the
-    /// kernel drives) or "vfio:0000:3b:00.0"
+    /// "card" (the software card; both sides play in this process), "card,address=127.0.0.2" (the same
+    /// with a wire, on which loss=, duplicate=, reorder=, delay= and seed= tell what goes wrong),
+    /// "mlx5_0" (a card that the kernel drives) or "vfio:0000:3b:00.0"
     #[arg(short, long, default_value_t)]
     device: Device,
 
@@ -105,47 +106,6 @@ impl Options {
 /// The program.
 pub fn main() -> ExitCode {
     let options = Options::parse();
-    let tracer = match options.trace {
-        Some(_) => Tracer::new(Full::new(), clock(&options.device).0),
-        None => Tracer::off(),
-    };
-    let world = World::new(options.device.clone(), &tracer);
-    let outcome = run(&world, &options.device, &options.plan());
-    drop(world);
-    let written =
-        options.trace.as_deref().map_or(Ok(()), |path| write(&tracer, &options.device, path));
-    match (&outcome, &written) {
-        (Ok(summary), _) => println!("{summary}"),
-        (Err(error), _) => eprintln!("error: {error}"),
-    }
-    if let Err(error) = &written {
-        eprintln!("error: {error}");
-    }
-    match outcome.is_ok() && written.is_ok() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    }
-}
-
-/// Writes what was recorded.
-fn write(tracer: &Tracer, device: &Device, path: &Path) -> Result<(), String> {
-    let clock = clock(device).1;
-    let mut builder = TraceBuilder::new(TOOL, &device.to_string(), "rc_pingpong", clock, source);
-    tracer.take().into_iter().for_each(|record| builder.push(record));
-    file::write_file(&builder.finish(), path, &file::Options::default())
-        .map_err(|error| error.to_string())
-}
-
-/// The clock of a trace, and its name: on the software card runs are alike, on a real one time counts.
-fn clock(device: &Device) -> (Clock, &'static str) {
-    match device {
-        Device::Card | Device::None => (Clock::Logical, "logical"),
-        Device::Kernel(_) | Device::Vfio(_) => (Clock::Nanoseconds(nanoseconds), "nanoseconds"),
-    }
-}
-
-/// Nanoseconds since the program began.
-fn nanoseconds() -> u64 {
-    static BEGIN: OnceLock<Instant> = OnceLock::new();
-    BEGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64
+    let plan = options.plan();
+    main_with("rc_pingpong", &options.device, options.trace.as_deref(), |world| run(world, &plan))
 }

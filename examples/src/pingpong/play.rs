@@ -1,17 +1,12 @@
 //! The game: one side against another program, or both sides in this one.
 
-use super::exchange::{Destination, ExchangeError, as_client, as_server};
 use super::side::Side;
-use crate::{Device, ExampleError, World};
-use doorbell_driver::verbs::{
-    CompletionChannel, Context, PollError, PostError, VerbsError, WorkStatus, get_cq_event,
-};
+use crate::peer::{Destination, Endpoint, Patience, PeerError, as_client, as_server, first_psn};
+use crate::{Device, World};
+use doorbell_driver::verbs::{CompletionChannel, get_cq_event};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How often an empty completion queue is polled between two looks at the clock.
-const POLLS: u32 = 1000;
 
 /// What is to be played.
 #[derive(Debug, Clone)]
@@ -40,64 +35,6 @@ pub struct Plan {
     pub check: bool,
     /// How long to wait for the other side, or for a completion.
     pub timeout: Duration,
-}
-
-/// Why the game ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum PingpongError {
-    /// The software card has no wire to another process.
-    #[error(
-        "the software card of this process has no wire to another one; leave the host out and both sides are played here, or use --device mlx5_0 (in `doorbell lab` there is one)"
-    )]
-    NoWire,
-    /// Over Ethernet nothing resolves the other side's MAC address without the kernel.
-    #[error(
-        "over Ethernet somebody must resolve the other side's MAC address, which the exchange does not carry; through VFIO play both sides with --both, or use --device mlx5_0"
-    )]
-    NoMac,
-    /// The other side gave no GID.
-    #[error("over Ethernet the other side must give its GID: start it with -g")]
-    NoGid,
-    /// A scenario's own errors.
-    #[error(transparent)]
-    Example(#[from] ExampleError),
-    /// A verb failed.
-    #[error(transparent)]
-    Verbs(#[from] VerbsError),
-    /// A post failed.
-    #[error(transparent)]
-    Post(#[from] PostError),
-    /// A poll failed.
-    #[error(transparent)]
-    Poll(#[from] PollError),
-    /// The two sides did not come together.
-    #[error(transparent)]
-    Exchange(#[from] ExchangeError),
-    /// A work request failed.
-    #[error("a {what} ended with {}, vendor syndrome {vendor_err:#x}", status.name())]
-    Failed {
-        /// What it was.
-        what: &'static str,
-        /// How it ended.
-        status: WorkStatus,
-        /// The card's own word.
-        vendor_err: u8,
-    },
-    /// Nothing more came.
-    #[error("no completion came within {0} s; did the other side fail?")]
-    Silent(u64),
-    /// A byte is wrong.
-    #[error(
-        "invalid data: byte {at} is {byte:#04x}, not {right:#04x}; does the client use -c too?"
-    )]
-    Invalid {
-        /// Which byte.
-        at: usize,
-        /// What it is.
-        byte: u8,
-        /// What it ought to be.
-        right: u8,
-    },
 }
 
 /// What came of it.
@@ -134,40 +71,39 @@ impl fmt::Display for Summary {
 }
 
 /// Plays.
-pub fn run(world: &World, device: &Device, plan: &Plan) -> Result<Summary, PingpongError> {
-    if *device == Device::Card && plan.host.is_some() {
-        return Err(PingpongError::NoWire);
+pub fn run(world: &World, plan: &Plan) -> Result<Summary, PeerError> {
+    let alone = world.device == Device::Card;
+    if alone && plan.host.is_some() {
+        return Err(PeerError::NoWire);
     }
     let context = world.open()?;
     let channel = match plan.events {
         true => Some(context.create_comp_channel()?),
         false => None,
     };
-    if plan.both || *device == Device::Card {
-        return both(&context, channel.as_ref(), plan);
+    let end = Arc::new(Endpoint::of(world, &context, plan.gid_index)?);
+    if plan.both || alone {
+        return both(&end, channel.as_ref(), plan);
     }
-    let on_ethernet = context.query_gid()?.mac != [0; 6];
-    if matches!(device, Device::Vfio(_)) && on_ethernet {
-        return Err(PingpongError::NoMac);
-    }
-    one(&context, channel.as_ref(), plan)
+    end.check_wire()?;
+    one(&end, channel.as_ref(), plan)
 }
 
 // ANCHOR: pingpong_one
 /// One side, against another program.
 fn one(
-    context: &Arc<Context>,
+    end: &Arc<Endpoint>,
     channel: Option<&Arc<CompletionChannel>>,
     plan: &Plan,
-) -> Result<Summary, PingpongError> {
-    let mut side = Side::new(context, channel, plan, first_psn())?;
+) -> Result<Summary, PeerError> {
+    let mut side = Side::new(end, channel, plan, first_psn())?;
     let own = side.destination;
-    let other = match &plan.host {
+    let peer = match &plan.host {
         Some(host) => {
-            let other = as_client((host, plan.port), own, plan.timeout)?;
-            side.connect(other, plan)?;
+            let peer = as_client((host, plan.port), own, plan.timeout)?;
+            side.connect(peer.destination, plan)?;
             side.fill(plan.check);
-            other
+            peer
         }
         None => {
             side.spoil();
@@ -184,6 +120,8 @@ fn one(
         side.check()?;
     }
     side.acknowledge();
+    let other = peer.destination;
+    peer.part(Some(plan.timeout), || end.turn())?;
     Ok(summary((own, other), plan, time, false, side.events))
 }
 // ANCHOR_END: pingpong_one
@@ -191,14 +129,12 @@ fn one(
 // ANCHOR: pingpong_both
 /// Both sides, connected to each other through the card.
 fn both(
-    context: &Arc<Context>,
+    end: &Arc<Endpoint>,
     channel: Option<&Arc<CompletionChannel>>,
     plan: &Plan,
-) -> Result<Summary, PingpongError> {
-    let mut sides = [
-        Side::new(context, channel, plan, FIRST_PSN)?,
-        Side::new(context, channel, plan, SECOND_PSN)?,
-    ];
+) -> Result<Summary, PeerError> {
+    let mut sides =
+        [Side::new(end, channel, plan, FIRST_PSN)?, Side::new(end, channel, plan, SECOND_PSN)?];
     let [own, other] = [sides[0].destination, sides[1].destination];
     sides[1].spoil();
     sides[1].connect(own, plan)?;
@@ -224,9 +160,8 @@ fn play(
     sides: &mut [Side],
     channel: Option<&Arc<CompletionChannel>>,
     plan: &Plan,
-) -> Result<(), PingpongError> {
-    let mut last = Instant::now();
-    let mut idle = 0;
+) -> Result<(), PeerError> {
+    let mut patience = Patience::of(plan.timeout);
     while !sides.iter().all(Side::is_done) {
         if let Some(channel) = channel {
             let told = get_cq_event(channel, plan.timeout)?;
@@ -241,14 +176,11 @@ fn play(
             came |= side.advance()?;
         }
         if came {
-            (last, idle) = (Instant::now(), 0);
+            patience.renew();
             continue;
         }
         sides[0].relax();
-        idle += 1;
-        if idle % POLLS == 0 && last.elapsed() >= plan.timeout {
-            return Err(PingpongError::Silent(plan.timeout.as_secs()));
-        }
+        patience.strain()?;
     }
     Ok(())
 }
@@ -269,11 +201,3 @@ fn summary(
 /// First packet sequence numbers of the two sides in one process: a run is like another.
 const FIRST_PSN: u32 = 0x00_1000;
 const SECOND_PSN: u32 = 0x00_2000;
-
-/// A first packet sequence number that is not that of the last run: packets of it that are still
-/// on their way are not taken for ours.
-fn first_psn() -> u32 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let nanoseconds = now.map_or(0, |now| now.subsec_nanos());
-    nanoseconds.wrapping_mul(0x9e37_79b1) >> 8
-}

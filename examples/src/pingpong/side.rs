@@ -1,12 +1,11 @@
 //! One side: its queue pair, its buffer, and what it does with each completion.
 
-use super::exchange::Destination;
-use super::play::{PingpongError, Plan};
+use super::play::Plan;
+use crate::peer::{Destination, Endpoint, PeerError, Terms};
 use doorbell_driver::verbs::{
-    Access, AddressVector, CompletionChannel, CompletionQueue, ConnectTo, Context, LinkLayer,
-    MemoryRegion, Opcode, PortAttributes, QueuePair, QueuePairCapabilities, QueuePairRequest,
-    ReceiveRequest, SendFlags, SendParameters, SendRequest, Transport, WorkCompletion, WorkStatus,
-    poll_cq, post_recv, post_send, req_notify_cq,
+    Access, CompletionChannel, CompletionQueue, MemoryRegion, Opcode, QueuePair,
+    QueuePairCapabilities, QueuePairRequest, ReceiveRequest, SendFlags, SendRequest,
+    Transport, WorkCompletion, WorkStatus, poll_cq, post_recv, post_send, req_notify_cq,
 };
 use std::sync::Arc;
 
@@ -28,13 +27,11 @@ const INLINE: u32 = 60;
 
 /// One side of the game.
 pub struct Side {
-    context: Arc<Context>,
+    end: Arc<Endpoint>,
     /// Where everything of it completes.
     pub cq: Arc<CompletionQueue>,
     qp: QueuePair,
     memory: MemoryRegion,
-    own: AddressVector,
-    port: PortAttributes,
     /// How it is called.
     pub destination: Destination,
     size: u32,
@@ -56,11 +53,12 @@ impl Side {
     // ANCHOR: pingpong_resources
     /// Creates what a side needs, and posts its receives. (`pp_init_ctx`)
     pub fn new(
-        context: &Arc<Context>,
+        end: &Arc<Endpoint>,
         channel: Option<&Arc<CompletionChannel>>,
         plan: &Plan,
         psn: u32,
-    ) -> Result<Self, PingpongError> {
+    ) -> Result<Self, PeerError> {
+        let context = &end.context;
         let pd = context.alloc_pd()?;
         let buffer = context.alloc_buffer(plan.size as usize, "message")?;
         let memory = pd.reg_mr(buffer, Access::LOCAL_WRITE)?;
@@ -83,20 +81,12 @@ impl Side {
             signal_all: false,
         })?;
         qp.init(Access::empty())?;
-        let (own, port) = (context.query_gid()?, context.query_port()?);
-        let gid = match plan.gid_index {
-            Some(index) => context.gid(index)?,
-            None if port.link_layer == LinkLayer::Ethernet => own.gid,
-            None => [0; 16],
-        };
         let mut side = Self {
-            destination: Destination { lid: port.lid, qpn: qp.number(), psn, gid },
-            context: Arc::clone(context),
+            destination: end.destination(&qp, psn),
+            end: Arc::clone(end),
             cq,
             qp,
             memory,
-            own,
-            port,
             size: plan.size,
             depth: plan.rx_depth,
             flags: if inline {
@@ -119,41 +109,15 @@ impl Side {
     }
     // ANCHOR_END: pingpong_resources
 
-    // ANCHOR: pingpong_connect
-    /// Brings the queue pair from INIT to RTS. (`pp_connect_ctx`)
-    pub fn connect(&self, to: Destination, plan: &Plan) -> Result<(), PingpongError> {
-        let global = to.gid[8..] != [0; 8];
-        if !global && self.port.link_layer == LinkLayer::Ethernet {
-            return Err(PingpongError::NoGid);
-        }
-        self.qp.connect(&ConnectTo {
-            qp_num: to.qpn,
-            path_mtu: plan.path_mtu,
-            first_psn: to.psn,
-            max_dest_rd_atomic: 1,
-            min_rnr_timer: 12,
-            address: AddressVector {
-                gid: to.gid,
-                global,
-                lid: to.lid,
-                mac: self.own.mac,
-                hop_limit: 1,
-                source_gid_index: plan.gid_index.unwrap_or(self.own.source_gid_index),
-                service_level: plan.service_level,
-            },
-        })?;
-        Ok(self.qp.start(&SendParameters {
-            first_psn: self.destination.psn,
-            timeout: 14,
-            retry_count: 7,
-            rnr_retry: 7,
-            max_rd_atomic: 1,
-        })?)
+    /// Brings the queue pair from INIT to RTS.
+    pub fn connect(&self, to: Destination, plan: &Plan) -> Result<(), PeerError> {
+        let terms =
+            Terms { path_mtu: plan.path_mtu, service_level: plan.service_level, rd_atomic: 1 };
+        self.end.connect(&self.qp, self.destination.psn, to, terms)
     }
-    // ANCHOR_END: pingpong_connect
 
     /// Posts as many receives as are missing. (`pp_post_recv`)
-    fn post_receives(&mut self) -> Result<(), PingpongError> {
+    fn post_receives(&mut self) -> Result<(), PeerError> {
         let list = [self.memory.element(0, self.size)];
         let request = ReceiveRequest { wr_id: RECEIVE, sg_list: &list };
         while self.outstanding < self.depth {
@@ -164,7 +128,7 @@ impl Side {
     }
 
     /// Sends the message. (`pp_post_send`)
-    fn send(&self) -> Result<(), PingpongError> {
+    fn send(&self) -> Result<(), PeerError> {
         Ok(post_send(
             &self.qp,
             &[SendRequest {
@@ -178,7 +142,7 @@ impl Side {
     }
 
     /// The first message, from the client.
-    pub fn begin(&mut self) -> Result<(), PingpongError> {
+    pub fn begin(&mut self) -> Result<(), PeerError> {
         self.send()?;
         self.pending |= SEND;
         Ok(())
@@ -190,14 +154,14 @@ impl Side {
     }
 
     /// Arms the completion queue again after an event.
-    pub fn arm(&mut self) -> Result<(), PingpongError> {
+    pub fn arm(&mut self) -> Result<(), PeerError> {
         self.events += 1;
         Ok(req_notify_cq(&self.cq, false)?)
     }
 
     // ANCHOR: pingpong_advance
     /// Polls once, and does what follows from it; says whether there was anything.
-    pub fn advance(&mut self) -> Result<bool, PingpongError> {
+    pub fn advance(&mut self) -> Result<bool, PeerError> {
         let mut completions = [WorkCompletion::default(); 2];
         let count = poll_cq(&self.cq, &mut completions)? as usize;
         for completion in &completions[..count] {
@@ -208,9 +172,9 @@ impl Side {
 
     /// One completion: when the message has come and ours has gone, ours goes again.
     /// (`parse_single_wc`)
-    fn complete(&mut self, completion: &WorkCompletion) -> Result<(), PingpongError> {
+    fn complete(&mut self, completion: &WorkCompletion) -> Result<(), PeerError> {
         if completion.status != WorkStatus::Success {
-            return Err(PingpongError::Failed {
+            return Err(PeerError::Failed {
                 what: if completion.wr_id == SEND { "send" } else { "receive" },
                 status: completion.status,
                 vendor_err: completion.vendor_err,
@@ -250,11 +214,11 @@ impl Side {
     }
 
     /// Looks whether every byte is what the client filled in.
-    pub fn check(&self) -> Result<(), PingpongError> {
+    pub fn check(&self) -> Result<(), PeerError> {
         let bytes = self.memory.buffer().read(0, self.size as usize).unwrap_or_default();
         let right = |at: usize| if at.is_multiple_of(PAGE) { 0 } else { FILL };
         match bytes.iter().enumerate().find(|(at, byte)| **byte != right(*at)) {
-            Some((at, byte)) => Err(PingpongError::Invalid { at, byte: *byte, right: right(at) }),
+            Some((at, byte)) => Err(PeerError::Invalid { at, byte: *byte, right: right(at) }),
             None => Ok(()),
         }
     }
@@ -269,6 +233,6 @@ impl Side {
 
     /// What a program does when there was nothing.
     pub fn relax(&self) {
-        self.context.relax();
+        self.end.context.relax();
     }
 }

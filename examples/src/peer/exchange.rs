@@ -1,10 +1,12 @@
 //! What the two sides tell each other before there is a connection: over TCP, as text.
 //!
 //! The client writes first. The server brings its queue pair to RTS before it answers, so that it
-//! is ready when the client hears of it; the client's last word is `done`.
+//! is ready when the client hears of it; the client's last word is `done`. rdma-core's programs hang up
+//! then. Ours stay on the line until both are done: who leaves early takes its queue pair along, and an
+//! acknowledgement that got lost can never be asked for again.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -57,10 +59,13 @@ pub enum ExchangeError {
     )]
     Nobody(u64),
     /// The other side fell silent, or went.
-    #[error("the other side did not say how its queue pair is called: {0}; did it fail?")]
+    #[error("the other side fell silent before both were connected: {0}; did it fail?")]
     Silent(String),
+    /// The other side does not finish.
+    #[error("the other side does not finish: {0}; did it hang?")]
+    Stays(String),
     /// The other side said something else.
-    #[error("the other side said {0:?}; is it an ibv_rc_pingpong?")]
+    #[error("the other side said {0:?}; is it the same program, or one of rdma-core's pingpongs?")]
     Nonsense(String),
 }
 
@@ -98,12 +103,19 @@ impl Destination {
     }
 }
 
+/// The other side, as long as it is on the line.
+pub struct Peer {
+    stream: TcpStream,
+    /// How its queue pair is called.
+    pub destination: Destination,
+}
+
 /// The client: tells, hears, and says that it is done. (`pp_client_exch_dest`)
 pub fn as_client(
     (host, port): (&str, u16),
     own: Destination,
     deadline: Duration,
-) -> Result<Destination, ExchangeError> {
+) -> Result<Peer, ExchangeError> {
     let refused = |reason: String| ExchangeError::Connect { host: host.to_owned(), port, reason };
     let places = (host, port).to_socket_addrs().map_err(|error| refused(error.to_string()))?;
     let mut last = "the name has no address".to_owned();
@@ -119,9 +131,9 @@ pub fn as_client(
     }
     let mut stream = timed(connected.ok_or_else(|| refused(last))?, deadline)?;
     tell(&mut stream, &own.to_wire())?;
-    let other = Destination::from_wire(&hear(&mut stream)?)?;
+    let destination = Destination::from_wire(&hear(&mut stream)?)?;
     tell(&mut stream, DONE)?;
-    Ok(other)
+    Ok(Peer { stream, destination })
 }
 
 /// The server: hears, gets ready, tells, and waits for the last word. (`pp_server_exch_dest`)
@@ -130,13 +142,57 @@ pub fn as_server<E: From<ExchangeError>>(
     own: Destination,
     deadline: Duration,
     ready: impl FnOnce(Destination) -> Result<(), E>,
-) -> Result<Destination, E> {
+) -> Result<Peer, E> {
     let mut stream = timed(accept(port, deadline)?, deadline)?;
-    let other = Destination::from_wire(&hear(&mut stream)?)?;
-    ready(other)?;
+    let destination = Destination::from_wire(&hear(&mut stream)?)?;
+    ready(destination)?;
     tell(&mut stream, &own.to_wire())?;
     let _: [u8; DONE.len()] = hear(&mut stream)?;
-    Ok(other)
+    Ok(Peer { stream, destination })
+}
+
+impl Peer {
+    /// Says something more.
+    pub fn tell(&mut self, bytes: &[u8]) -> Result<(), ExchangeError> {
+        tell(&mut self.stream, bytes)
+    }
+
+    /// Hears so many bytes more.
+    pub fn hear<const N: usize>(&mut self) -> Result<[u8; N], ExchangeError> {
+        hear(&mut self.stream)
+    }
+
+    /// Hangs up, and waits until the other side has, too: until then it may still need this side's
+    /// card, which has its turn in `turn`. With a deadline, it is an error to wait longer.
+    pub fn part(
+        mut self,
+        deadline: Option<Duration>,
+        mut turn: impl FnMut(),
+    ) -> Result<(), ExchangeError> {
+        let begin = Instant::now();
+        // Fails if the other side has gone, and then there is nothing to wait for.
+        let _ = self.stream.shutdown(Shutdown::Write);
+        self.stream.set_nonblocking(true).map_err(silent)?;
+        let mut bytes = [0; 64];
+        loop {
+            match self.stream.read(&mut bytes) {
+                Ok(0) => return Ok(()),
+                Ok(length) => {
+                    let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+                    return Err(ExchangeError::Nonsense(text));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // It went without a word.
+                Err(_) => return Ok(()),
+            }
+            if let Some(deadline) = deadline.filter(|deadline| begin.elapsed() >= *deadline) {
+                let reason = format!("it is not done {} s after this side", deadline.as_secs());
+                return Err(ExchangeError::Stays(reason));
+            }
+            turn();
+        }
+    }
 }
 
 /// Waits for the one client.
@@ -151,7 +207,7 @@ fn accept(port: u16, deadline: Duration) -> Result<TcpStream, ExchangeError> {
                 stream.set_nonblocking(false).map_err(refused)?;
                 return Ok(stream);
             }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(refused(error)),
         }
         if begin.elapsed() >= deadline {
@@ -209,7 +265,7 @@ mod tests {
             let mut bytes = [0; LENGTH];
             bytes[..text.len()].copy_from_slice(text.as_bytes());
             let error = Destination::from_wire(&bytes).expect_err(text);
-            assert!(error.to_string().contains("ibv_rc_pingpong"), "{error}");
+            assert!(error.to_string().contains("rdma-core's pingpongs"), "{error}");
         }
     }
 }

@@ -1,0 +1,185 @@
+//! The command lines of `rdma_bw` and `rdma_lat`.
+
+use super::{bandwidth, latency};
+use crate::peer::main_with;
+use crate::{Device, WiredCard};
+use clap::{Args, Parser, ValueEnum};
+use doorbell_card_network::Impairments;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Operation {
+    /// RDMA WRITE.
+    Write,
+    /// RDMA READ.
+    Read,
+    /// SEND and receive.
+    Send,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(match self {
+            Self::Write => "write",
+            Self::Read => "read",
+            Self::Send => "send",
+        })
+    }
+}
+
+/// Measures bandwidth and message rate, as perftest's ib_write_bw, ib_read_bw and ib_send_bw do.
+///
+/// Without a host it is the server; with one it connects to the server there. Start both with the same
+/// options. The software card's figures say how fast this machine plays one, and nothing of a ConnectX.
+#[derive(Parser, Debug)]
+#[command(name = "rdma_bw")]
+struct BandwidthOptions {
+    #[command(flatten)]
+    common: Common,
+
+    /// Length of a message in bytes
+    #[arg(short, long, default_value_t = 65536, value_parser = clap::value_parser!(u32).range(1..=1 << 23))]
+    size: u32,
+
+    /// Work requests outstanding at a time
+    #[arg(short, long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    tx_depth: u32,
+}
+
+/// Measures latency, as perftest's ib_write_lat, ib_read_lat and ib_send_lat do.
+///
+/// Of writes and sends, which go back and forth, it is half of the way there and back; of a read, from
+/// its post to its completion. Without a host it is the server; with one it connects to the server
+/// there. Start both with the same options. The software card's figures say how fast this machine plays
+/// one, and nothing of a ConnectX.
+#[derive(Parser, Debug)]
+#[command(name = "rdma_lat")]
+struct LatencyOptions {
+    #[command(flatten)]
+    common: Common,
+
+    /// Length of a message in bytes
+    #[arg(short, long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1 << 22))]
+    size: u32,
+}
+
+/// What both have.
+#[derive(Args, Debug)]
+struct Common {
+    /// The server to connect to [default: be the server]
+    host: Option<String>,
+
+    /// "card,address=127.0.0.2" (a software card with a wire, on which loss=, duplicate=, reorder=,
+    /// delay= and seed= tell what goes wrong) or "mlx5_0" (a card that the kernel drives) [default: a
+    /// software card, of the server with address 127.0.0.2, of the client with 127.0.0.3]
+    #[arg(short, long)]
+    device: Option<Device>,
+
+    /// What to measure
+    #[arg(long = "op", value_enum, default_value_t = Operation::Write)]
+    operation: Operation,
+
+    /// TCP port to listen on or to connect to
+    #[arg(short, long, default_value_t = 18515)]
+    port: u16,
+
+    /// How many messages
+    #[arg(short = 'n', long = "iters", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    iterations: u32,
+
+    /// Largest payload of a packet in bytes
+    #[arg(short, long, default_value = "1024", value_parser = ["256", "512", "1024", "2048", "4096"])]
+    mtu: String,
+
+    /// Address the other side by GID, with this entry of our port's table as our own; over Ethernet
+    /// the port's own entry is the default
+    #[arg(short = 'x', long = "gid-index", value_name = "INDEX")]
+    gid_index: Option<u8>,
+
+    /// How many seconds to wait for the other side, or for a completion
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+
+    /// Write a trace of the run to this file; `doorbell replay FILE` opens it
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+/// What is to be measured, and with whom.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Which program it is.
+    pub program: &'static str,
+    /// The server to connect to; without one, be the server.
+    pub host: Option<String>,
+    /// TCP port of the server.
+    pub port: u16,
+    /// What is measured.
+    pub operation: Operation,
+    /// Length of a message in bytes.
+    pub size: u32,
+    /// How many messages.
+    pub iterations: u32,
+    /// Work requests outstanding at a time.
+    pub tx_depth: u32,
+    /// Code of the largest payload of a packet.
+    pub path_mtu: u8,
+    /// Our GID, if the other side is to be addressed by GID.
+    pub gid_index: Option<u8>,
+    /// How long to wait for the other side, or for a completion.
+    pub timeout: Duration,
+}
+
+impl Common {
+    fn device(&self) -> Device {
+        let last = if self.host.is_some() { 3 } else { 2 };
+        let wired = WiredCard {
+            address: Ipv4Addr::new(127, 0, 0, last),
+            impairments: Impairments::default(),
+        };
+        self.device.clone().unwrap_or(Device::Wired(wired))
+    }
+
+    fn plan(&self, program: &'static str, size: u32, tx_depth: u32) -> Plan {
+        let path_mtu = match self.mtu.as_str() {
+            "256" => 1,
+            "512" => 2,
+            "2048" => 4,
+            "4096" => 5,
+            _ => 3,
+        };
+        Plan {
+            program,
+            host: self.host.clone(),
+            port: self.port,
+            operation: self.operation,
+            size,
+            iterations: self.iterations,
+            tx_depth: tx_depth.min(self.iterations),
+            path_mtu,
+            gid_index: self.gid_index,
+            timeout: Duration::from_secs(self.timeout),
+        }
+    }
+}
+
+/// The program `rdma_bw`.
+pub fn bandwidth_main() -> ExitCode {
+    let BandwidthOptions { common, size, tx_depth } = BandwidthOptions::parse();
+    let plan = common.plan("rdma_bw", size, tx_depth);
+    let trace = common.trace.as_deref();
+    main_with(plan.program, &common.device(), trace, |world| bandwidth::run(world, &plan))
+}
+
+/// The program `rdma_lat`.
+pub fn latency_main() -> ExitCode {
+    let LatencyOptions { common, size } = LatencyOptions::parse();
+    let plan = common.plan("rdma_lat", size, 16);
+    let trace = common.trace.as_deref();
+    main_with(plan.program, &common.device(), trace, |world| latency::run(world, &plan))
+}

@@ -1,0 +1,126 @@
+//! Programs of two processes, on software cards that are plugged into one network.
+
+mod processes;
+
+use processes::{Sides, address, alone, free_port};
+
+/// Both sides end well; what they have printed.
+fn both_work(program: &str, options: &[&str], (ours, theirs): (&str, &str)) -> [String; 2] {
+    let sides = Sides::of(program, options, (&device(1, ours), &device(2, theirs)));
+    sides.map(|side| {
+        assert!(side.success, "{program} {options:?} {ours} {theirs}: {}{}", side.out, side.err);
+        side.out
+    })
+}
+
+/// A card of this test, with more options.
+fn device(number: u8, more: &str) -> String {
+    format!("card,address={}{more}", address(number))
+}
+
+#[test]
+fn the_ping_pong_plays_between_two_processes() {
+    for options in [
+        &["-n", "30", "-c"][..],
+        &["-n", "30", "-c", "-s", "32", "-g", "0"],
+        &["-n", "30", "-c", "-e"],
+        &["-n", "5", "-c", "-s", "65536", "-m", "4096", "-r", "2"],
+    ] {
+        for (text, other) in both_work("rc_pingpong", options, ("", "")).iter().zip([2, 1]) {
+            let remote = format!("GID ::ffff:{}", address(other));
+            assert!(text.contains(&remote), "{text}");
+            assert!(!text.contains("both sides"), "{text}");
+            assert_eq!(text.contains("completion events"), options.contains(&"-e"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn bandwidth_and_latency_are_measured_of_each_operation() {
+    for operation in ["write", "read", "send"] {
+        let options = ["--op", operation, "-n", "60", "-s", "3000", "-t", "8"];
+        let [server, client] = both_work("rdma_bw", &options, ("", ""));
+        let figures = client.lines().find(|line| line.starts_with(" 3000 ")).expect(&client);
+        let figures: Vec<f64> =
+            figures.split_whitespace().map(|figure| figure.parse().expect(&client)).collect();
+        let [size, iterations, rate, messages] = figures[..] else { panic!("{client}") };
+        assert_eq!((size, iterations), (3000.0, 60.0));
+        let of_messages = messages * 1e6 * 3000.0 / f64::from(1 << 20);
+        assert!(rate > 0.0 && (rate - of_messages).abs() < 0.1 * rate.max(0.1), "{client}");
+        assert!(client.contains("not of a ConnectX"), "{client}");
+        assert_eq!(server.contains("lent its memory"), operation != "send", "{server}");
+
+        let options = ["--op", operation, "-n", "60", "-s", "1500"];
+        let [server, client] = both_work("rdma_lat", &options, ("", ""));
+        let figures = client.lines().find(|line| line.starts_with(" 1500 ")).expect(&client);
+        let figures: Vec<f64> =
+            figures.split_whitespace().map(|figure| figure.parse().expect(&client)).collect();
+        let [_, iterations, least, most, middle, average, _, nearly, almost] = figures[..] else {
+            panic!("{client}")
+        };
+        assert_eq!(iterations, 60.0);
+        let sorted = [0.0, least, middle, nearly, almost, most];
+        assert!(sorted.is_sorted() && least > 0.0, "{client}");
+        assert!((least..=most).contains(&average), "{client}");
+        assert!(server.contains("this side answered"), "{server}");
+    }
+}
+
+#[test]
+fn one_byte_is_measured_too_and_goes_round_more_often_than_it_has_values() {
+    let options = ["--op", "write", "-n", "600", "-s", "1"];
+    both_work("rdma_lat", &options, ("", ""));
+}
+
+#[test]
+fn what_cannot_be_is_said_and_fails() {
+    let said = |program: &str, options: &[&str]| {
+        let side = alone(program, options);
+        assert!(!side.success, "{program} {options:?}: {}", side.out);
+        side.err
+    };
+    let (one, port) = (device(1, ""), free_port().to_string());
+    for program in ["rc_pingpong", "rdma_bw", "rdma_lat"] {
+        let nobody = said(program, &["-d", &one, "-p", &port, "localhost"]);
+        assert!(nobody.contains("start the server there first"), "{nobody}");
+        let lonely = said(program, &["-d", &one, "-p", &port, "--timeout", "0"]);
+        assert!(lonely.contains("no client came"), "{lonely}");
+        let elsewhere = said(program, &["-d", "card,address=192.0.2.7", "-p", &port]);
+        assert!(elsewhere.contains("no address of this machine"), "{elsewhere}");
+        let nonsense = said(program, &["-d", &device(1, ",loss=2")]);
+        assert!(nonsense.contains("loss=2") && nonsense.contains("0 to 1"), "{nonsense}");
+        let unwired = said(program, &["-d", "card", "-p", &port, "localhost"]);
+        assert!(unwired.contains("card,address=127.0.0.2"), "{unwired}");
+
+        let listener = std::net::TcpListener::bind("0.0.0.0:0").expect("a port");
+        let taken = listener.local_addr().expect("bound").port().to_string();
+        let busy = said(program, &["-d", &one, "-p", &taken]);
+        assert!(busy.contains("choose another with --port"), "{busy}");
+        let card = std::net::UdpSocket::bind((address(1), 4791)).expect("nobody has it");
+        let there = said(program, &["-d", &one, "-p", &port]);
+        assert!(there.contains("another card has the address"), "{there}");
+        drop(card);
+    }
+    let nothing = said("rdma_bw", &["--op", "swap"]);
+    assert!(nothing.contains("write, read, send"), "{nothing}");
+    let large = said("rdma_bw", &["-d", &one, "-p", &port, "-s", "8388608"]);
+    assert!(large.contains("use smaller queues or buffers"), "{large}");
+}
+
+#[test]
+fn sides_with_different_options_do_not_measure() {
+    let devices = [device(1, ""), device(2, "")];
+    let server = ["--op", "write"];
+    let client = ["--op", "read"];
+    for side in Sides::with("rdma_bw", (&server, &client), (&devices[0], &devices[1])) {
+        assert!(!side.success, "{}", side.out);
+        assert!(side.err.contains("start both with the same options"), "{}", side.err);
+    }
+}
+
+#[test]
+fn a_scenario_runs_on_a_card_with_a_wire_as_well() {
+    let side = alone("rc_write", &["--device", &device(1, ",loss=1")]);
+    assert!(side.success, "its packets do not leave the card: {}", side.err);
+    assert!(side.out.contains("64 bytes lie in the other queue pair's buffer"), "{}", side.out);
+}
