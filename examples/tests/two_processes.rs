@@ -36,6 +36,22 @@ fn the_ping_pong_plays_between_two_processes() {
 }
 
 #[test]
+fn the_ping_pong_survives_a_bad_wire() {
+    let options = ["-n", "40", "-c", "-s", "1024"];
+    let bad = ",loss=0.1,duplicate=0.1,reorder=0.1,delay=100us";
+    for seed in [1, 2] {
+        let wires = [seed, seed + 10].map(|seed| format!("{bad},seed={seed}"));
+        for text in both_work("rc_pingpong", &options, (&wires[0], &wires[1])) {
+            let (_, misfortunes) = text.split_once("on purpose ").expect(&text);
+            let digits = |word: &&str| word.chars().all(|letter| letter.is_ascii_digit());
+            let counts: Vec<&str> = misfortunes.split_whitespace().filter(digits).collect();
+            assert_eq!(counts.len(), 3, "{text}");
+            assert!(!counts.contains(&"0"), "each has happened: {text}");
+        }
+    }
+}
+
+#[test]
 fn bandwidth_and_latency_are_measured_of_each_operation() {
     for operation in ["write", "read", "send"] {
         let options = ["--op", operation, "-n", "60", "-s", "3000", "-t", "8"];
