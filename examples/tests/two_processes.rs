@@ -112,8 +112,9 @@ fn what_cannot_be_is_said_and_fails() {
         let taken = listener.local_addr().expect("bound").port().to_string();
         let busy = said(program, &["-d", &one, "-p", &taken]);
         assert!(busy.contains("choose another with --port"), "{busy}");
-        let card = std::net::UdpSocket::bind((address(1), 4791)).expect("nobody has it");
-        let there = said(program, &["-d", &one, "-p", &port]);
+        // No other test has this address.
+        let card = std::net::UdpSocket::bind((address(9), 4791)).expect("nobody has it");
+        let there = said(program, &["-d", &device(9, ""), "-p", &port]);
         assert!(there.contains("another card has the address"), "{there}");
         drop(card);
     }
