@@ -170,6 +170,6 @@ mod event_queue;
 pub use card::Card;
 pub use config::{CardConfig, FIRST_UAR, Link, VECTORS};
 pub use host::{DmaFault, Host};
-pub use link::{Faults, LossyLink};
+pub use link::{Fates, Faults, LossyLink};
 pub use network::Network;
 pub use reason::refusal_text;

@@ -20,6 +20,17 @@ pub struct Faults {
     pub holding: u64,
 }
 
+/// What became of packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fates {
+    /// How many were lost.
+    pub lost: u64,
+    /// How many arrive twice.
+    pub duplicated: u64,
+    /// How many were held back.
+    pub held: u64,
+}
+
 /// One direction of a link, with the packets that are under way.
 #[derive(Debug, Clone)]
 pub struct LossyLink {
@@ -27,6 +38,7 @@ pub struct LossyLink {
     faults: Faults,
     /// Packets sent so far.
     count: u64,
+    fates: Fates,
     /// By the time of arrival, then in the order in which they were sent.
     under_way: BTreeMap<(u64, u64), Vec<u8>>,
 }
@@ -34,7 +46,7 @@ pub struct LossyLink {
 impl LossyLink {
     /// A link on which nothing is under way.
     pub fn new(seed: u64, faults: Faults) -> Self {
-        Self { seed, faults, count: 0, under_way: BTreeMap::new() }
+        Self { seed, faults, count: 0, fates: Fates::default(), under_way: BTreeMap::new() }
     }
 
     /// Changes what happens to packets from now on; those that are under way arrive as they would have.
@@ -44,7 +56,11 @@ impl LossyLink {
 
     /// Sends a packet at a time, in nanoseconds.
     pub fn send(&mut self, now: u64, packet: Vec<u8>) {
-        for extra in self.fate(self.count) {
+        let copies = self.fate(self.count);
+        self.fates.lost += u64::from(copies.is_empty());
+        self.fates.duplicated += u64::from(copies.len() > 1);
+        self.fates.held += u64::from(copies.first().is_some_and(|extra| *extra > 0));
+        for extra in copies {
             let arrival = now.saturating_add(self.faults.delay).saturating_add(extra);
             // Two places for each packet: one for its double.
             let mut place = self.count * 2;
@@ -70,6 +86,11 @@ impl LossyLink {
     /// Packets sent so far.
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    /// What became of them.
+    pub fn fates(&self) -> Fates {
+        self.fates
     }
 
     /// The copies of packet number `number` that arrive: by how much each is held back.

@@ -24,13 +24,13 @@ mod address;
 mod chance;
 mod error;
 mod frame;
-mod link;
+mod impairments;
 mod traffic;
 mod udp;
 
 pub use address::{config_of, mac_of, mac_of_gid};
 pub use chance::{Chance, NotAChance};
 pub use error::NetworkError;
-pub use link::{Impairments, Link, Misfortunes};
+pub use impairments::Impairments;
 pub use traffic::Traffic;
 pub use udp::UdpNetwork;

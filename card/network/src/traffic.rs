@@ -1,6 +1,6 @@
 //! What went over the network, and what did not.
 
-use crate::link::Misfortunes;
+use doorbell_card::Fates;
 use std::fmt;
 
 /// What went over a card's wire.
@@ -11,7 +11,7 @@ pub struct Traffic {
     /// Datagrams received.
     pub received: u64,
     /// What happened to packets on purpose.
-    pub misfortunes: Misfortunes,
+    pub fates: Fates,
     /// Packets that the system would not send.
     pub refused: u64,
     /// Why it would not send the last of them.
@@ -21,9 +21,9 @@ pub struct Traffic {
 impl fmt::Display for Traffic {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "{} packets out, {} in", self.sent, self.received)?;
-        let Misfortunes { lost, duplicated, reordered } = self.misfortunes;
-        if self.misfortunes != Misfortunes::default() {
-            write!(to, "; on purpose {lost} lost, {duplicated} doubled, {reordered} overtaken")?;
+        let Fates { lost, duplicated, held } = self.fates;
+        if self.fates != Fates::default() {
+            write!(to, "; on purpose {lost} lost, {duplicated} doubled, {held} held back")?;
         }
         if let Some(refusal) = &self.refusal {
             write!(to, "; {} could not be sent: {refusal}", self.refused)?;
@@ -40,7 +40,7 @@ mod tests {
     fn only_what_has_happened_is_told() {
         let mut traffic = Traffic { sent: 3, received: 2, ..Traffic::default() };
         assert_eq!(traffic.to_string(), "3 packets out, 2 in");
-        traffic.misfortunes.lost = 1;
+        traffic.fates.lost = 1;
         (traffic.refused, traffic.refusal) = (4, Some("no route".to_owned()));
         let text = traffic.to_string();
         assert!(text.contains("on purpose 1 lost, 0 doubled"), "{text}");

@@ -2,11 +2,12 @@
 
 use crate::error::NetworkError;
 use crate::frame::{unwrap, wrap};
-use crate::link::{Impairments, Link};
+use crate::impairments::Impairments;
 use crate::traffic::Traffic;
-use doorbell_card::Network;
+use doorbell_card::{LossyLink, Network};
 use doorbell_prm::roce::ROCE_UDP_PORT;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,7 +33,7 @@ pub struct UdpNetwork {
 
 #[derive(Debug)]
 struct State {
-    link: Link,
+    link: LossyLink,
     /// By source port.
     outlets: BTreeMap<u16, Outlet>,
     traffic: Traffic,
@@ -67,7 +68,7 @@ impl UdpNetwork {
         rustix::net::sockopt::set_socket_recv_buffer_size(&inbox, INBOX_SIZE)
             .map_err(|error| refused(error.into()))?;
         let state = State {
-            link: Link::new(impairments),
+            link: impairments.link(),
             outlets: BTreeMap::new(),
             traffic: Traffic::default(),
             buffer: vec![0; BUFFER],
@@ -83,7 +84,7 @@ impl UdpNetwork {
     /// What went over the network so far.
     pub fn traffic(&self) -> Traffic {
         let state = self.state();
-        Traffic { misfortunes: state.link.misfortunes(), ..state.traffic.clone() }
+        Traffic { fates: state.link.fates(), ..state.traffic.clone() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -99,7 +100,7 @@ impl Network for UdpNetwork {
     fn send(&self, packet: Vec<u8>) {
         let now = self.time();
         let mut state = self.state();
-        state.link.put(packet, now);
+        state.link.send(now, packet);
         state.carry_off(self.address, now);
     }
 
@@ -128,7 +129,7 @@ impl Network for UdpNetwork {
 impl State {
     /// Sends what has come to the end of the link.
     fn carry_off(&mut self, from: Ipv4Addr, now: u64) {
-        while let Some(packet) = self.link.take(now) {
+        while let Some(packet) = self.link.receive(now) {
             match self.send(from, &packet) {
                 Ok(()) => self.traffic.sent += 1,
                 Err(error) => {
@@ -156,10 +157,8 @@ impl State {
             self.outlets.clear();
         }
         match self.outlets.entry(from.port()) {
-            std::collections::btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                Ok(entry.insert(Outlet::open(from)?))
-            }
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => Ok(entry.insert(Outlet::open(from)?)),
         }
     }
 }

@@ -48,3 +48,17 @@ fn the_seed_decides_and_nothing_else() {
     assert_eq!(arrivals(7, faults, 500), arrivals(7, faults, 500));
     assert_ne!(arrivals(7, faults, 500), arrivals(8, faults, 500));
 }
+
+#[test]
+fn what_became_of_packets_is_counted() {
+    let all = Faults { reordering: 10_000, duplication: 10_000, holding: 5, ..Faults::default() };
+    let mut link = LossyLink::new(1, all);
+    (0..3).for_each(|number| link.send(0, vec![number]));
+    assert_eq!(link.fates(), Fates { lost: 0, duplicated: 3, held: 3 });
+    link.set_faults(Faults { loss: 10_000, ..all });
+    link.send(0, vec![3]);
+    assert_eq!(link.fates(), Fates { lost: 1, duplicated: 3, held: 3 });
+    link.set_faults(Faults::default());
+    link.send(0, vec![4]);
+    assert_eq!(link.fates(), Fates { lost: 1, duplicated: 3, held: 3 });
+}
