@@ -6,6 +6,7 @@
 //! and for a real one that no kernel driver holds.
 
 mod bring_up;
+mod capabilities;
 mod command_queue;
 mod event_queue;
 mod events;

@@ -3,7 +3,7 @@
 //! Ethernet: no program of this project needs them. The asynchronous event queue is created when
 //! somebody asks for events.
 
-use super::super::{ControlError, Link, PortAddress, QueueLimits};
+use super::super::{ControlError, Link, PortAddress};
 use super::command_queue::{CommandQueue, LARGEST};
 use super::events::EventQueues;
 use super::{Firmware, Held};
@@ -20,9 +20,6 @@ const POLLS: u32 = 1_000_000;
 
 /// Entries of the event queue, as a base-2 logarithm: one page.
 const LOG_EVENTS: u8 = 6;
-
-/// `port_type` of the capabilities: Ethernet.
-const PORT_ETHERNET: u8 = 1;
 
 /// Our address where nobody has given us one. A card on a wire gets it from its administrator, see
 /// [`Registers::network_address`]; where nothing leaves the card, an address from the range for
@@ -114,29 +111,6 @@ impl<R: Registers> Firmware<R> {
         Ok(())
     }
     // ANCHOR_END: give_pages
-
-    // ANCHOR: set_capabilities
-    /// Asks what the card can do, and chooses: completions shall name queue pairs by the user
-    /// index (`cqe_version` 1). A queue smaller than ours the driver cannot use.
-    fn set_capabilities(&mut self) -> Result<(), ControlError> {
-        let general = (QueryHcaCapOut::SIZE - QueryHcaCapIn::SIZE).min(256);
-        debug_assert_eq!(general, size_of::<GeneralCapabilities>());
-        let query = QueryHcaCapIn::new();
-        let answer = self.simple(&query)?;
-        let mut capability = *answer.capability();
-        if !capability.rc() {
-            return Err(ControlError::Unfit { what: "support of RC", found: 0, needed: "1" });
-        }
-        self.held.ethernet = capability.port_type() == PORT_ETHERNET;
-        let entries = 1_u32.checked_shl(capability.log_max_qp_sz().into()).unwrap_or(u32::MAX);
-        let (send, receive) = (capability.max_wqe_sz_sq(), capability.max_wqe_sz_rq());
-        self.held.limits = Some(QueueLimits::new(send, receive, entries, entries));
-        capability.set_cqe_version(1);
-        let mut input = SetHcaCapIn::new();
-        *input.capability_mut() = capability;
-        self.simple(&input).map(drop)
-    }
-    // ANCHOR_END: set_capabilities
 
     // ANCHOR: init_hca
     /// Starts the function. Only from here on can there be objects.
