@@ -19,6 +19,8 @@ pub mod program;
 
 pub mod devinfo;
 
+pub mod atomics;
+
 pub mod peer;
 
 pub mod pingpong;

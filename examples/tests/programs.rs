@@ -78,6 +78,19 @@ fn the_ping_pong_plays_both_sides_on_the_software_card() {
 }
 
 #[test]
+fn the_unreliable_ping_pongs_play_both_sides_too() {
+    for program in ["uc_pingpong", "ud_pingpong"] {
+        for options in [&["-n", "20", "-c"][..], &["-n", "20", "-c", "-e", "-s", "1"]] {
+            let output = run(program, options);
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{program} {options:?}: {error}");
+            assert!(text.contains("both sides in this process"), "{text}");
+        }
+    }
+}
+
+#[test]
 fn the_ping_pong_says_what_it_cannot() {
     let said = |options: &[&str]| {
         let output = run("rc_pingpong", options);

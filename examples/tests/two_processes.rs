@@ -52,6 +52,45 @@ fn the_ping_pong_survives_a_bad_wire() {
 }
 
 #[test]
+fn the_unreliable_ping_pongs_play_too() {
+    for (program, options) in [
+        ("uc_pingpong", &["-n", "30", "-c"][..]),
+        ("uc_pingpong", &["-n", "30", "-c", "-e", "-s", "20"]),
+        ("ud_pingpong", &["-n", "30", "-c"]),
+        ("ud_pingpong", &["-n", "30", "-c", "-e", "-s", "20"]),
+    ] {
+        for text in both_work(program, options, ("", "")) {
+            // Nothing is acknowledged: as many messages as packets, but for those of several.
+            let packets =
+                if options.contains(&"-s") || program == "ud_pingpong" { 30 } else { 120 };
+            assert!(text.contains(&format!("{packets} packets out, {packets} in")), "{text}");
+        }
+    }
+}
+
+#[test]
+fn an_unreliable_ping_pong_ends_when_a_message_is_lost() {
+    for program in ["uc_pingpong", "ud_pingpong"] {
+        let options = ["-n", "5", "--timeout", "1"];
+        let devices = [device(1, ""), device(2, ",loss=1")];
+        for side in Sides::of(program, &options, (&devices[0], &devices[1])) {
+            assert!(!side.success, "{program}: {}", side.out);
+            assert!(side.err.contains("no completion came within 1 s"), "{program}: {}", side.err);
+        }
+    }
+}
+
+#[test]
+fn atomics_of_two_processes_miss_no_count() {
+    for (ours, theirs) in [("", ""), (",loss=0.05,seed=3", ",loss=0.05,seed=4")] {
+        let [server, client] = both_work("atomics", &["-n", "40"], (ours, theirs));
+        // Each side adds 2 to the power of 32, and counts 1 up, 40 times.
+        assert!(server.contains("the sum is 0x5000000050: nothing is missing"), "{server}");
+        assert!(client.contains("40 fetch-and-adds and 40 swaps"), "{client}");
+    }
+}
+
+#[test]
 fn bandwidth_and_latency_are_measured_of_each_operation() {
     for operation in ["write", "read", "send"] {
         let options = ["--op", operation, "-n", "60", "-s", "3000", "-t", "8"];
@@ -96,7 +135,7 @@ fn what_cannot_be_is_said_and_fails() {
         side.err
     };
     let (one, port) = (device(1, ""), free_port().to_string());
-    for program in ["rc_pingpong", "rdma_bw", "rdma_lat"] {
+    for program in ["rc_pingpong", "ud_pingpong", "rdma_bw", "rdma_lat", "atomics"] {
         let nobody = said(program, &["-d", &one, "-p", &port, "localhost"]);
         assert!(nobody.contains("start the server there first"), "{nobody}");
         let lonely = said(program, &["-d", &one, "-p", &port, "--timeout", "0"]);
@@ -120,6 +159,8 @@ fn what_cannot_be_is_said_and_fails() {
     }
     let nothing = said("rdma_bw", &["--op", "swap"]);
     assert!(nothing.contains("write, read, send"), "{nothing}");
+    let long = said("ud_pingpong", &["-s", "5000"]);
+    assert!(long.contains("at most 4096 bytes"), "{long}");
     let large = said("rdma_bw", &["-d", &one, "-p", &port, "-s", "8388608"]);
     assert!(large.contains("use smaller queues or buffers"), "{large}");
 }

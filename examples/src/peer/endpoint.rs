@@ -5,7 +5,8 @@ use super::exchange::Destination;
 use crate::{Device, World};
 use doorbell_card_network::mac_of_gid;
 use doorbell_driver::verbs::{
-    AddressVector, ConnectTo, Context, LinkLayer, PortAttributes, QueuePair, SendParameters,
+    AddressVector, ConnectTo, ConnectUnreliably, Context, FirstPsn, LinkLayer, Peer as Anybody,
+    PortAttributes, QueuePair, SendParameters, Transport,
 };
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -101,23 +102,43 @@ impl Endpoint {
         to: Destination,
         terms: Terms,
     ) -> Result<(), PeerError> {
-        qp.connect(&ConnectTo {
-            qp_num: to.qpn,
-            path_mtu: terms.path_mtu,
-            first_psn: to.psn,
-            max_dest_rd_atomic: terms.rd_atomic,
-            min_rnr_timer: 12,
-            address: self.way_to(to, terms.service_level)?,
-        })?;
-        Ok(qp.start(&SendParameters {
-            first_psn: psn,
-            timeout: 14,
-            retry_count: 7,
-            rnr_retry: 7,
-            max_rd_atomic: terms.rd_atomic,
-        })?)
+        let Destination { qpn: qp_num, psn: first_psn, .. } = to;
+        let (address, path_mtu) = (self.way_to(to, terms.service_level)?, terms.path_mtu);
+        match qp.transport() {
+            Transport::ReliableConnection => {
+                qp.connect(&ConnectTo {
+                    qp_num,
+                    path_mtu,
+                    first_psn,
+                    max_dest_rd_atomic: terms.rd_atomic,
+                    min_rnr_timer: 12,
+                    address,
+                })?;
+                qp.start(&SendParameters {
+                    first_psn: psn,
+                    timeout: 14,
+                    retry_count: 7,
+                    rnr_retry: 7,
+                    max_rd_atomic: terms.rd_atomic,
+                })?;
+            }
+            Transport::UnreliableConnection => {
+                qp.connect(&ConnectUnreliably { qp_num, path_mtu, first_psn, address })?;
+                qp.start(FirstPsn(psn))?;
+            }
+            Transport::UnreliableDatagram => {
+                qp.connect(Anybody::Anyone)?;
+                qp.start(FirstPsn(psn))?;
+            }
+        }
+        Ok(())
     }
     // ANCHOR_END: pingpong_connect
+
+    /// Bytes of the longest datagram: an MTU of the port.
+    pub fn longest_datagram(&self) -> u32 {
+        128 << self.port.active_mtu
+    }
 
     /// What a program does while it waits for something that the card does not bring: the software
     /// card gets its turn, for others time passes.

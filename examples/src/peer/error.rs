@@ -25,6 +25,16 @@ pub enum PeerError {
     /// The other side gave no GID.
     #[error("over Ethernet the other side must give its GID: start it with -g")]
     NoGid,
+    /// A datagram is one packet.
+    #[error(
+        "a datagram has at most {most} bytes here, the port's MTU, and not {size}; use -s {most} or less"
+    )]
+    TooLong {
+        /// Bytes wanted.
+        size: u32,
+        /// Bytes possible.
+        most: u32,
+    },
     /// A scenario's own errors.
     #[error(transparent)]
     Example(#[from] ExampleError),
@@ -63,6 +73,14 @@ pub enum PeerError {
     /// Nothing more came.
     #[error("no completion came within {0} s; did the other side fail?")]
     Silent(u64),
+    /// Counts are missing, or too many.
+    #[error("the sum is {found:#x}, not {right:#x}: an operation was lost, or done twice")]
+    WrongSum {
+        /// What it is.
+        found: u64,
+        /// What it ought to be.
+        right: u64,
+    },
     /// A byte is wrong.
     #[error(
         "invalid data: byte {at} is {byte:#04x}, not {right:#04x}; does the client use -c too?"

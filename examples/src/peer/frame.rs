@@ -1,13 +1,24 @@
 //! The frame of a program that works with another one: its trace, what it prints, its exit code.
 
 use super::PeerError;
-use crate::{Device, TOOL, World, source};
+use crate::{Device, TOOL, WiredCard, World, source};
+use doorbell_card_network::Impairments;
 use doorbell_tracer::{Clock, Full, TraceBuilder, Tracer, file};
 use std::fmt::Display;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Instant;
+
+/// The device that was asked for, or a software card with a wire: of the server 127.0.0.2, of the client
+/// 127.0.0.3.
+pub fn device_or_default(device: Option<&Device>, is_client: bool) -> Device {
+    let last = if is_client { 3 } else { 2 };
+    let address = Ipv4Addr::new(127, 0, 0, last);
+    let wired = WiredCard { address, impairments: Impairments::default() };
+    device.cloned().unwrap_or(Device::Wired(wired))
+}
 
 /// Runs a program on a device, and prints what comes of it. With a path, a trace is written there.
 pub fn main_with<T: Display>(

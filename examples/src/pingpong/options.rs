@@ -1,21 +1,16 @@
-//! The command line of `rc_pingpong`.
+//! The command line of the three pingpongs.
 
 use super::play::{Plan, run};
 use crate::Device;
 use crate::peer::main_with;
-use clap::Parser;
+use clap::{Args, Command, FromArgMatches};
+use doorbell_driver::verbs::Transport;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Sends a message back and forth over a reliable connection, as ibv_rc_pingpong does.
-///
-/// Without a host it is the server; with one it connects to the server there, which may be this
-/// program or rdma-core's ibv_rc_pingpong. With --device card there is no wire to another process:
-/// both sides are played in this one. With --device card,address=127.0.0.2 there is one, to a program
-/// whose card has another address.
-#[derive(Parser, Debug)]
-#[command(name = "rc_pingpong")]
+/// What a pingpong can be told.
+#[derive(Args, Debug)]
 pub struct Options {
     /// The server to connect to [default: be the server]
     host: Option<String>,
@@ -30,9 +25,9 @@ pub struct Options {
     #[arg(short, long, default_value_t = 18515)]
     port: u16,
 
-    /// Length of the message in bytes
-    #[arg(short, long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
-    size: u32,
+    /// Length of the message in bytes [default: 4096; of datagrams 2048]
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    size: Option<u32>,
 
     /// Largest payload of a packet in bytes
     #[arg(short, long, default_value = "1024", value_parser = ["256", "512", "1024", "2048", "4096"])]
@@ -78,7 +73,8 @@ pub struct Options {
 
 impl Options {
     /// What is to be played.
-    fn plan(&self) -> Plan {
+    fn plan(&self, transport: Transport) -> Plan {
+        let usual = if transport == Transport::UnreliableDatagram { 2048 } else { 4096 };
         let path_mtu = match self.mtu.as_str() {
             "256" => 1,
             "512" => 2,
@@ -87,10 +83,11 @@ impl Options {
             _ => 3,
         };
         Plan {
+            transport,
             host: self.host.clone(),
             port: self.port,
             both: self.both,
-            size: self.size,
+            size: self.size.unwrap_or(usual),
             path_mtu,
             rx_depth: self.rx_depth,
             iterations: self.iterations,
@@ -103,9 +100,32 @@ impl Options {
     }
 }
 
-/// The program.
-pub fn main() -> ExitCode {
-    let options = Options::parse();
-    let plan = options.plan();
-    main_with("rc_pingpong", &options.device, options.trace.as_deref(), |world| run(world, &plan))
+/// What the help says after the first line.
+const MORE: &str = "Without a host it is the server; with one it connects to the server there, which may be \
+    this program or rdma-core's. With --device card there is no wire to another process: both sides are \
+    played in this one. With --device card,address=127.0.0.2 there is one, to a program whose card has \
+    another address.";
+
+/// The program of this transport.
+pub fn main(transport: Transport) -> ExitCode {
+    let (name, about) = match transport {
+        Transport::ReliableConnection => (
+            "rc_pingpong",
+            "Sends a message back and forth over a reliable connection, as ibv_rc_pingpong does",
+        ),
+        Transport::UnreliableConnection => (
+            "uc_pingpong",
+            "Sends a message back and forth over an unreliable connection, as ibv_uc_pingpong does; one \
+             that gets lost ends the game",
+        ),
+        Transport::UnreliableDatagram => (
+            "ud_pingpong",
+            "Sends datagrams back and forth, as ibv_ud_pingpong does; one that gets lost ends the game",
+        ),
+    };
+    let command = Command::new(name).about(about).long_about(format!("{about}.\n\n{MORE}"));
+    let matches = Options::augment_args(command).get_matches();
+    let options = Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let plan = options.plan(transport);
+    main_with(name, &options.device, options.trace.as_deref(), |world| run(world, &plan))
 }

@@ -3,7 +3,7 @@
 use super::side::Side;
 use crate::peer::{Destination, Endpoint, Patience, PeerError, as_client, as_server, first_psn};
 use crate::{Device, World};
-use doorbell_driver::verbs::{CompletionChannel, get_cq_event};
+use doorbell_driver::verbs::{CompletionChannel, Transport, get_cq_event};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 /// What is to be played.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// What the queue pairs speak.
+    pub transport: Transport,
     /// The server to connect to; without one, be the server.
     pub host: Option<String>,
     /// TCP port of the server.
@@ -82,6 +84,10 @@ pub fn run(world: &World, plan: &Plan) -> Result<Summary, PeerError> {
         false => None,
     };
     let end = Arc::new(Endpoint::of(world, &context, plan.gid_index)?);
+    let most = end.longest_datagram();
+    if plan.transport == Transport::UnreliableDatagram && plan.size > most {
+        return Err(PeerError::TooLong { size: plan.size, most });
+    }
     if plan.both || alone {
         return both(&end, channel.as_ref(), plan);
     }

@@ -3,9 +3,10 @@
 use super::play::Plan;
 use crate::peer::{Destination, Endpoint, PeerError, Terms};
 use doorbell_driver::verbs::{
-    Access, CompletionChannel, CompletionQueue, MemoryRegion, Opcode, QueuePair,
-    QueuePairCapabilities, QueuePairRequest, ReceiveRequest, SendFlags, SendRequest,
-    Transport, WorkCompletion, WorkStatus, poll_cq, post_recv, post_send, req_notify_cq,
+    Access, AddressHandle, CompletionChannel, CompletionQueue, MemoryRegion, Opcode, Operands,
+    QueueKey, QueuePair, QueuePairCapabilities, QueuePairRequest, ReceiveRequest, SendFlags,
+    SendRequest, Transport, WorkCompletion, WorkStatus, poll_cq, post_recv, post_send,
+    req_notify_cq,
 };
 use std::sync::Arc;
 
@@ -22,6 +23,12 @@ const NOTHING: u8 = 0xee;
 /// Distance of the bytes that the original checks: a page.
 const PAGE: usize = 4096;
 
+/// Bytes before a received datagram: room for a global header, which RoCE v2 fills with its IP header.
+const GLOBAL_HEADER: usize = 40;
+
+/// The queue key of the original.
+const QKEY: QueueKey = QueueKey(0x1111_1111);
+
 /// Messages up to this length travel in the WQE.
 const INLINE: u32 = 60;
 
@@ -31,7 +38,12 @@ pub struct Side {
     /// Where everything of it completes.
     pub cq: Arc<CompletionQueue>,
     qp: QueuePair,
+    /// The way to the other side, of datagrams.
+    handle: Option<AddressHandle>,
+    remote_qpn: u32,
     memory: MemoryRegion,
+    /// Where the message begins in the buffer: datagrams arrive behind their global header.
+    offset: usize,
     /// How it is called.
     pub destination: Destination,
     size: u32,
@@ -60,7 +72,9 @@ impl Side {
     ) -> Result<Self, PeerError> {
         let context = &end.context;
         let pd = context.alloc_pd()?;
-        let buffer = context.alloc_buffer(plan.size as usize, "message")?;
+        let is_datagram = plan.transport == Transport::UnreliableDatagram;
+        let offset = if is_datagram { GLOBAL_HEADER } else { 0 };
+        let buffer = context.alloc_buffer(offset + plan.size as usize, "message")?;
         let memory = pd.reg_mr(buffer, Access::LOCAL_WRITE)?;
         let cq = match channel {
             Some(channel) => context.create_cq_on(plan.rx_depth + 1, channel)?,
@@ -68,7 +82,7 @@ impl Side {
         };
         let inline = plan.size <= INLINE;
         let qp = pd.create_qp(&QueuePairRequest {
-            transport: Transport::ReliableConnection,
+            transport: plan.transport,
             send_cq: &cq,
             recv_cq: &cq,
             capabilities: QueuePairCapabilities {
@@ -80,13 +94,19 @@ impl Side {
             },
             signal_all: false,
         })?;
-        qp.init(Access::empty())?;
+        match is_datagram {
+            true => qp.init(QKEY)?,
+            false => qp.init(Access::empty())?,
+        }
         let mut side = Self {
             destination: end.destination(&qp, psn),
             end: Arc::clone(end),
             cq,
             qp,
+            handle: None,
+            remote_qpn: 0,
             memory,
+            offset,
             size: plan.size,
             depth: plan.rx_depth,
             flags: if inline {
@@ -109,16 +129,22 @@ impl Side {
     }
     // ANCHOR_END: pingpong_resources
 
-    /// Brings the queue pair from INIT to RTS.
-    pub fn connect(&self, to: Destination, plan: &Plan) -> Result<(), PeerError> {
+    /// Brings the queue pair from INIT to RTS; datagrams need the way to the other side beside it.
+    pub fn connect(&mut self, to: Destination, plan: &Plan) -> Result<(), PeerError> {
         let terms =
             Terms { path_mtu: plan.path_mtu, service_level: plan.service_level, rd_atomic: 1 };
-        self.end.connect(&self.qp, self.destination.psn, to, terms)
+        self.end.connect(&self.qp, self.destination.psn, to, terms)?;
+        if plan.transport == Transport::UnreliableDatagram {
+            let way = self.end.way_to(to, plan.service_level)?;
+            self.handle = Some(self.qp.pd().create_ah(&way)?);
+            self.remote_qpn = to.qpn;
+        }
+        Ok(())
     }
 
     /// Posts as many receives as are missing. (`pp_post_recv`)
     fn post_receives(&mut self) -> Result<(), PeerError> {
-        let list = [self.memory.element(0, self.size)];
+        let list = [self.memory.element(0, self.offset as u32 + self.size)];
         let request = ReceiveRequest { wr_id: RECEIVE, sg_list: &list };
         while self.outstanding < self.depth {
             post_recv(&self.qp, &[request])?;
@@ -129,13 +155,19 @@ impl Side {
 
     /// Sends the message. (`pp_post_send`)
     fn send(&self) -> Result<(), PeerError> {
+        let operands = self.handle.as_ref().map_or(Operands::None, |handle| Operands::Datagram {
+            handle,
+            remote_qpn: self.remote_qpn,
+            remote_qkey: QKEY.0,
+        });
         Ok(post_send(
             &self.qp,
             &[SendRequest {
                 wr_id: SEND,
-                sg_list: &[self.memory.element(0, self.size)],
+                sg_list: &[self.memory.element(self.offset, self.size)],
                 opcode: Opcode::Send,
                 send_flags: self.flags,
+                operands,
                 ..SendRequest::default()
             }],
         )?)
@@ -205,17 +237,17 @@ impl Side {
         if marked {
             bytes.iter_mut().step_by(PAGE).for_each(|byte| *byte = 0);
         }
-        self.memory.buffer().write(0, &bytes);
+        self.memory.buffer().write(self.offset, &bytes);
     }
 
     /// What is in the server's buffer before anything has come: no byte of it is right.
     pub fn spoil(&self) {
-        self.memory.buffer().write(0, &vec![NOTHING; self.size as usize]);
+        self.memory.buffer().write(self.offset, &vec![NOTHING; self.size as usize]);
     }
 
     /// Looks whether every byte is what the client filled in.
     pub fn check(&self) -> Result<(), PeerError> {
-        let bytes = self.memory.buffer().read(0, self.size as usize).unwrap_or_default();
+        let bytes = self.memory.buffer().read(self.offset, self.size as usize).unwrap_or_default();
         let right = |at: usize| if at.is_multiple_of(PAGE) { 0 } else { FILL };
         match bytes.iter().enumerate().find(|(at, byte)| **byte != right(*at)) {
             Some((at, byte)) => Err(PeerError::Invalid { at, byte: *byte, right: right(at) }),

@@ -1,12 +1,10 @@
 //! The command lines of `rdma_bw` and `rdma_lat`.
 
 use super::{bandwidth, latency};
-use crate::peer::main_with;
-use crate::{Device, WiredCard};
+use crate::Device;
+use crate::peer::{device_or_default, main_with};
 use clap::{Args, Parser, ValueEnum};
-use doorbell_card_network::Impairments;
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -137,12 +135,7 @@ pub struct Plan {
 
 impl Common {
     fn device(&self) -> Device {
-        let last = if self.host.is_some() { 3 } else { 2 };
-        let wired = WiredCard {
-            address: Ipv4Addr::new(127, 0, 0, last),
-            impairments: Impairments::default(),
-        };
-        self.device.clone().unwrap_or(Device::Wired(wired))
+        device_or_default(self.device.as_ref(), self.host.is_some())
     }
 
     fn plan(&self, program: &'static str, size: u32, tx_depth: u32) -> Plan {

@@ -111,14 +111,11 @@ impl Station {
             }
             None => as_server(plan.port, own, plan.timeout, connect)?,
         };
-        let offer = Offer::of(plan, self.memory.buffer().address(), self.memory.rkey());
-        peer.tell(&offer.to_wire())?;
-        let theirs = Offer::from_wire(&peer.hear()?)?;
-        if theirs.what != offer.what {
-            return Err(PeerError::OtherPlan { ours: offer.what, theirs: theirs.what });
-        }
+        let Plan { program, operation, size, iterations, .. } = plan;
+        let what = format!("{program} --op {operation} -s {size} -n {iterations}");
+        let remote = peer.offer(what, &self.memory)?;
         self.patience.renew();
-        Ok((peer, RemoteAddress { address: theirs.address, rkey: theirs.rkey }))
+        Ok((peer, remote))
     }
     // ANCHOR_END: rdma_meet
 
@@ -248,66 +245,4 @@ impl Station {
 /// The byte of a message at this place.
 fn pattern(at: usize) -> u8 {
     (at % 251) as u8 + 1
-}
-
-/// What a side says of itself once both queue pairs are connected.
-#[derive(Debug, PartialEq, Eq)]
-struct Offer {
-    /// Program, operation, length and number of messages: the same on both sides.
-    what: String,
-    address: u64,
-    rkey: u32,
-}
-
-/// Bytes of it on the socket.
-const OFFER: usize = 96;
-
-impl Offer {
-    fn of(plan: &Plan, address: u64, rkey: u32) -> Self {
-        let Plan { program, operation, size, iterations, .. } = plan;
-        Self {
-            what: format!("{program} --op {operation} -s {size} -n {iterations}"),
-            address,
-            rkey,
-        }
-    }
-
-    fn to_wire(&self) -> [u8; OFFER] {
-        let text = format!("{:016x}:{:08x}:{}", self.address, self.rkey, self.what);
-        let mut bytes = [0; OFFER];
-        let length = text.len().min(OFFER);
-        bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
-        bytes
-    }
-
-    fn from_wire(bytes: &[u8; OFFER]) -> Result<Self, PeerError> {
-        let text = String::from_utf8_lossy(bytes);
-        let text = text.trim_end_matches('\0');
-        let mut parts = text.splitn(3, ':');
-        let mut number = || u64::from_str_radix(parts.next()?, 16).ok();
-        let (address, rkey) = (number(), number().and_then(|rkey| u32::try_from(rkey).ok()));
-        match (address, rkey, parts.next()) {
-            (Some(address), Some(rkey), Some(what)) => {
-                Ok(Self { what: what.to_owned(), address, rkey })
-            }
-            _ => Err(crate::peer::ExchangeError::Nonsense(text.to_owned()).into()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_offer_reads_as_it_is_written() {
-        let what = "rdma_lat --op write -s 4194304 -n 10000000".to_owned();
-        let offer = Offer { what, address: u64::MAX, rkey: u32::MAX };
-        assert_eq!(Offer::from_wire(&offer.to_wire()).expect("its own words"), offer);
-        for text in ["", "1:2", "x:2:rdma_bw", "1:123456789:rdma_bw"] {
-            let mut bytes = [0; OFFER];
-            bytes[..text.len()].copy_from_slice(text.as_bytes());
-            assert!(Offer::from_wire(&bytes).is_err(), "{text}");
-        }
-    }
 }

@@ -55,7 +55,7 @@ impl Sides {
     ) -> [Side; 2] {
         let _lock = one_at_a_time();
         let port = free_port().to_string();
-        let common = |device| ["-d", device, "-p", &port, "--timeout", "60"];
+        let common = |device| ["-d", device, "-p", &port];
         let begin = Instant::now();
         let mut running = Running::start(program, &[server, &common(devices.0)].concat());
         let arguments = [client, &common(devices.1), &["localhost"]].concat();
