@@ -25,6 +25,8 @@ pub(crate) struct Owed {
     /// Messages carried out by then.
     pub(crate) msn: u32,
     pub(crate) what: Answer,
+    /// The request came again, so the other side may have had the answer meanwhile.
+    pub(crate) again: bool,
 }
 
 /// What is owed.
@@ -66,9 +68,19 @@ impl Owed {
 
 impl QueuePair {
     /// Whether it answers as many reads and atomics as it may at a time.
-    pub(crate) fn is_busy_answering(&self) -> bool {
+    fn is_busy_answering(&self) -> bool {
         let fetches = self.answers.iter().filter(|owed| owed.fetches()).count();
         fetches >= 1 << self.context.log_rra_max()
+    }
+
+    /// Makes room for the answer to a new read or atomic. The other side has no more under way than it
+    /// may, this one included; so it has had the oldest answers, and those need not be repeated.
+    pub(crate) fn has_room_to_answer(&mut self) -> bool {
+        while self.is_busy_answering() {
+            let Some(place) = self.answers.iter().position(|owed| owed.again) else { return false };
+            self.answers.remove(place);
+        }
+        true
     }
 
     /// How many packets before the one that is expected now.
@@ -78,7 +90,7 @@ impl QueuePair {
 
     /// Adds an answer at its place.
     pub(crate) fn owe(&mut self, psn: u32, what: Answer) {
-        let owed = Owed { psn: psn & PSN_MASK, msn: self.msn, what };
+        let owed = Owed { psn: psn & PSN_MASK, msn: self.msn, what, again: false };
         let (behind, expected) = (self.behind(owed.psn), self.expected_psn);
         let later = |other: &Owed| expected.wrapping_sub(other.psn) & PSN_MASK < behind;
         let place = self.answers.iter().position(later).unwrap_or(self.answers.len());
@@ -106,6 +118,8 @@ impl QueuePair {
         }
         if !self.is_busy_answering() {
             self.owe(again.psn, again.what);
+            let here = |owed: &&mut Owed| owed.psn == again.psn && owed.fetches();
+            self.answers.iter_mut().filter(here).for_each(|owed| owed.again = true);
         }
     }
 }
@@ -126,7 +140,7 @@ impl Card {
         let memory = self.granted(qp, span, Right::RemoteRead, bus)?;
         let packets = span.length.div_ceil(qp.mtu() as u64).max(1);
         let what = Answer::Read { memory, asker: qp.asker(), sent: 0, packets };
-        Ok(Owed { psn: packet.psn, msn: qp.msn, what })
+        Ok(Owed { psn: packet.psn, msn: qp.msn, what, again: false })
     }
 
     /// Sends the next packet of what is owed.

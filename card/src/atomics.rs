@@ -70,7 +70,7 @@ impl Card {
                 .map_err(|_| OPERATIONAL)?;
         }
         qp.keep_result(AtomicResult { psn: packet.psn, original });
-        Ok(Owed { psn: packet.psn, msn: qp.msn, what: Answer::Atomic(original) })
+        Ok(Owed { psn: packet.psn, msn: qp.msn, what: Answer::Atomic(original), again: false })
     }
 
     /// The bytes in which the requester is handed the value that was found. Programs on the

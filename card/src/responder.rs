@@ -97,7 +97,7 @@ impl Card {
         bus: &mut Bus<'_>,
     ) -> Result<Option<Owed>, Refusal> {
         let fetches = packet.opcode == BthOpcode::ReadRequest || packet.opcode.has_atomic();
-        if fetches && (qp.inbound.is_some() || qp.is_busy_answering()) {
+        if fetches && (qp.inbound.is_some() || !qp.has_room_to_answer()) {
             return Err(INVALID);
         }
         match packet.opcode {
@@ -121,7 +121,8 @@ impl Card {
             },
             _ if packet.opcode.has_atomic() => match qp.found_by(psn) {
                 Some(original) => {
-                    qp.owe_again(Owed { psn, msn: qp.msn, what: Answer::Atomic(original) });
+                    let what = Answer::Atomic(original);
+                    qp.owe_again(Owed { psn, msn: qp.msn, what, again: true });
                 }
                 None => drop_packet("an atomic is not done twice: its result is gone", qp.qpn, bus),
             },

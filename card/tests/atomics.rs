@@ -186,6 +186,25 @@ fn results_are_kept_for_as_many_as_may_be_under_way() {
 }
 
 #[test]
+fn a_late_copy_of_an_answered_request_takes_no_room_from_the_next() {
+    let mut it = network(Connection { log_sra_max: 0, log_rra_max: 0, ..Connection::default() });
+    let wqe = add(&it, 0);
+    it.sides[0].post(0, std::slice::from_ref(&wqe));
+    let first = it.sent(0);
+    it.bring(1, first.clone());
+    let answers = it.sent(1);
+    it.bring(0, answers);
+    it.sides[0].post(0, &[wqe]);
+    let second = it.sent(0);
+    it.bring(1, [first, second].concat());
+    let answers = it.sent(1);
+    assert_eq!(heads(&answers), [(AtomicAcknowledge, 11)], "no refusal, and no answer twice");
+    it.bring(0, answers);
+    assert_eq!(it.sides[0].outcomes(0), [Done(REQUEST, 0), Done(REQUEST, 1)]);
+    assert_eq!(number(&it.sides[1], REMOTE), 2);
+}
+
+#[test]
 fn reads_and_atomics_count_together() {
     let mut it = network(Connection { log_sra_max: 1, ..Connection::default() });
     let keys = [0, 1].map(|side| it.sides[side].key);
