@@ -3,7 +3,7 @@
 use crate::recorder::Record;
 use crate::{Actor, Group, Kind, Site};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Version of the trace file's schema that this build writes, and the newest that it reads.
 pub const SCHEMA: u32 = 1;
@@ -26,6 +26,9 @@ pub struct Header {
     pub device: String,
     /// The scenario, or the program's name.
     pub scenario: String,
+    /// The scenario's settings that were changed, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// `logical` (the time of an event is its number) or `nanoseconds`.
     pub clock: String,
     /// Every place in the source that an event of this trace comes from.
@@ -35,6 +38,17 @@ pub struct Header {
     /// What was masked when the trace was written.
     #[serde(default, skip_serializing_if = "Masked::is_nothing")]
     pub masked: Masked,
+}
+
+impl Header {
+    /// The scenario, with its settings that were changed.
+    pub fn title(&self) -> String {
+        if self.settings.is_empty() {
+            return self.scenario.clone();
+        }
+        let parts = self.settings.iter().map(|(key, value)| format!("{key}={value}"));
+        format!("{} with {}", self.scenario, parts.collect::<Vec<_>>().join(","))
+    }
 }
 
 /// What a trace does not show, so that it can travel.
@@ -134,7 +148,7 @@ pub struct Trace {
 }
 
 /// Turns records into a trace, all at once or one by one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TraceBuilder {
     trace: Trace,
     /// Index in `sites` by the place's file, line and address: a site is one static.
@@ -163,6 +177,7 @@ impl TraceBuilder {
                     },
                     device: device.to_owned(),
                     scenario: scenario.to_owned(),
+                    settings: BTreeMap::new(),
                     clock: clock.to_owned(),
                     sites: Vec::new(),
                     sources: Vec::new(),
@@ -173,6 +188,12 @@ impl TraceBuilder {
             known: HashMap::new(),
             sources,
         }
+    }
+
+    /// The same with settings of the scenario that were changed, by name.
+    pub fn with_settings(mut self, settings: BTreeMap<String, String>) -> Self {
+        self.trace.header.settings = settings;
+        self
     }
 
     /// Appends one event; its site, and that site's source file, join the header when first seen.

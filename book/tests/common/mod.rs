@@ -181,6 +181,7 @@ fn header() -> Header {
         device: "card".to_owned(),
         scenario: "fixture".to_owned(),
         clock: "logical".to_owned(),
+        settings: Default::default(),
         masked: Default::default(),
         sites: vec![
             site(4, "fixture::post", &[]),

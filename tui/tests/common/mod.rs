@@ -46,6 +46,7 @@ pub fn trace(steps: Vec<(Actor, u16, Kind)>) -> Trace {
                 origins: Vec::new(),
             }],
             sources: vec![Source { path: "made/by_hand.rs".to_owned(), text }],
+            settings: Default::default(),
             masked: Default::default(),
         },
         events: (0..).zip(steps).map(event).collect(),
