@@ -4,5 +4,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    doorbell_examples::program::main_of(&doorbell_examples::shared_receive::SCENARIO)
+    doorbell_examples::program::main("shared-receive")
 }

@@ -1,21 +1,24 @@
 //! What a device and its port say of themselves, with the names and in the form of rdma-core's
 //! `ibv_devinfo -v`, as far as this driver asks.
 
-use crate::{ExampleError, Scenario, World};
+use crate::{ExampleError, Scenario, Settings, Topic, World};
 use doorbell_driver::verbs::{Context, DeviceAttributes, LinkLayer, PortAttributes};
 
 /// What the program does. It is not in the registry.
 pub const SCENARIO: Scenario = Scenario {
     name: "devinfo",
     title: "What a device says of itself",
-    topic: "control",
+    topic: Topic::ControlPath,
     summary: "Limits of the device, state and addresses of its port.",
+    own: Settings::DEFAULT,
+    keys: &[],
+    failure: None,
     run,
 };
 
 // ANCHOR: devinfo
 /// Asks the device, then its port, then each entry of the port's GID table.
-fn run(world: &World) -> Result<Vec<String>, ExampleError> {
+fn run(world: &World, _: &Settings) -> Result<Vec<String>, ExampleError> {
     let context = world.open()?;
     let device = context.query_device()?;
     let port = context.query_port()?;

@@ -8,7 +8,11 @@ mod device;
 mod guest;
 mod world;
 
+mod settings;
+
 mod pair;
+
+mod exchange;
 
 mod scenarios;
 
@@ -27,18 +31,21 @@ pub mod pingpong;
 
 pub mod rdma;
 
-pub mod shared_receive;
-
 pub mod words;
 
 pub use device::{Device, UnknownDevice, WireOptionError, WiredCard};
+pub use exchange::{Exchange, exchange};
 pub use guest::{Guest, MachineError, NotTheLab};
 pub use pair::{ExampleError, Pair, wait_for};
-pub use run::{LiveRun, Recording, record, record_in_lab, start, start_in_lab};
-pub use scenarios::{
-    IN_ACTS, LabScenario, Named, Scenario, UnknownScenario, lab_scenarios, named, scenario,
-    scenarios,
+pub use run::{
+    LiveRun, Outcome, Recording, record, record_in_lab, record_with, run, start, start_in_lab,
+    start_with,
 };
+pub use scenarios::{
+    Failure, IN_ACTS, LabScenario, NO_RECEIVE, Named, SILENT_PEER, Scenario, Topic,
+    UnknownScenario, WRONG_LKEY, WRONG_RKEY, failure, lab_scenarios, named, scenario, scenarios,
+};
+pub use settings::{BlueFlame, Form, Key, MAX_INLINE, Settings, SettingsError, Value, WhatIf};
 pub use sources::{source, sources};
 pub use world::World;
 

@@ -1,19 +1,26 @@
 //! Two connected queue pairs on one card, and waiting for completions.
 
+use crate::Settings;
 use crate::guest::MachineError;
 use doorbell_card_network::NetworkError;
 use doorbell_driver::verbs::{
-    Access, CompletionQueue, ConnectTo, Context, MemoryRegion, PollError, PostError,
-    ProtectionDomain, QueuePair, QueuePairCapabilities, QueuePairRequest, SendParameters,
-    Transport, VerbsError, WorkCompletion, WorkStatus, poll_cq,
+    Access, CompletionChannel, CompletionQueue, ConnectTo, Context, MemoryRegion, PollError,
+    PostError, ProtectionDomain, QueuePair, QueuePairCapabilities, QueuePairRequest,
+    SendParameters, Transport, VerbsError, WorkCompletion, WorkStatus, poll_cq,
 };
 use doorbell_tracer::{Group, Relation, Tracer, probe};
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
 
 const PROBE_GROUP: Group = Group::Program;
 
 /// How often an empty completion queue is polled before the card is given up.
 const POLLS: u32 = 1_000_000;
+
+/// The same where a card needs seconds: half a minute in all.
+const LONG_POLLS: u32 = 6_000;
+const BETWEEN_LONG_POLLS: Duration = Duration::from_millis(5);
 
 /// Why a scenario ended early.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,74 +87,137 @@ pub struct Pair {
     pub context: Arc<Context>,
 }
 
-/// Sizes that suit every scenario.
-const CAPABILITIES: QueuePairCapabilities = QueuePairCapabilities {
-    max_send_wr: 4,
-    max_recv_wr: 4,
-    max_send_sge: 1,
-    max_recv_sge: 1,
-    max_inline_data: 32,
-};
+/// Sizes that suit a scenario with these settings: small ones, unless it needs more.
+fn capabilities(settings: &Settings) -> QueuePairCapabilities {
+    let behind = u32::from(settings.is_silent());
+    QueuePairCapabilities {
+        max_send_wr: (settings.list + behind).max(4),
+        max_recv_wr: settings.list.max(4),
+        max_send_sge: settings.sges,
+        max_recv_sge: 1,
+        max_inline_data: if settings.inline { settings.length.max(32) } else { 32 },
+    }
+}
 
 impl Pair {
+    /// A pair for the usual settings, connected.
+    pub fn new(context: &Arc<Context>) -> Result<Self, ExampleError> {
+        Self::of(context, &Settings::DEFAULT)
+    }
+
+    /// A pair for these settings, connected.
+    pub fn of(context: &Arc<Context>, settings: &Settings) -> Result<Self, ExampleError> {
+        let pair = Self::unconnected(context, settings)?;
+        pair.connect(settings, PATIENT)?;
+        Ok(pair)
+    }
+
+    /// The same, and the receiver's completion queue tells a channel.
+    pub(crate) fn on_channel(
+        context: &Arc<Context>,
+        channel: &Arc<CompletionChannel>,
+        settings: &Settings,
+    ) -> Result<Self, ExampleError> {
+        let pair = Self::created(context, settings, Some(channel))?;
+        pair.connect(settings, PATIENT)?;
+        Ok(pair)
+    }
+
+    /// A pair that is not connected.
+    pub(crate) fn unconnected(
+        context: &Arc<Context>,
+        settings: &Settings,
+    ) -> Result<Self, ExampleError> {
+        Self::created(context, settings, None)
+    }
+
     // ANCHOR: program_resources
     /// Creates the resources, in the order in which they need each other.
-    pub fn new(context: &Arc<Context>) -> Result<Self, ExampleError> {
+    fn created(
+        context: &Arc<Context>,
+        settings: &Settings,
+        channel: Option<&Arc<CompletionChannel>>,
+    ) -> Result<Self, ExampleError> {
         let pd = context.alloc_pd()?;
-        let send_cq = context.create_cq(8)?;
-        let recv_cq = context.create_cq(8)?;
+        let send_cq = context.create_cq((settings.list + 1).max(8))?;
+        let entries = settings.list.max(8);
+        let recv_cq = match channel {
+            Some(channel) => context.create_cq_on(entries, channel)?,
+            None => context.create_cq(entries)?,
+        };
         let create = |cq| {
             pd.create_qp(&QueuePairRequest {
                 transport: Transport::ReliableConnection,
                 send_cq: cq,
                 recv_cq: cq,
-                capabilities: CAPABILITIES,
-                signal_all: false,
+                capabilities: capabilities(settings),
+                signal_all: settings.signal_all,
             })
         };
-        let pair = Self {
+        Ok(Self {
             sender: create(&send_cq)?,
             receiver: create(&recv_cq)?,
             send_cq,
             recv_cq,
             pd,
             context: Arc::clone(context),
-        };
-        pair.connect()?;
-        Ok(pair)
+        })
     }
     // ANCHOR_END: program_resources
 
     // ANCHOR: program_connect
     /// Brings both queue pairs from RESET to RTS, each connected to the other. On two machines the
     /// numbers would go back and forth over a socket; here both sides are at hand.
-    fn connect(&self) -> Result<(), ExampleError> {
-        let access = Access::LOCAL_WRITE | Access::REMOTE_WRITE | Access::REMOTE_READ;
+    pub(crate) fn connect(
+        &self,
+        settings: &Settings,
+        patience: Patience,
+    ) -> Result<(), ExampleError> {
         let sides = [
             (&self.sender, &self.receiver, FIRST_PSN, SECOND_PSN),
             (&self.receiver, &self.sender, SECOND_PSN, FIRST_PSN),
         ];
         for (own, other, own_psn, other_psn) in sides {
-            own.init(access)?;
-            own.connect(&ConnectTo {
-                qp_num: other.number(),
-                path_mtu: 3,
-                first_psn: other_psn,
-                max_dest_rd_atomic: 1,
-                min_rnr_timer: 12,
-                address: self.context.query_gid()?,
-            })?;
-            own.start(&SendParameters {
-                first_psn: own_psn,
-                timeout: 14,
-                retry_count: 7,
-                rnr_retry: 7,
-                max_rd_atomic: 1,
-            })?;
+            own.init(ACCESS)?;
+            own.connect(&self.way_to(other, other_psn, settings)?)?;
+            own.start(&patience.parameters(own_psn))?;
         }
         Ok(())
     }
+
+    /// Who the other side is, how to reach it, and which packet to expect first.
+    fn way_to(
+        &self,
+        other: &QueuePair,
+        other_psn: u32,
+        settings: &Settings,
+    ) -> Result<ConnectTo, ExampleError> {
+        Ok(ConnectTo {
+            qp_num: other.number(),
+            path_mtu: settings.path_mtu(),
+            first_psn: other_psn,
+            max_dest_rd_atomic: 1,
+            min_rnr_timer: 12,
+            address: self.context.query_gid()?,
+        })
+    }
     // ANCHOR_END: program_connect
+
+    /// The way from the sender to the receiver.
+    pub(crate) fn way_to_receiver(&self, settings: &Settings) -> Result<ConnectTo, ExampleError> {
+        self.way_to(&self.receiver, SECOND_PSN, settings)
+    }
+
+    /// Brings the sender alone to RTS: the other side knows nothing of it.
+    pub(crate) fn connect_sender(
+        &self,
+        settings: &Settings,
+        patience: Patience,
+    ) -> Result<(), ExampleError> {
+        self.sender.init(ACCESS)?;
+        self.sender.connect(&self.way_to_receiver(settings)?)?;
+        Ok(self.sender.start(&patience.parameters(FIRST_PSN))?)
+    }
 
     // ANCHOR: program_memory
     /// Takes memory, fills it, and lets the card in.
@@ -164,6 +234,37 @@ impl Pair {
     // ANCHOR_END: program_memory
 }
 
+/// What the other side may do with our memory, as far as the memory itself allows it.
+pub(crate) const ACCESS: Access =
+    Access::LOCAL_WRITE.union(Access::REMOTE_WRITE).union(Access::REMOTE_READ);
+
+/// How long a sender waits for the other side, and how often it tries again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patience {
+    /// Code of the time to wait for an acknowledgement: 4.096 us times 2 to its power.
+    pub(crate) timeout: u8,
+    /// Times to send again without an answer.
+    pub(crate) retry_count: u8,
+    /// Times to send again when the other side has no receive; 7 is without end.
+    pub(crate) rnr_retry: u8,
+}
+
+/// The usual.
+pub(crate) const PATIENT: Patience = Patience { timeout: 14, retry_count: 7, rnr_retry: 7 };
+
+impl Patience {
+    /// The parameters for RTS.
+    pub(crate) fn parameters(self, first_psn: u32) -> SendParameters {
+        SendParameters {
+            first_psn,
+            timeout: self.timeout,
+            retry_count: self.retry_count,
+            rnr_retry: self.rnr_retry,
+            max_rd_atomic: 1,
+        }
+    }
+}
+
 /// The first packet sequence numbers of the two sides: any two will do, and two that differ can be
 /// told apart in a listing.
 const FIRST_PSN: u32 = 0x00_1000;
@@ -176,20 +277,44 @@ pub fn wait_for(cq: &CompletionQueue, context: &Context) -> Result<WorkCompletio
     for _ in 0..POLLS {
         if poll_cq(cq, &mut completions)? == 1 {
             let [completion] = completions;
-            return match completion.status {
-                WorkStatus::Success => Ok(completion),
-                status => Err(ExampleError::Failed {
-                    wr_id: completion.wr_id,
-                    status,
-                    vendor_err: completion.vendor_err,
-                }),
-            };
+            return succeeded(completion);
         }
         context.relax();
     }
     Err(ExampleError::NoCompletion(POLLS))
 }
+
+/// The completion, if it tells of success.
+fn succeeded(completion: WorkCompletion) -> Result<WorkCompletion, ExampleError> {
+    match completion.status {
+        WorkStatus::Success => Ok(completion),
+        status => Err(ExampleError::Failed {
+            wr_id: completion.wr_id,
+            status,
+            vendor_err: completion.vendor_err,
+        }),
+    }
+}
 // ANCHOR_END: program_wait
+
+/// The same where a card of metal needs seconds to give up: after some polls it sleeps in between.
+pub(crate) fn wait_long_for(
+    cq: &CompletionQueue,
+    context: &Context,
+) -> Result<WorkCompletion, ExampleError> {
+    let mut completions = [WorkCompletion::default()];
+    for turn in 0..LONG_POLLS {
+        if poll_cq(cq, &mut completions)? == 1 {
+            let [completion] = completions;
+            return succeeded(completion);
+        }
+        context.relax();
+        if turn > LONG_POLLS / 100 {
+            sleep(BETWEEN_LONG_POLLS);
+        }
+    }
+    Err(ExampleError::NoCompletion(LONG_POLLS))
+}
 
 // ANCHOR: program_compare
 /// Looks whether `expected` has arrived at the beginning of a buffer.

@@ -1,6 +1,6 @@
 //! The frame of an example program: its options, its trace, its exit code.
 
-use crate::{Device, Scenario, record, scenario};
+use crate::{Device, Scenario, WhatIf, record_with, scenario};
 use clap::Parser;
 use doorbell_tracer::file;
 use std::path::PathBuf;
@@ -13,6 +13,10 @@ struct Options {
     /// "vfio:0000:3b:00.0" (a card bound to vfio-pci) or "none".
     #[arg(long, default_value_t)]
     device: Device,
+
+    /// Change settings of the program, as length=4096,inline=on; `doorbell scenarios --json` lists them.
+    #[arg(long = "set", value_name = "KEY=VALUE,...")]
+    what_if: Option<WhatIf>,
 
     /// Write a trace of the run to this file; `doorbell replay FILE` opens it.
     #[arg(long, value_name = "FILE")]
@@ -30,7 +34,11 @@ pub fn main(name: &str) -> ExitCode {
 /// Runs a scenario as a program of its own, whether or not the registry has it.
 pub fn main_of(scenario: &Scenario) -> ExitCode {
     let options = Options::parse();
-    let recording = record(scenario, &options.device);
+    let recording =
+        match record_with(scenario, &options.device, &options.what_if.unwrap_or_default()) {
+            Ok(recording) => recording,
+            Err(error) => return failed(&error.to_string()),
+        };
     if let Some(path) = &options.trace
         && let Err(error) = file::write_file(&recording.trace, path, &file::Options::default())
     {

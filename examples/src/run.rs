@@ -1,11 +1,14 @@
 //! Running a scenario: recorded, or live.
 
-use crate::{Device, ExampleError, Guest, LabScenario, Scenario, TOOL, World, source};
+use crate::{
+    Device, Guest, LabScenario, Scenario, Settings, SettingsError, TOOL, WhatIf, World, source,
+};
 use doorbell_tracer::live::{Stepper, live};
 use doorbell_tracer::{Clock, Full, Trace, TraceBuilder, Tracer};
 use std::thread::{self, JoinHandle};
 
-/// What became of a run: the lines that the program printed, or why it ended early.
+/// What became of a run: the lines that the program printed, or why it ended early. A scenario that shows a
+/// failure has ended well if it failed so; the lines are its error then.
 pub type Outcome = Result<Vec<String>, String>;
 
 /// A recorded run.
@@ -20,25 +23,57 @@ pub struct Recording {
 /// Runs a scenario to its end under the logical clock: the same scenario gives the same trace,
 /// byte for byte.
 pub fn record(scenario: &Scenario, device: &Device) -> Recording {
-    let builder = builder(scenario.name, &device.to_string());
-    recorded(builder, |tracer| (scenario.run)(&World::new(device.clone(), tracer)))
+    record_settled(scenario, device, scenario.own)
+}
+
+/// The same with other settings; fails without a run if they make no sense.
+pub fn record_with(
+    scenario: &Scenario,
+    device: &Device,
+    what_if: &WhatIf,
+) -> Result<Recording, SettingsError> {
+    Ok(record_settled(scenario, device, scenario.settings(what_if, device)?))
+}
+
+/// Runs a scenario with settings that make sense.
+fn record_settled(scenario: &Scenario, device: &Device, settings: Settings) -> Recording {
+    recorded(builder_for(scenario, device, settings), |tracer| {
+        play(scenario, device, settings, tracer)
+    })
+}
+
+/// Runs a scenario's program.
+fn play(scenario: &Scenario, device: &Device, settings: Settings, tracer: &Tracer) -> Outcome {
+    scenario.play(&World::with(device.clone(), settings.blueflame, tracer), &settings)
+}
+
+/// Runs a scenario without recording anything; fails without a run if the settings make no sense.
+pub fn run(
+    scenario: &Scenario,
+    device: &Device,
+    what_if: &WhatIf,
+) -> Result<Outcome, SettingsError> {
+    let settings = scenario.settings(what_if, device)?;
+    Ok(play(scenario, device, settings, &Tracer::off()))
 }
 
 /// Runs a scenario of the lab to its end, in its guest.
 pub fn record_in_lab(scenario: &LabScenario, guest: &Guest) -> Recording {
-    recorded(builder(scenario.name, GUEST), |tracer| (scenario.run)(guest, tracer))
+    recorded(builder(scenario.name, GUEST), |tracer| in_lab(scenario, guest, tracer))
 }
 
 /// The device of a run in the guest, which goes through several doors.
 const GUEST: &str = "the lab's guest";
 
+/// Runs a program of the lab.
+fn in_lab(scenario: &LabScenario, guest: &Guest, tracer: &Tracer) -> Outcome {
+    (scenario.run)(guest, tracer).map_err(|error| error.to_string())
+}
+
 /// Runs a program to its end.
-fn recorded(
-    mut builder: TraceBuilder,
-    run: impl FnOnce(&Tracer) -> Result<Vec<String>, ExampleError>,
-) -> Recording {
+fn recorded(mut builder: TraceBuilder, run: impl FnOnce(&Tracer) -> Outcome) -> Recording {
     let tracer = Tracer::new(Full::new(), Clock::Logical);
-    let outcome = run(&tracer).map_err(|error| error.to_string());
+    let outcome = run(&tracer);
     for record in tracer.take() {
         builder.push(record);
     }
@@ -50,44 +85,63 @@ fn builder(scenario: &str, device: &str) -> TraceBuilder {
     TraceBuilder::new(TOOL, device, scenario, "logical", source)
 }
 
+/// The same, with the settings that differ from the scenario's own.
+fn builder_for(scenario: &Scenario, device: &Device, settings: Settings) -> TraceBuilder {
+    let changes = WhatIf::between(&scenario.own, &settings);
+    let changes = changes.changes().map(|(key, value)| (key.name().to_owned(), value.to_string()));
+    builder(scenario.name, &device.to_string()).with_settings(changes.collect())
+}
+
 /// A running scenario that waits at each event.
 pub struct LiveRun {
     /// Lets it go on, one event at a time.
     pub stepper: Stepper,
-    scenario: &'static str,
-    device: String,
+    /// A trace without events.
+    builder: TraceBuilder,
     program: JoinHandle<Outcome>,
 }
 
 /// Starts a scenario on a thread of its own. It waits at its first event.
 pub fn start(scenario: &'static Scenario, device: &Device) -> LiveRun {
+    start_settled(scenario, device, scenario.own)
+}
+
+/// The same with other settings; fails without a run if they make no sense.
+pub fn start_with(
+    scenario: &'static Scenario,
+    device: &Device,
+    what_if: &WhatIf,
+) -> Result<LiveRun, SettingsError> {
+    Ok(start_settled(scenario, device, scenario.settings(what_if, device)?))
+}
+
+/// Starts a scenario with settings that make sense.
+fn start_settled(scenario: &'static Scenario, device: &Device, settings: Settings) -> LiveRun {
     let own = device.clone();
-    let run = move |tracer: &Tracer| (scenario.run)(&World::new(own, tracer));
-    started(scenario.name, device.to_string(), run)
+    started(builder_for(scenario, device, settings), move |tracer| {
+        play(scenario, &own, settings, tracer)
+    })
 }
 
 /// Starts a scenario of the lab in its guest. It waits at its first event.
 pub fn start_in_lab(scenario: &'static LabScenario, guest: Guest) -> LiveRun {
-    started(scenario.name, GUEST.to_owned(), move |tracer| (scenario.run)(&guest, tracer))
+    started(builder(scenario.name, GUEST), move |tracer| in_lab(scenario, &guest, tracer))
 }
 
-/// Starts a program.
+/// Starts a program, whose events join the trace.
 fn started(
-    scenario: &'static str,
-    device: String,
-    run: impl FnOnce(&Tracer) -> Result<Vec<String>, ExampleError> + Send + 'static,
+    builder: TraceBuilder,
+    run: impl FnOnce(&Tracer) -> Outcome + Send + 'static,
 ) -> LiveRun {
     let (recorder, stepper) = live();
-    let program = thread::spawn(move || {
-        run(&Tracer::new(recorder, Clock::Logical)).map_err(|error| error.to_string())
-    });
-    LiveRun { stepper, scenario, device, program }
+    let program = thread::spawn(move || run(&Tracer::new(recorder, Clock::Logical)));
+    LiveRun { stepper, builder, program }
 }
 
 impl LiveRun {
     /// An empty trace for the events of this run.
     pub fn builder(&self) -> TraceBuilder {
-        builder(self.scenario, &self.device)
+        self.builder.clone()
     }
 
     /// Lets the program run to its end, unwatched, and says what became of it.

@@ -1,6 +1,6 @@
 //! What a program finds when it starts: doors to devices, and a tracer.
 
-use crate::{Device, ExampleError, WiredCard};
+use crate::{BlueFlame, Device, ExampleError, WiredCard};
 use doorbell_card::CardConfig;
 use doorbell_card_network::{NetworkError, Traffic, UdpNetwork, config_of};
 use doorbell_driver::bus::CardBus;
@@ -8,7 +8,7 @@ use doorbell_driver::bus::CardBus;
 use doorbell_driver::control::uverbs::KernelDoor;
 #[cfg(target_os = "linux")]
 use doorbell_driver::mlx5::VfioDoor;
-use doorbell_driver::mlx5::{BlueFlameSettings, CardDoor, Mlx5, NoDoor};
+use doorbell_driver::mlx5::{CardDoor, Mlx5, NoDoor};
 use doorbell_driver::verbs::{Context, Door, Providers, get_device_list, open_device};
 use doorbell_tracer::Tracer;
 use std::sync::Arc;
@@ -25,9 +25,16 @@ pub struct World {
 }
 
 impl World {
-    /// A machine with this device.
+    /// A machine with this device, and nothing said of BlueFlame.
     pub fn new(device: Device, tracer: &Tracer) -> Self {
+        Self::with(device, BlueFlame::default(), tracer)
+    }
+
+    /// A machine with this device, where the environment says when to use BlueFlame. It does so for the
+    /// software card; what a real card's provider reads is this process's own environment.
+    pub fn with(device: Device, blueflame: BlueFlame, tracer: &Tracer) -> Self {
         let (mut network, none) = (None, Arc::new(NoDoor));
+        let card_door = |bus| card_door(bus, blueflame);
         let door: Arc<dyn Door> = match &device {
             Device::None => none,
             #[cfg(target_os = "linux")]
@@ -79,8 +86,8 @@ impl World {
 }
 
 /// The door to the software card behind this bus.
-fn card_door(bus: Arc<CardBus>) -> Arc<dyn Door> {
-    Arc::new(CardDoor::new(bus, BlueFlameSettings::default()))
+fn card_door(bus: Arc<CardBus>, blueflame: BlueFlame) -> Arc<dyn Door> {
+    Arc::new(CardDoor::new(bus, blueflame.into()))
 }
 
 /// Plugs a card into the network.

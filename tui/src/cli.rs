@@ -7,7 +7,7 @@ use crate::command::export::ExportOptions;
 use crate::command::lab::LabOptions;
 use crate::dump::Kind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use doorbell_examples::{Device, Named, UnknownScenario, named};
+use doorbell_examples::{Device, Named, UnknownScenario, WhatIf, named};
 use std::path::PathBuf;
 
 /// Steps a live ibv_post_send on mlx5, beside the source that is running.
@@ -48,6 +48,9 @@ pub enum Command {
         /// The device: `card` is the software card, `none` a machine without any [default: card]
         #[arg(long, value_name = "DEVICE")]
         device: Option<Device>,
+        /// Change settings of the scenario, as length=4096,inline=on; `doorbell scenarios --json` lists them
+        #[arg(long = "set", value_name = "KEY=VALUE,...")]
+        what_if: Option<WhatIf>,
         /// Leave out the bytes of the program's data, or replace addresses, or both if nothing is said
         #[arg(long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "all")]
         mask: Vec<Mask>,
@@ -69,8 +72,12 @@ pub enum Command {
     Diff(Box<DiffOptions>),
     /// Write a trace in the format of another tool
     Export(ExportOptions),
-    /// List the scenarios
-    Scenarios,
+    /// List the scenarios by topic
+    Scenarios {
+        /// Print one JSON object, with the settings that each scenario takes
+        #[arg(long)]
+        json: bool,
+    },
     /// Say which doors to a real card this machine has, and what to do for the others
     ///
     /// It only looks: no root is needed, nothing is loaded or changed. The exit code is 0 if a real
@@ -127,6 +134,9 @@ pub struct RunOptions {
     /// The device: `card` is the software card, `none` a machine without any [default: card]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<Device>,
+    /// Change settings of the scenario, as length=4096,inline=on; `doorbell scenarios --json` lists them
+    #[arg(long = "set", value_name = "KEY=VALUE,...")]
+    pub what_if: Option<WhatIf>,
     /// How it is shown.
     #[command(flatten)]
     pub print: PrintOptions,

@@ -10,6 +10,7 @@ pub mod export;
 pub mod lab;
 pub(crate) mod open;
 mod record;
+mod scenarios;
 mod show;
 
 pub use decode::DecodeError;
@@ -19,15 +20,15 @@ use crate::cli::{Cli, Command, DEFAULT_SCENARIO, PrintOptions, RunOptions};
 use crate::compare::CompareError;
 use crate::export::ExportError;
 use crate::state::session::Session;
-use crate::state::supply::{Ending, Run, Supply};
+use crate::state::supply::Supply;
+use crate::state::what_if::Again;
 use doorbell_book::BookError;
 use doorbell_examples::{
-    Device, LiveRun, Named, Recording, UnknownScenario, lab_scenarios, named, scenarios, start,
+    Device, LiveRun, Named, Recording, SettingsError, UnknownScenario, WhatIf, named, record_with,
 };
 use doorbell_lab::LabError;
 use doorbell_tracer::file::TraceFileError;
-use doorbell_tracer::live::Next;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +41,12 @@ pub enum Failure {
     /// There is no such scenario.
     #[error(transparent)]
     Scenario(#[from] UnknownScenario),
+    /// The scenario is not run with such settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The program that was shown failed.
+    #[error("the program failed: {0}")]
+    Program(String),
     /// The scenario cannot be run, or not so.
     #[error(transparent)]
     InLab(#[from] acts::Refused),
@@ -106,13 +113,13 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         None => step(default()?, &cli.run),
         Some(Command::Step { scenario, run }) => step(scenario, &run),
-        Some(Command::Record { scenario, output, device, mask }) => {
-            record::write(&recorded(scenario, device)?, &output, &mask)
+        Some(Command::Record { scenario, output, device, what_if, mask }) => {
+            record::write(&recorded(scenario, device, what_if)?, &output, &mask)
         }
         Some(Command::Replay { file, print }) => replay(&file, print),
         Some(Command::Diff(options)) => diff::run(&options),
         Some(Command::Export(options)) => export::run(&options),
-        Some(Command::Scenarios) => list(),
+        Some(Command::Scenarios { json }) => scenarios::list(json),
         #[cfg(target_os = "linux")]
         Some(Command::Doctor(options)) => doctor::run(&options),
         Some(Command::Decode { file, kind, json }) => decode::decode(&file, kind, json),
@@ -122,53 +129,48 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// A scenario's program, as the walk drives it.
-struct Program(LiveRun);
-
-impl Run for Program {
-    fn next(&mut self, deadline: Duration) -> Next {
-        self.0.stepper.next(deadline)
-    }
-
-    fn ending(self: Box<Self>) -> Ending {
-        self.0.finish()
-    }
-}
-
 /// Steps a scenario while it runs; without a terminal prints the walk through it.
 fn step(scenario: Named, options: &RunOptions) -> Result<(), Failure> {
     let device = options.device.clone();
     let scenario = match scenario {
         Named::Anywhere(scenario) => scenario,
-        Named::InLab(scenario) => return acts::step(scenario, device, options.print),
+        Named::InLab(scenario) => return acts::step(scenario, options),
     };
     let device = device.unwrap_or_default();
+    let what_if = options.what_if.clone().unwrap_or_default();
     if show::has_terminal(options.print) {
-        return live(start(scenario, &device));
+        let again = Again::new(scenario, device, &what_if)?;
+        return show::interactive(Session::new(again.start()?), Some(again), None);
     }
-    text(&doorbell_examples::record(scenario, &device), options.print)
+    text(&record_with(scenario, &device, &what_if)?, options.print)
 }
 
-/// Shows a running scenario.
+/// Shows a running scenario that is not run again.
 fn live(run: LiveRun) -> Result<(), Failure> {
     let builder = run.builder();
-    let supply = Supply::live(Box::new(Program(run)), builder);
-    show::interactive(Session::new(supply), None)
+    let supply = Supply::live(Box::new(run), builder);
+    show::interactive(Session::new(supply), None, None)
 }
 
 /// Prints a run that was recorded just now.
 fn text(recording: &Recording, print: PrintOptions) -> Result<(), Failure> {
     let trace = &recording.trace;
-    show::print(&trace.header, trace, print, Some(&recording.outcome))
+    show::print(&trace.header, trace, print, Some(&recording.outcome))?;
+    recording.outcome.as_ref().map_or_else(|why| Err(Failure::Program(why.clone())), |_| Ok(()))
 }
 
 /// Runs a scenario to its end.
-fn recorded(scenario: Named, device: Option<Device>) -> Result<Recording, Failure> {
+fn recorded(
+    scenario: Named,
+    device: Option<Device>,
+    what_if: Option<WhatIf>,
+) -> Result<Recording, Failure> {
     match scenario {
         Named::Anywhere(scenario) => {
-            Ok(doorbell_examples::record(scenario, &device.unwrap_or_default()))
+            let (device, what_if) = (device.unwrap_or_default(), what_if.unwrap_or_default());
+            Ok(record_with(scenario, &device, &what_if)?)
         }
-        Named::InLab(scenario) => Ok(acts::record(scenario, device)?),
+        Named::InLab(scenario) => Ok(acts::record(scenario, device, what_if)?),
     }
 }
 
@@ -178,29 +180,12 @@ fn replay(path: &Path, print: PrintOptions) -> Result<(), Failure> {
     if show::has_terminal(print) {
         let message = warnings.first().map(ToString::to_string);
         let session = Session::new(Supply::file(loaded));
-        show::interactive(session, message)?;
+        show::interactive(session, None, message)?;
     } else {
         show::print(loaded.header(), &loaded, print, None)?;
     }
     for warning in &warnings {
         eprintln!("doorbell: {}: {warning}", path.display());
-    }
-    Ok(())
-}
-
-/// Lists the scenarios.
-fn list() -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    for scenario in scenarios() {
-        let is_default = scenario.name == DEFAULT_SCENARIO;
-        let mark = if is_default { " (the default)" } else { "" };
-        writeln!(out, "{:<16} {}{mark}", scenario.name, scenario.title)?;
-        writeln!(out, "{:<16} {}", "", scenario.summary)?;
-    }
-    for scenario in lab_scenarios() {
-        let mark = "(runs in the lab; elsewhere its recording is shown)";
-        writeln!(out, "{:<16} {} {mark}", scenario.name, scenario.title)?;
-        writeln!(out, "{:<16} {}", "", scenario.summary)?;
     }
     Ok(())
 }

@@ -25,6 +25,9 @@ pub fn key(event: KeyEvent, overlay: &Overlay) -> Option<Action> {
     match overlay {
         Overlay::Prompt(..) => typed(event.code),
         Overlay::Kinds(_) => in_menu(event.code),
+        Overlay::WhatIf(_) => in_what_if(event.code),
+        Overlay::Failure if event.code == KeyCode::Char('q') => Some(Action::Quit),
+        Overlay::Failure => Some(Action::Cancel),
         Overlay::Help if event.code == KeyCode::Char('q') => Some(Action::Quit),
         Overlay::Help => Some(Action::Cancel),
         Overlay::None => on_panes(event.code),
@@ -56,6 +59,22 @@ fn in_menu(code: KeyCode) -> Option<Action> {
     }
 }
 
+/// A key in the settings.
+fn in_what_if(code: KeyCode) -> Option<Action> {
+    match code {
+        KeyCode::Up | KeyCode::Char('k') => Some(Action::Line(-1)),
+        KeyCode::Down | KeyCode::Char('j') | KeyCode::Tab => Some(Action::Line(1)),
+        KeyCode::PageUp | KeyCode::Home => Some(Action::Page(-1)),
+        KeyCode::PageDown | KeyCode::End => Some(Action::Page(1)),
+        KeyCode::Left | KeyCode::Char('h' | '-') => Some(Action::Change(-1)),
+        KeyCode::Right | KeyCode::Char('l' | ' ' | '+') => Some(Action::Change(1)),
+        KeyCode::Enter | KeyCode::Char('r') => Some(Action::Confirm),
+        KeyCode::Esc | KeyCode::Char('w') => Some(Action::Cancel),
+        KeyCode::Char('q') => Some(Action::Quit),
+        _ => None,
+    }
+}
+
 /// A key on the panes.
 fn on_panes(code: KeyCode) -> Option<Action> {
     let action = match code {
@@ -75,6 +94,8 @@ fn on_panes(code: KeyCode) -> Option<Action> {
         KeyCode::Char('/') => Action::Ask(Prompt::Search),
         KeyCode::Char('.') => Action::SearchAgain,
         KeyCode::Char(',') => Action::SearchBack,
+        KeyCode::Char('w') => Action::ShowWhatIf,
+        KeyCode::Char('y') => Action::ShowFailure,
         KeyCode::Char(' ' | 'f') => Action::Fold,
         KeyCode::Char('p') => Action::Prologue,
         KeyCode::Tab => Action::NextPane,

@@ -160,7 +160,9 @@ fn help_and_version_are_no_errors() {
 
 #[test]
 fn without_a_device_the_walk_shows_where_it_was_looked_for() {
-    let walk = works(&["--device", "none"]);
+    let output = run(&["--device", "none"]);
+    assert_eq!(output.status.code(), Some(1), "the program that it shows failed");
+    let walk = String::from_utf8(output.stdout).expect("text");
     assert!(
         walk.contains("/sys/class/infiniband_verbs (played: a machine without mlx5_ib): empty")
             && walk.contains("mlx5_ib"),
@@ -289,4 +291,81 @@ fn a_book_that_cannot_be_served_or_written_is_told() {
     std::fs::write(&file, "in the way").expect("the folder is ours");
     let errors = fails(&["book", "-o", text(&file)], 1);
     assert!(errors.contains("file"), "{errors}");
+}
+
+#[test]
+fn the_settings_are_changed_and_the_output_says_so() {
+    let walk = works(&["step", "rc-write", "--set", "inline=on,length=32", "--text"]);
+    assert!(walk.starts_with("rc-write with inline=on,length=32 on card\n"), "{walk}");
+    assert!(walk.contains("store wqe_inline_header"), "{walk}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("trace.jsonl");
+    let said = works(&["record", "rc-read", "--set", "sges=3", "-o", text(&path)]);
+    assert!(said.contains("steps of rc-read with sges=3"), "{said}");
+    let again = works(&["replay", text(&path)]);
+    assert!(again.starts_with("rc-read with sges=3 on card\n"), "{again}");
+    // Without a command it is the default scenario that is changed.
+    assert!(works(&["--set", "bf=forbid"]).starts_with("rc-write with bf=forbid on card\n"));
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused_with_what_can() {
+    for (arguments, wanted) in [
+        (&["step", "rc-write", "--set", "lenght=4"][..], "there are: opcode, length"),
+        (&["step", "rc-write", "--set", "length=0"], "1 to 1048576"),
+        (&["step", "rc-write", "--set", "inline"], "KEY=VALUE"),
+        (&["step", "rc-write", "--set", "list=0"], "1 to 256"),
+        (&["step", "rc-read", "--set", "inline=on"], "an RDMA READ brings data in"),
+        (&["--set", "inline=on,length=4096"], "use length=1 to 764"),
+        (&["step", "rc-write", "--set", "solicited=on"], "rc-write has no setting solicited"),
+        (&["record", "init-to-rtr", "-o", "x", "--set", "length=4"], "it has: mtu"),
+        (&["record", "rc-send", "-o", "x", "--set", "bf=maybe"], "prefer, auto, forbid"),
+        (
+            &["step", "rc-write", "--device", "mlx5_0", "--set", "bf=auto"],
+            "MLX5_POST_SEND_PREFER_BF=0",
+        ),
+    ] {
+        let errors = fails(arguments, 2);
+        assert!(errors.contains(wanted), "{arguments:?}: {errors}");
+    }
+    assert!(!Path::new("x").exists(), "nothing was recorded");
+    let errors = fails(&["step", "why-mlx5-ib", "--set", "length=4"], 1);
+    assert!(errors.contains("leave `--set` out"), "{errors}");
+}
+
+#[test]
+fn the_exit_code_says_whether_the_program_ended_as_it_should() {
+    let walk = works(&["step", "wrong-lkey", "--text"]);
+    assert!(walk.contains("the program failed, as it was to:"), "{walk}");
+    assert!(walk.contains("IBV_WC_LOC_PROT_ERR") && walk.contains("what to check:"), "{walk}");
+    // With inline data no key is asked for, and the failure does not happen.
+    let errors = fails(&["step", "wrong-lkey", "--set", "inline=on", "--text"], 1);
+    assert!(errors.contains("but ended well"), "{errors}");
+    let errors = fails(&["step", "rc-write", "--device", "none", "--text"], 1);
+    assert!(errors.contains("the program failed: no device was found"), "{errors}");
+}
+
+#[test]
+fn the_scenarios_are_listed_by_topic_and_for_programs() {
+    let list = works(&["scenarios"]);
+    let place = |words: &str| list.find(words).unwrap_or_else(|| panic!("no {words} in {list}"));
+    let topics =
+        ["Opcodes\n", "Ways to post\n", "Receives,", "The control path\n", "Failure gallery\n"];
+    assert!(topics.map(place).is_sorted());
+    assert!(place("wrong-rkey") > place("Failure gallery"));
+    assert!(list.lines().all(|line| line.chars().count() <= 80), "{list}");
+    let json: serde_json::Value =
+        serde_json::from_str(&works(&["scenarios", "--json"])).expect("JSON");
+    let scenarios = json["scenarios"].as_array().expect("a list");
+    let named = |name: &str| scenarios.iter().find(|scenario| scenario["name"] == name);
+    let write = named("rc-write").expect("the default");
+    assert_eq!((&write["default"], &write["topic"]), (&true.into(), &"opcodes".into()));
+    let length = write["settings"].as_array().and_then(|settings| settings.first()).expect("one");
+    assert_eq!((&length["name"], &length["value"]), (&"length".into(), &"64".into()));
+    assert_eq!(named("why-mlx5-ib").expect("of the lab")["lab"], true);
+    assert_eq!(named("silent-peer").expect("one")["failure"]["ends"], "IBV_WC_RETRY_EXC_ERR");
+    let topics = json["topics"].as_array().expect("a list");
+    for scenario in scenarios {
+        assert!(topics.iter().any(|topic| topic["name"] == scenario["topic"]), "{scenario}");
+    }
 }

@@ -92,7 +92,7 @@ fn json_has_one_object_for_each_thing_found() {
     let syndrome = fields.iter().find(|field| field["name"] == "syndrome").expect("a syndrome");
     assert_eq!(syndrome["value_name"], "REMOTE_ACCESS_ERR");
     assert!(error["causes"].as_array().is_some_and(|causes| causes.len() > 2));
-    assert_eq!(error["scenario"], serde_json::Value::Null);
+    assert_eq!(error["scenario"], "wrong-rkey");
     assert_eq!((&wqe["format"], &wqe["scenario"]), (&serde_json::Value::Null, &"rc-write".into()));
 }
 

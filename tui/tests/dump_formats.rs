@@ -214,7 +214,10 @@ fn wqes_and_good_cqes_are_recognised_and_name_a_scenario() {
     let reading = &found.dump.as_ref().expect("bytes").readings[0];
     assert_eq!(reading.kind, Kind::Wqe);
     assert_eq!(explain(&found).scenario, Some("rc-write"));
-    let made = made(doorbell_examples::scenario("rc-send-inline").expect("it is there").run);
+    let made = made(|world, _| {
+        let inline = doorbell_examples::scenario("rc-send-inline").expect("it is there");
+        (inline.run)(world, &inline.own)
+    });
     let kinds: Vec<_> = made
         .good
         .iter()

@@ -3,6 +3,7 @@
 use doorbell::dump::causes::{meaning, of_status};
 use doorbell::dump::meaning::explain;
 use doorbell::dump::{Failure, Found, ScanError, Seen, What, scan};
+use doorbell_examples::scenarios;
 use doorbell_prm::cqe::CqeSyndrome;
 
 /// What is found in bytes.
@@ -161,6 +162,30 @@ fn every_syndrome_has_a_meaning_and_causes_with_checks() {
         assert!(!said.causes.is_empty(), "{name}");
         assert!(said.causes.iter().all(|cause| cause.check.ends_with('.')), "{name}");
         assert_eq!(of_status(said.status), Some(known), "{name}");
+    }
+}
+
+/// Each link leads to a scenario of the gallery that ends in this very status, and no such scenario is left out.
+#[test]
+fn the_gallery_is_linked_from_the_causes_that_it_shows() {
+    let mut linked = Vec::new();
+    for (code, _) in CqeSyndrome::TABLE {
+        let known = u8::try_from(*code).ok().and_then(CqeSyndrome::from_code).expect("a syndrome");
+        let said = meaning(known);
+        for cause in said.causes {
+            let Some(name) = cause.scenario else { continue };
+            let shown = doorbell_examples::failure(name)
+                .unwrap_or_else(|| panic!("{name} is none of the gallery"));
+            assert_eq!(shown.ends, said.status_name, "{name}");
+            assert_eq!((shown.why, shown.check), (cause.why, cause.check), "{name}");
+            linked.push(name);
+        }
+    }
+    let ends_in_a_completion = scenarios().iter().filter(|scenario| {
+        scenario.failure.is_some_and(|failure| failure.ends.starts_with("IBV_WC_"))
+    });
+    for scenario in ends_in_a_completion {
+        assert!(linked.contains(&scenario.name), "{} is linked from nowhere", scenario.name);
     }
 }
 

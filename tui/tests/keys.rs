@@ -15,7 +15,7 @@ static POST: LazyLock<doorbell_tracer::Trace> = LazyLock::new(|| recorded("rc-wr
 /// A key that means something somewhere, or any other character.
 fn any_key() -> impl Strategy<Value = KeyCode> {
     prop_oneof![
-        8 => proptest::sample::select("slnohbjkgGeE:/., fpz?123456".chars().collect::<Vec<_>>())
+        8 => proptest::sample::select("slnohbjkgGeE:/., fpz?wyr123456".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
         4 => proptest::sample::select(vec![
             KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Up,

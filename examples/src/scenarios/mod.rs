@@ -1,32 +1,72 @@
 //! The scenarios, and finding one by its name.
+//!
+//! Each is one file with a `SCENARIO`: name, topic, settings, program. Adding one takes that file, and its
+//! lines below.
 
-mod rc_send_inline;
+mod scenario;
+
+// One for each opcode,
+mod rc_read;
+mod rc_send;
+mod rc_send_imm;
 mod rc_write;
+mod rc_write_imm;
+
+// posted in other ways,
+mod rc_send_inline;
+mod rc_unsignalled;
 mod rc_write_list;
+mod rc_write_sges;
+
+// received and waited for,
+mod rc_send_event;
+mod shared_receive;
+
+// created,
 mod why_mlx5_ib;
 
-use crate::{ExampleError, Guest, World};
+// and gone wrong.
+mod gallery;
+
+pub use gallery::{NO_RECEIVE, SILENT_PEER, WRONG_LKEY, WRONG_RKEY};
+pub use scenario::{Failure, Scenario, Topic};
+
+use crate::{ExampleError, Guest};
 use doorbell_tracer::file::{self, TraceFileError};
 use doorbell_tracer::{EventSource, Trace, Tracer};
 
-/// A program that can be run, recorded, or stepped.
-#[derive(Debug)]
-pub struct Scenario {
-    /// The name by which it is asked for.
-    pub name: &'static str,
-    /// A title for a list or a page.
-    pub title: &'static str,
-    /// What it belongs to.
-    pub topic: &'static str,
-    /// What happens in it, in a sentence or two.
-    pub summary: &'static str,
-    /// The program. Returns the lines that it would print.
-    pub run: fn(&World) -> Result<Vec<String>, ExampleError>,
+/// Every scenario that runs on any device, by topic; the first is the default.
+static SCENARIOS: &[Scenario] = &[
+    rc_write::SCENARIO,
+    rc_write_imm::SCENARIO,
+    rc_send::SCENARIO,
+    rc_send_imm::SCENARIO,
+    rc_read::SCENARIO,
+    rc_write_list::SCENARIO,
+    rc_write_sges::SCENARIO,
+    rc_send_inline::SCENARIO,
+    rc_unsignalled::SCENARIO,
+    rc_send_event::SCENARIO,
+    shared_receive::SCENARIO,
+    gallery::queue_full::SCENARIO,
+    gallery::too_many_sges::SCENARIO,
+    gallery::inline_too_long::SCENARIO,
+    gallery::unsignalled_queue::SCENARIO,
+    gallery::wrong_lkey::SCENARIO,
+    gallery::wrong_rkey::SCENARIO,
+    gallery::no_receive::SCENARIO,
+    gallery::silent_peer::SCENARIO,
+    gallery::init_to_rtr::SCENARIO,
+];
+
+/// Every scenario that runs on any device, by topic; the first is the default.
+pub fn scenarios() -> &'static [Scenario] {
+    SCENARIOS
 }
 
-/// Every scenario that runs on any device; the first is the default.
-pub fn scenarios() -> &'static [Scenario] {
-    &[rc_write::SCENARIO, rc_write_list::SCENARIO, rc_send_inline::SCENARIO]
+/// The failure that a scenario shows, if it is one of the gallery.
+pub fn failure(scenario: &str) -> Option<&'static Failure> {
+    SCENARIOS.iter().find(|other| other.name == scenario)?.failure
 }
 
 /// The first words of a run in acts: its outermost calls are what a reader chooses from, and none of them
@@ -42,7 +82,7 @@ pub struct LabScenario {
     /// A title for a list or a page.
     pub title: &'static str,
     /// What it belongs to.
-    pub topic: &'static str,
+    pub topic: Topic,
     /// What happens in it, in a sentence or two.
     pub summary: &'static str,
     /// The program. Returns the lines that it would print.

@@ -1,6 +1,6 @@
 //! `why-mlx5-ib`: the same program on one machine in three states.
 
-use super::{IN_ACTS, LabScenario, rc_write};
+use super::{IN_ACTS, LabScenario, Topic, rc_write};
 use crate::{Device, ExampleError, Guest, World};
 use doorbell_tracer::{Group, Tracer, Value, probe};
 
@@ -10,7 +10,7 @@ const PROBE_GROUP: Group = Group::Program;
 pub const SCENARIO: LabScenario = LabScenario {
     name: "why-mlx5-ib",
     title: "Why mlx5_ib must be loaded, in three acts",
-    topic: "control path",
+    topic: Topic::ControlPath,
     summary: "rc-write without mlx5_ib, with it, and through VFIO, where the program does itself what \
               the kernel did for it.",
     run,
@@ -51,7 +51,7 @@ fn run(guest: &Guest, tracer: &Tracer) -> Result<Vec<String>, ExampleError> {
 fn act(name: &'static str, device: Device, tracer: &Tracer) -> Result<Vec<String>, ExampleError> {
     let told = [("program", rc_write::SCENARIO.name.into()), ("device", device.to_string().into())];
     probe!(*tracer, call(name, told));
-    let outcome = (rc_write::SCENARIO.run)(&World::new(device, tracer));
+    let outcome = (rc_write::SCENARIO.run)(&World::new(device, tracer), &rc_write::SCENARIO.own);
     probe!(*tracer, returned(name, ended(&outcome)));
     outcome
 }

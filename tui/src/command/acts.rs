@@ -1,12 +1,12 @@
 //! Scenarios that need the lab: run in its guest, and elsewhere shown as they were recorded.
 
 use super::{Failure, live, text};
-use crate::cli::PrintOptions;
+use crate::cli::{PrintOptions, RunOptions};
 use crate::command::show;
 use crate::state::session::Session;
 use crate::state::supply::Supply;
 use doorbell_examples::{
-    Device, Guest, LabScenario, NotTheLab, Recording, record_in_lab, start_in_lab,
+    Device, Guest, LabScenario, NotTheLab, Recording, WhatIf, record_in_lab, start_in_lab,
 };
 
 /// Why a scenario of the lab does not run here, or not so.
@@ -30,15 +30,20 @@ pub enum Refused {
         /// The device.
         device: Device,
     },
+    /// Settings were named.
+    #[error("{scenario} has no settings (asked for: {what_if}); leave `--set` out")]
+    Settings {
+        /// The scenario.
+        scenario: &'static str,
+        /// What was asked for.
+        what_if: WhatIf,
+    },
 }
 
 /// Steps a scenario in the lab's guest; elsewhere opens its recording, and says so.
-pub fn step(
-    scenario: &'static LabScenario,
-    device: Option<Device>,
-    print: PrintOptions,
-) -> Result<(), Failure> {
-    own_devices(scenario, device)?;
+pub fn step(scenario: &'static LabScenario, options: &RunOptions) -> Result<(), Failure> {
+    as_it_is(scenario, options.device.clone(), options.what_if.clone())?;
+    let print = options.print;
     match Guest::here() {
         Ok(guest) if show::has_terminal(print) => live(start_in_lab(scenario, guest)),
         Ok(guest) => text(&record_in_lab(scenario, &guest), print),
@@ -51,8 +56,9 @@ pub fn step(
 pub fn record(
     scenario: &'static LabScenario,
     device: Option<Device>,
+    what_if: Option<WhatIf>,
 ) -> Result<Recording, Refused> {
-    own_devices(scenario, device)?;
+    as_it_is(scenario, device, what_if)?;
     let guest = Guest::here();
     let guest = guest.map_err(|reason| refused(scenario, reason, scenario.record_command()))?;
     Ok(record_in_lab(scenario, &guest))
@@ -64,7 +70,7 @@ fn replay(scenario: &'static LabScenario, print: PrintOptions) -> Result<(), Fai
     if show::has_terminal(print) {
         let name = scenario.name;
         let message = format!("a recording: only the lab runs this (doorbell lab record {name})");
-        return show::interactive(Session::new(Supply::recorded(trace)), Some(message));
+        return show::interactive(Session::new(Supply::recorded(trace)), None, Some(message));
     }
     show::print(&trace.header, &trace, print, None)?;
     eprintln!(
@@ -75,11 +81,17 @@ fn replay(scenario: &'static LabScenario, print: PrintOptions) -> Result<(), Fai
     Ok(())
 }
 
-/// Refuses a device that was named.
-fn own_devices(scenario: &'static LabScenario, device: Option<Device>) -> Result<(), Refused> {
-    match device {
-        Some(device) => Err(Refused::Device { scenario: scenario.name, device }),
-        None => Ok(()),
+/// Refuses a device or settings that were named.
+fn as_it_is(
+    scenario: &'static LabScenario,
+    device: Option<Device>,
+    what_if: Option<WhatIf>,
+) -> Result<(), Refused> {
+    let scenario = scenario.name;
+    match (device, what_if) {
+        (Some(device), _) => Err(Refused::Device { scenario, device }),
+        (None, Some(what_if)) => Err(Refused::Settings { scenario, what_if }),
+        (None, None) => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod json;
 mod parts;
-mod text;
+pub(super) mod text;
 
 use super::Failure;
 use crate::dump::{Found, Kind, ScanError, Seen, scan};

@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::cli::Mask;
 use crate::decode::masked;
-use doorbell_examples::Recording;
+use doorbell_examples::{Recording, failure};
 use doorbell_prm::{Content, layout};
 use doorbell_tracer::Masked;
 use doorbell_tracer::file::{FieldClass, Options, write_file};
@@ -22,10 +22,12 @@ pub fn write(recording: &Recording, path: &Path, masks: &[Mask]) -> Result<(), F
     let events = recording.trace.events.len();
     let told = masked(Masked { payload: options.mask_payload, addresses: options.mask_addresses });
     let mut out = io::stdout().lock();
-    let scenario = &recording.trace.header.scenario;
+    let scenario = recording.trace.header.title();
     writeln!(out, "{}: {events} steps of {scenario}{told}", path.display())?;
     if let Err(why) = &recording.outcome {
         writeln!(out, "the program failed, and the trace shows how: {why}")?;
+    } else if let Some(failure) = failure(&recording.trace.header.scenario) {
+        writeln!(out, "the program failed as it was to: {}", failure.ends)?;
     }
     Ok(())
 }

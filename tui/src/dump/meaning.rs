@@ -83,6 +83,9 @@ fn completion(failure: &Failure) -> Explanation {
                 );
             }
             told.causes = causes_of(meaning.causes);
+            if !receive {
+                told.scenario = meaning.causes.iter().find_map(|cause| cause.scenario);
+            }
             if let Some(vendor) = failure.vendor {
                 let known = causes::vendor(known, vendor).unwrap_or(NOT_DOCUMENTED);
                 told.vendor.push(format!("vendor syndrome {vendor:#x}: {known}"));

@@ -39,7 +39,7 @@ pub(super) struct Written {
 pub(super) fn write(trace: &mut Stream, out: &mut dyn Write) -> Result<Written, ExportError> {
     let header = trace.header().clone();
     let unit = unit(&header);
-    let mut about = vec![format!("{} on {}", header.scenario, header.device)];
+    let mut about = vec![format!("{} on {}", header.title(), header.device)];
     about.extend((unit == Unit::Steps).then(|| LOGICAL.to_owned()));
     about.extend(header.masked.payload.then(|| MASKED.to_owned()));
     let section = SectionHeaderBlock {

@@ -78,7 +78,7 @@ impl Timeline<'_> {
             "masked": masked(header.masked).trim_start_matches(", "),
         });
         write!(self.out, "{{\"displayTimeUnit\":\"ns\",\"otherData\":{about},\"traceEvents\":[")?;
-        let program = format!("program: {} on {}", header.scenario, header.device);
+        let program = format!("program: {} on {}", header.title(), header.device);
         for (pid, name) in [(PROGRAM, program.as_str()), (CARD, "card"), (NETWORK, "packets")] {
             self.put(&json!({"ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": {"name": name}}))?;
             self.put(&json!({"ph": "M", "name": "process_sort_index", "pid": pid, "tid": 0, "args": {"sort_index": pid}}))?;

@@ -61,6 +61,10 @@ pub enum Overlay {
     None,
     /// The keys.
     Help,
+    /// The scenario's settings, with the place of the chosen one.
+    WhatIf(usize),
+    /// Why the scenario fails.
+    Failure,
     /// The menu of event kinds, with the place of the chosen one.
     Kinds(usize),
     /// A line of text being typed.
@@ -92,6 +96,12 @@ pub enum Action {
     ShowKinds,
     /// Opens the help.
     ShowHelp,
+    /// Opens the scenario's settings.
+    ShowWhatIf,
+    /// Explains the failure that the scenario shows.
+    ShowFailure,
+    /// Changes the chosen setting, by so many choices.
+    Change(isize),
     /// Opens a prompt.
     Ask(Prompt),
     /// Up or down: a line of the tree, of the menu, or of the pane's text.

@@ -6,6 +6,8 @@ use crate::state::facts::KINDS;
 use crate::state::scene::Scene;
 use crate::state::session::{Goal, Progress, Session};
 use crate::state::source::Sources;
+use crate::state::what_if::Again;
+use doorbell_examples::{Failure, failure};
 use std::time::{Duration, Instant};
 
 /// Steps of a move that are pursued between two looks at the clock.
@@ -39,6 +41,8 @@ pub struct App {
     pub message: Option<String>,
     /// Whether the reader has left.
     pub quit: bool,
+    /// What runs the scenario again with other settings, where that can be.
+    pub again: Option<Again>,
     /// Lines scrolled away in each pane; of the source, away from the running line.
     scroll: [isize; 6],
     /// What the view told of each pane.
@@ -61,6 +65,7 @@ impl App {
             overlay: Overlay::None,
             message: None,
             quit: false,
+            again: None,
             scroll: [0; 6],
             extents: [Extent::default(); 6],
             kind: None,
@@ -112,7 +117,8 @@ impl App {
         self.message = None;
         match &self.overlay {
             Overlay::None => self.act_on_panes(action),
-            Overlay::Help => match action {
+            Overlay::WhatIf(chosen) => self.act_on_what_if(*chosen, action),
+            Overlay::Help | Overlay::Failure => match action {
                 Action::Quit => self.quit = true,
                 _ => self.overlay = Overlay::None,
             },
@@ -138,6 +144,11 @@ impl App {
             Action::SearchAgain => self.search(),
             Action::SearchBack => self.search_back(),
             Action::ShowKinds => self.overlay = Overlay::Kinds(self.chosen_kind()),
+            Action::ShowWhatIf => self.show_what_if(),
+            Action::ShowFailure => match self.failure() {
+                Some(_) => self.overlay = Overlay::Failure,
+                None => self.say("this is none of the failure gallery (doorbell scenarios)"),
+            },
             Action::ShowHelp => self.overlay = Overlay::Help,
             Action::Ask(prompt) => self.overlay = Overlay::Prompt(prompt, String::new()),
             Action::Line(lines) => self.move_lines(lines),
@@ -153,7 +164,60 @@ impl App {
             Action::Cancel if seeking => self.say("stopped"),
             Action::Cancel => self.zoomed = false,
             Action::Quit => self.quit = true,
-            Action::Type(_) | Action::Erase | Action::Confirm => {}
+            Action::Type(_) | Action::Erase | Action::Confirm | Action::Change(_) => {}
+        }
+    }
+
+    /// The failure that the scenario shows.
+    pub fn failure(&self) -> Option<&'static Failure> {
+        failure(&self.session.supply().header().scenario)
+    }
+
+    /// Opens the settings of the scenario.
+    fn show_what_if(&mut self) {
+        match &self.again {
+            Some(again) if !again.is_empty() => self.overlay = Overlay::WhatIf(0),
+            Some(_) => self.say("this scenario has no settings to change"),
+            None => self.say("this run is a recording: there is nothing to run again"),
+        }
+    }
+
+    /// The settings are open.
+    fn act_on_what_if(&mut self, chosen: usize, action: Action) {
+        let Some(again) = &mut self.again else {
+            return self.overlay = Overlay::None;
+        };
+        let last = again.len().saturating_sub(1);
+        match action {
+            Action::Line(lines) => {
+                self.overlay = Overlay::WhatIf(chosen.saturating_add_signed(lines).min(last));
+            }
+            Action::Page(pages) => self.overlay = Overlay::WhatIf(if pages < 0 { 0 } else { last }),
+            Action::Change(by) => again.change(chosen, by),
+            Action::Confirm if again.accepts() => self.run_again(),
+            Action::Cancel => {
+                again.take_back();
+                self.overlay = Overlay::None;
+            }
+            Action::Quit => self.quit = true,
+            _ => {}
+        }
+    }
+
+    /// Lets the program go to its end, and starts it anew with the settings that are wanted.
+    fn run_again(&mut self) {
+        self.overlay = Overlay::None;
+        let Some(again) = &mut self.again else { return };
+        self.session.leave();
+        match again.restart() {
+            Ok(supply) => {
+                self.message = Some(again.told());
+                self.session = Session::new(supply);
+                self.session.seek(Goal::Opening);
+                self.shown = None;
+                self.scroll = [0; 6];
+            }
+            Err(error) => self.message = Some(error.to_string()),
         }
     }
 

@@ -11,3 +11,4 @@ pub mod session;
 pub mod source;
 pub mod supply;
 pub mod tree;
+pub mod what_if;

@@ -65,6 +65,11 @@ impl Session {
         &self.supply
     }
 
+    /// Lets a program that still runs go on to its end, unwatched: another is to follow it.
+    pub fn leave(&mut self) {
+        self.supply.leave();
+    }
+
     /// The steps as a tree.
     pub fn tree(&self) -> &Tree {
         &self.tree

@@ -1,5 +1,6 @@
 //! Where the steps come from: a trace in memory, a trace file, or a program that runs beside us.
 
+use doorbell_examples::LiveRun;
 use doorbell_tracer::file::{Brief, Loaded};
 use doorbell_tracer::live::Next;
 use doorbell_tracer::timeline::Timeline;
@@ -16,6 +17,16 @@ pub trait Run {
 
     /// How it ended. Called once, after [`Next::Ended`].
     fn ending(self: Box<Self>) -> Ending;
+}
+
+impl Run for LiveRun {
+    fn next(&mut self, deadline: Duration) -> Next {
+        self.stepper.next(deadline)
+    }
+
+    fn ending(self: Box<Self>) -> Ending {
+        self.finish()
+    }
 }
 
 /// The steps and the states between them.
@@ -104,6 +115,13 @@ impl Supply {
             Steps::Recorded(recorded) => &recorded.1,
             Steps::File(loaded) => loaded.timeline(),
             Steps::Live(live) => &live.timeline,
+        }
+    }
+
+    /// Lets a program that still runs go on to its end, unwatched, and waits for that.
+    pub fn leave(&mut self) {
+        if let Steps::Live(live) = &mut self.0 {
+            drop(live.run.take().map(Run::ending));
         }
     }
 

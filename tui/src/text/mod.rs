@@ -29,7 +29,7 @@ pub fn print(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let masked = masked(header.masked);
-    writeln!(out, "{} on {}{masked}", printable(&header.scenario), printable(&header.device))?;
+    writeln!(out, "{} on {}{masked}", printable(&header.title()), printable(&header.device))?;
     let first = events.get(0);
     if !options.all && first.is_some_and(|first| has_acts(&first)) {
         return acts::write(events, out);

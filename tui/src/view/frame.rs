@@ -74,7 +74,9 @@ fn draw_title(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
     let header = app.session.supply().header();
     let mode = match (app.session.supply().is_live(), app.session.ending()) {
         (true, _) => "live",
-        (false, Some(_)) => "the program has ended",
+        (false, Some(Err(_))) => "the program failed",
+        (false, Some(Ok(_))) if app.failure().is_some() => "failed, y: why",
+        (false, Some(Ok(_))) => "the program has ended",
         (false, None) => "recorded",
     };
     let last = app.session.number(app.session.len().saturating_sub(1)).unwrap_or(0);
@@ -83,7 +85,7 @@ fn draw_title(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
     let masked = masked(header.masked);
     let left = vec![
         Span::styled(" doorbell ", theme.current()),
-        Span::raw(format!(" {} on {}, {mode}{masked}", header.scenario, header.device)),
+        Span::raw(format!(" {} on {}, {mode}{masked}", header.title(), header.device)),
     ];
     frame.render_widget(Line::from(left), area);
     let right = format!("step {number} of {last}{more} ");

@@ -47,6 +47,17 @@ fn ending<'a>(app: &App, width: u16, theme: Theme) -> Vec<Line<'a>> {
     };
     let mut lines = Vec::new();
     match ending {
+        Ok(error) if let Some(failure) = app.failure() => {
+            lines.push(Line::from(Span::styled(
+                "The program has failed, as it was to:",
+                theme.strong(),
+            )));
+            lines.extend(error.iter().flat_map(|line| said(line, width)));
+            for (heading, text) in failure.explained() {
+                lines.push(Line::from(Span::styled(heading, theme.strong())));
+                lines.extend(said(text, width));
+            }
+        }
         Ok(printed) => {
             lines.push(Line::from(Span::styled(
                 "The program has ended. It printed:",

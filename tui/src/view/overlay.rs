@@ -3,14 +3,16 @@
 use crate::state::action::{Overlay, Prompt};
 use crate::state::app::App;
 use crate::state::facts::{KIND_WORDS, KINDS};
+use crate::state::what_if::Again;
 use crate::view::theme::Theme;
+use crate::view::wrap::wrapped;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph};
 
 /// Every key and what it does, as the help shows them.
-pub const KEYS: [(&str, &str); 20] = [
+pub const KEYS: [(&str, &str); 22] = [
     ("→ l s Enter", "in: the next step"),
     ("n", "over: the next step that lies no deeper"),
     ("o", "out: behind the call that the step lies in"),
@@ -24,6 +26,8 @@ pub const KEYS: [(&str, &str); 20] = [
     (":", "to the step of a number"),
     ("/", "search the steps for a text"),
     (". ,", "the next match, the match before"),
+    ("w", "what if: change the settings, and run again"),
+    ("y", "why: the failure that the scenario shows"),
     ("Space f", "fold or unfold at the step"),
     ("p", "fold or unfold what came before the post"),
     ("Tab Shift-Tab", "the next pane, the pane before"),
@@ -38,9 +42,63 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
     match &app.overlay {
         Overlay::Help => draw_help(frame, area, theme),
         Overlay::Kinds(chosen) => draw_kinds(frame, area, *chosen, theme),
+        Overlay::WhatIf(chosen) => draw_what_if(frame, area, *chosen, app, theme),
+        Overlay::Failure => draw_failure(frame, area, app, theme),
         Overlay::None | Overlay::Prompt(..) => {}
     }
 }
+
+/// The settings of the scenario, and why they were refused.
+fn draw_what_if(frame: &mut Frame<'_>, area: Rect, chosen: usize, app: &App, theme: Theme) {
+    let Some(again) = &app.again else { return };
+    let mut lines: Vec<Line<'_>> = again
+        .lines()
+        .enumerate()
+        .map(|(place, line)| {
+            let pointer = if place == chosen { "▶" } else { " " };
+            let style = if place == chosen { theme.current() } else { theme.dim() };
+            let mark = if line.changed { "*" } else { " " };
+            let (name, value, words) = (line.key.name(), line.value, line.key.words());
+            Line::from(vec![
+                Span::styled(pointer, theme.focused()),
+                Span::styled(format!(" {name:<10} ‹ {value:>9} ›{mark} {words:<34}"), style),
+            ])
+        })
+        .collect();
+    let allowed = app_choice(again, chosen);
+    lines.push(Line::default());
+    lines.extend(wrapped(&allowed, WHAT_IF_WIDTH).into_iter().map(Line::from));
+    if let Some(refusal) = again.refusal() {
+        let refusal = wrapped(refusal, WHAT_IF_WIDTH).into_iter();
+        lines.extend(refusal.map(|line| Line::from(Span::styled(line, theme.bad()))));
+    }
+    draw_box(frame, area, &format!("what if: {}", again.scenario().name), lines, theme);
+}
+
+/// Columns of the settings' box.
+const WHAT_IF_WIDTH: u16 = 64;
+
+/// What the chosen setting can be.
+fn app_choice(again: &Again, chosen: usize) -> String {
+    let key = again.lines().nth(chosen).map(|line| line.key);
+    key.map_or_else(String::new, |key| format!("{} can be: {}", key.name(), key.allowed()))
+}
+
+/// The failure that the scenario shows.
+fn draw_failure(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
+    let Some(failure) = app.failure() else { return };
+    let mut lines = Vec::new();
+    for (heading, text) in failure.explained() {
+        lines.push(Line::from(Span::styled(heading, theme.strong())));
+        lines.extend(
+            wrapped(text, FAILURE_WIDTH).into_iter().map(|line| Line::from(format!("  {line}"))),
+        );
+    }
+    draw_box(frame, area, failure.ends, lines, theme);
+}
+
+/// Columns of a failure's explanation.
+const FAILURE_WIDTH: u16 = 70;
 
 /// A box in the middle with these lines.
 fn draw_box(frame: &mut Frame<'_>, area: Rect, title: &str, lines: Vec<Line<'_>>, theme: Theme) {
@@ -96,6 +154,10 @@ pub fn draw_keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
             ])
         }
         Overlay::Kinds(_) => keys(&[("↑↓", "choose"), ("Enter", "go"), ("Esc", "close")], theme),
+        Overlay::WhatIf(_) => keys(
+            &[("↑↓", "choose"), ("←→", "change"), ("Enter", "run again"), ("Esc", "close")],
+            theme,
+        ),
         _ if app.session.is_seeking() => {
             keys(&[("the program runs", "until the step is reached;"), ("Esc", "stops")], theme)
         }
@@ -110,7 +172,7 @@ pub fn draw_keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
                     ("e", "kind"),
                     (":", "step"),
                     ("/", "find"),
-                    ("Tab", "pane"),
+                    ("w", "what if"),
                     ("?", "help"),
                     ("q", "quit"),
                 ],

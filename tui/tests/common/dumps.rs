@@ -7,7 +7,9 @@
 use doorbell_driver::verbs::{
     Access, Opcode, ReceiveRequest, RemoteAddress, SendFlags, SendRequest, post_recv, post_send,
 };
-use doorbell_examples::{Device, ExampleError, Pair, Scenario, World, record, wait_for};
+use doorbell_examples::{
+    Device, ExampleError, Pair, Scenario, Settings, Topic, World, record, wait_for,
+};
 use doorbell_tracer::{Direction, Kind};
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -22,10 +24,21 @@ pub struct Made {
     pub commands: Vec<(u16, Vec<u8>, Vec<u8>)>,
 }
 
+/// A program.
+pub type Program = fn(&World, &Settings) -> Result<Vec<String>, ExampleError>;
+
 /// Runs a program on the card and collects what crossed the bus.
-pub fn made(run: fn(&World) -> Result<Vec<String>, ExampleError>) -> Made {
-    let scenario =
-        Scenario { name: "a-failure", title: "A failure", topic: "test", summary: "", run };
+pub fn made(run: Program) -> Made {
+    let scenario = Scenario {
+        name: "a-failure",
+        title: "A failure",
+        topic: Topic::Failures,
+        summary: "",
+        own: Settings::DEFAULT,
+        keys: &[],
+        failure: None,
+        run,
+    };
     let recording = record(&scenario, &Device::Card);
     let mut made = Made::default();
     let mut last: Option<(bool, Vec<u8>)> = None;
@@ -87,7 +100,7 @@ fn write(world: &World, lkey: u32, rkey: u32) -> Result<Vec<String>, ExampleErro
 }
 
 /// An SEND that is longer than its receive.
-fn long_send(world: &World) -> Result<Vec<String>, ExampleError> {
+fn long_send(world: &World, _: &Settings) -> Result<Vec<String>, ExampleError> {
     let context = world.open()?;
     let pair = Pair::new(&context)?;
     let source = pair.memory("source", &[7; 64], Access::empty())?;
@@ -109,9 +122,9 @@ fn long_send(world: &World) -> Result<Vec<String>, ExampleError> {
 }
 
 /// What a wrong lkey made: a protection error, and a flush of what was posted behind.
-pub static LKEY: LazyLock<Made> = LazyLock::new(|| made(|world| write(world, 0xf00, 0)));
+pub static LKEY: LazyLock<Made> = LazyLock::new(|| made(|world, _| write(world, 0xf00, 0)));
 /// What a wrong rkey made.
-pub static RKEY: LazyLock<Made> = LazyLock::new(|| made(|world| write(world, 0, 0xf00)));
+pub static RKEY: LazyLock<Made> = LazyLock::new(|| made(|world, _| write(world, 0, 0xf00)));
 /// What a receive made that is too short: an error on either side.
 pub static SHORT: LazyLock<Made> = LazyLock::new(|| made(long_send));
 

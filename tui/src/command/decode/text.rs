@@ -160,12 +160,12 @@ pub fn paragraph(out: &mut dyn Write, text: &str) -> io::Result<()> {
 }
 
 /// A paragraph behind an indent.
-fn indented(out: &mut dyn Write, indent: &str, text: &str) -> io::Result<()> {
+pub fn indented(out: &mut dyn Write, indent: &str, text: &str) -> io::Result<()> {
     hanging(out, indent, indent, text)
 }
 
 /// A paragraph whose first line begins otherwise than the rest.
-fn hanging(out: &mut dyn Write, first: &str, rest: &str, text: &str) -> io::Result<()> {
+pub fn hanging(out: &mut dyn Write, first: &str, rest: &str, text: &str) -> io::Result<()> {
     let columns = WIDTH - u16::try_from(rest.len().max(first.len())).unwrap_or(0);
     // Columns of a table keep their spaces: only what is too long is wrapped.
     if first.len() + text.len() <= usize::from(WIDTH) {

@@ -1,31 +1,33 @@
 //! Shared receives: two queue pairs take from one queue, and the queue calls for more.
 
-use crate::{ExampleError, Scenario, World, wait_for};
+use super::{Scenario, Topic};
+use crate::pair::{PATIENT, wait_for};
+use crate::{ExampleError, Key, Settings, World};
 use doorbell_driver::verbs::{
     Access, AsyncEvent, CompletionQueue, ConnectTo, Context, MemoryRegion, Opcode,
     ProtectionDomain, QueuePair, QueuePairCapabilities, QueuePairRequest, ReceiveRequest,
-    SendFlags, SendParameters, SendRequest, SharedReceiveQueue, Transport, post_send,
+    ScatterGatherElement, SendFlags, SendRequest, SharedReceiveQueue, Transport, post_send,
     post_srq_recv,
 };
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the program does. It is not in the registry.
+/// What the registry knows of it.
 pub const SCENARIO: Scenario = Scenario {
     name: "shared-receive",
     title: "Two queue pairs, one receive queue",
-    topic: "post_recv",
+    topic: Topic::Completions,
     summary: "Messages to two queue pairs land in receives of one queue, which tells when few are \
               left.",
+    own: Settings { opcode: Opcode::Send, length: 16, ..Settings::DEFAULT },
+    keys: &[Key::Length, Key::BlueFlame, Key::Mtu],
+    failure: None,
     run,
 };
 
 /// Receives posted, and the limit at which the queue calls for more.
 const RECEIVES: u64 = 4;
 const LIMIT: u32 = 2;
-
-/// Length of a message.
-const LENGTH: usize = 16;
 
 /// How long to wait for an event.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -43,23 +45,24 @@ const CAPABILITIES: QueuePairCapabilities = QueuePairCapabilities {
 /// Posts four receives to the shared queue, and sends a message to each of the two queue pairs in
 /// turn. The receives are taken in the order of the messages, whichever queue pair they come to;
 /// when fewer than two are left, an event says so.
-fn run(world: &World) -> Result<Vec<String>, ExampleError> {
+fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> {
     let context = world.open()?;
     context.watch_async_events()?;
     let pd = context.alloc_pd()?;
     let cq = context.create_cq(16)?;
     let srq = pd.create_srq(RECEIVES as u32, 1)?;
-    let target = memory(&pd, "target", &[0; LENGTH * RECEIVES as usize])?;
-    post_all(&srq, &target)?;
+    let message = settings.message();
+    let target = memory(&pd, "target", &vec![0; message.len() * RECEIVES as usize])?;
+    post_all(&srq, &target, settings.length)?;
     srq.set_limit(LIMIT)?;
     let armed = srq.query()?.srq_limit;
 
-    let source = memory(&pd, "source", b"0123456789abcdef")?;
-    let pairs = [pair(&pd, &cq, &srq)?, pair(&pd, &cq, &srq)?];
+    let source = memory(&pd, "source", &message)?;
+    let pairs = [pair(&pd, &cq, &srq, settings)?, pair(&pd, &cq, &srq, settings)?];
     let mut lines = vec![format!("SRQ {:#x} with limit {armed}", srq.number())];
     for turn in 0..RECEIVES {
         let (sender, receiver) = &pairs[turn as usize % 2];
-        send(sender, &source)?;
+        send(sender, source.element(0, settings.length))?;
         let receive = arrived(&cq, &context, receiver)?;
         lines.push(format!("receive {receive} was taken by queue pair {}", turn % 2));
     }
@@ -68,7 +71,8 @@ fn run(world: &World) -> Result<Vec<String>, ExampleError> {
         return Err(ExampleError::NotArrived("another event than the limit came"));
     }
     lines.push(format!("{} of SRQ {:#x}", event.name(), event.element()));
-    if target.buffer().read(0, LENGTH * 4) != Some(b"0123456789abcdef".repeat(4)) {
+    let all = message.repeat(RECEIVES as usize);
+    if target.buffer().read(0, all.len()) != Some(all) {
         return Err(ExampleError::NotArrived("the buffer holds other bytes"));
     }
     lines.push(format!("limit {} is left", srq.query()?.srq_limit));
@@ -76,9 +80,13 @@ fn run(world: &World) -> Result<Vec<String>, ExampleError> {
 }
 
 /// Four receives, each with a place of its own in the buffer.
-fn post_all(srq: &SharedReceiveQueue, target: &MemoryRegion) -> Result<(), ExampleError> {
+fn post_all(
+    srq: &SharedReceiveQueue,
+    target: &MemoryRegion,
+    length: u32,
+) -> Result<(), ExampleError> {
     for wr_id in 0..RECEIVES {
-        let list = [target.element(wr_id as usize * LENGTH, LENGTH as u32)];
+        let list = [target.element(wr_id as usize * length as usize, length)];
         post_srq_recv(srq, &[ReceiveRequest { wr_id, sg_list: &list }])?;
     }
     Ok(())
@@ -113,6 +121,7 @@ fn pair(
     pd: &Arc<ProtectionDomain>,
     cq: &Arc<CompletionQueue>,
     srq: &Arc<SharedReceiveQueue>,
+    settings: &Settings,
 ) -> Result<(QueuePair, QueuePair), ExampleError> {
     let request = QueuePairRequest {
         transport: Transport::ReliableConnection,
@@ -126,30 +135,24 @@ fn pair(
         own.init(Access::empty())?;
         own.connect(&ConnectTo {
             qp_num: other.number(),
-            path_mtu: 3,
+            path_mtu: settings.path_mtu(),
             first_psn: 0,
             max_dest_rd_atomic: 1,
             min_rnr_timer: 12,
             address: pd.context().query_gid()?,
         })?;
-        own.start(&SendParameters {
-            first_psn: 0,
-            timeout: 14,
-            retry_count: 7,
-            rnr_retry: 7,
-            max_rd_atomic: 1,
-        })?;
+        own.start(&PATIENT.parameters(0))?;
     }
     Ok((sender, receiver))
 }
 
 /// Sends the message.
-fn send(qp: &QueuePair, source: &MemoryRegion) -> Result<(), ExampleError> {
+fn send(qp: &QueuePair, element: ScatterGatherElement) -> Result<(), ExampleError> {
     Ok(post_send(
         qp,
         &[SendRequest {
             wr_id: 100,
-            sg_list: &[source.element(0, LENGTH as u32)],
+            sg_list: &[element],
             opcode: Opcode::Send,
             send_flags: SendFlags::SIGNALED,
             ..SendRequest::default()

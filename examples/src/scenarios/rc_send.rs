@@ -1,0 +1,29 @@
+//! `rc-send`: one SEND of 64 bytes.
+
+use super::{Scenario, Topic};
+use crate::exchange::exchange;
+use crate::{Key, Settings};
+use doorbell_driver::verbs::Opcode;
+
+/// What the registry knows of it.
+pub const SCENARIO: Scenario = Scenario {
+    name: "rc-send",
+    title: "A SEND",
+    topic: Topic::Opcodes,
+    summary: "64 bytes go into the receive that the other side has posted; the WQE names no remote address.",
+    own: Settings { opcode: Opcode::Send, ..Settings::DEFAULT },
+    keys: &[
+        Key::Length,
+        Key::List,
+        Key::Sges,
+        Key::Inline,
+        Key::Signaled,
+        Key::SignalAll,
+        Key::Solicited,
+        Key::Fence,
+        Key::BlueFlame,
+        Key::Mtu,
+    ],
+    failure: None,
+    run: exchange,
+};

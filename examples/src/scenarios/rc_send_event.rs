@@ -1,0 +1,57 @@
+//! `rc-send-event`: a receiver that sleeps until a message wakes it.
+
+use super::{Scenario, Topic};
+use crate::exchange::Exchange;
+use crate::{ExampleError, Key, Pair, Settings, World};
+use doorbell_driver::verbs::{Opcode, get_cq_event, post_send, req_notify_cq};
+use std::time::Duration;
+
+/// What the registry knows of it.
+pub const SCENARIO: Scenario = Scenario {
+    name: "rc-send-event",
+    title: "A SEND that wakes the receiver",
+    topic: Topic::Completions,
+    summary: "The receiver arms its completion queue for solicited events and sleeps; a SEND with the \
+              solicited flag wakes it. With solicited=off it arms for every completion instead.",
+    own: Settings { opcode: Opcode::Send, solicited: true, ..Settings::DEFAULT },
+    keys: &[
+        Key::Length,
+        Key::List,
+        Key::Sges,
+        Key::Inline,
+        Key::Signaled,
+        Key::SignalAll,
+        Key::Solicited,
+        Key::Fence,
+        Key::BlueFlame,
+        Key::Mtu,
+    ],
+    failure: None,
+    run,
+};
+
+/// How long to wait for an event.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+// ANCHOR: rc_send_event
+/// Arms, sends, sleeps, and polls only when woken.
+fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> {
+    let context = world.open()?;
+    let channel = context.create_comp_channel()?;
+    let pair = Pair::on_channel(&context, &channel, settings)?;
+    let exchange = Exchange::new(&pair, *settings)?;
+
+    exchange.post_receives()?;
+    req_notify_cq(&pair.recv_cq, settings.solicited)?;
+    let elements = exchange.elements();
+    let requests: Vec<_> =
+        (0..).zip(&elements).map(|(request, list)| exchange.request(request, list)).collect();
+    post_send(&pair.sender, &requests)?;
+
+    let event = get_cq_event(&channel, DEADLINE)?;
+    event.ack_events(1);
+    let mut lines = vec![format!("completion queue {:#x} made an event", event.number())];
+    lines.extend(exchange.finish(&world.tracer)?);
+    Ok(lines)
+}
+// ANCHOR_END: rc_send_event

@@ -1,0 +1,46 @@
+//! `rc-unsignalled`: calls that make no completion, and one at the end that does.
+
+use super::{Scenario, Topic};
+use crate::exchange::Exchange;
+use crate::{ExampleError, Key, Pair, Settings, World};
+use doorbell_driver::verbs::post_send;
+
+/// What the registry knows of it.
+pub const SCENARIO: Scenario = Scenario {
+    name: "rc-unsignalled",
+    title: "A run of calls, one completion",
+    topic: Topic::Posting,
+    summary: "Four calls with one RDMA WRITE each; only the last is signalled, and its completion retires \
+              all four.",
+    own: Settings { length: 16, list: 4, ..Settings::DEFAULT },
+    keys: &[
+        Key::Opcode,
+        Key::Length,
+        Key::List,
+        Key::Sges,
+        Key::Inline,
+        Key::Signaled,
+        Key::SignalAll,
+        Key::Solicited,
+        Key::Fence,
+        Key::BlueFlame,
+        Key::Mtu,
+    ],
+    failure: None,
+    run,
+};
+
+// ANCHOR: rc_unsignalled
+/// Posts work requests one call at a time, and waits once.
+fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> {
+    let context = world.open()?;
+    let pair = Pair::of(&context, settings)?;
+    let exchange = Exchange::new(&pair, *settings)?;
+
+    exchange.post_receives()?;
+    for (request, elements) in (0..).zip(exchange.elements()) {
+        post_send(&pair.sender, &[exchange.request(request, &elements)])?;
+    }
+    exchange.finish(&world.tracer)
+}
+// ANCHOR_END: rc_unsignalled

@@ -1,0 +1,245 @@
+//! The settings by name, and what each can be.
+
+use doorbell_driver::mlx5::BlueFlameSettings;
+use doorbell_driver::verbs::Opcode;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+/// A setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// [`super::Settings::opcode`].
+    Opcode,
+    /// [`super::Settings::length`].
+    Length,
+    /// [`super::Settings::list`].
+    List,
+    /// [`super::Settings::sges`].
+    Sges,
+    /// [`super::Settings::inline`].
+    Inline,
+    /// [`super::Settings::signaled`].
+    Signaled,
+    /// [`super::Settings::signal_all`].
+    SignalAll,
+    /// [`super::Settings::solicited`].
+    Solicited,
+    /// [`super::Settings::fence`].
+    Fence,
+    /// [`super::Settings::blueflame`].
+    BlueFlame,
+    /// [`super::Settings::mtu`].
+    Mtu,
+}
+
+/// What a setting can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// A number from a range.
+    Number(RangeInclusive<u32>),
+    /// One of these numbers.
+    OneOf(&'static [u32]),
+    /// `on` or `off`.
+    Switch,
+    /// One of these words.
+    Word(&'static [&'static str]),
+}
+
+/// The value of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// A number.
+    Number(u32),
+    /// `on` or `off`.
+    Switch(bool),
+    /// One of the key's words.
+    Word(&'static str),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(formatter, "{number}"),
+            Self::Switch(on) => formatter.write_str(if *on { "on" } else { "off" }),
+            Self::Word(word) => formatter.write_str(word),
+        }
+    }
+}
+
+/// The opcodes by the words for them.
+const OPCODES: [(&str, Opcode); 5] = [
+    ("write", Opcode::RdmaWrite),
+    ("write-imm", Opcode::RdmaWriteWithImmediate),
+    ("send", Opcode::Send),
+    ("send-imm", Opcode::SendWithImmediate),
+    ("read", Opcode::RdmaRead),
+];
+
+/// The same words.
+const OPCODE_WORDS: [&str; 5] = ["write", "write-imm", "send", "send-imm", "read"];
+
+/// The opcode of a word.
+pub(super) fn opcode_of(word: &str) -> Option<Opcode> {
+    OPCODES.iter().find(|(other, _)| *other == word).map(|(_, opcode)| *opcode)
+}
+
+/// The word for an opcode; the verbs' name for one that no scenario posts.
+pub(super) fn opcode_word(opcode: Opcode) -> &'static str {
+    let found = OPCODES.iter().find(|(_, other)| *other == opcode);
+    found.map_or_else(|| opcode.name(), |(word, _)| word)
+}
+
+/// When a WQE is written to the BlueFlame register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BlueFlame {
+    /// For every single work request that fits: what libmlx5 does if the environment says nothing.
+    #[default]
+    Prefer,
+    /// For single work requests with inline data (`MLX5_POST_SEND_PREFER_BF=0`).
+    Auto,
+    /// Never (`MLX5_SHUT_UP_BF=1`).
+    Forbid,
+}
+
+impl BlueFlame {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Prefer, Self::Auto, Self::Forbid];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Prefer => "prefer",
+            Self::Auto => "auto",
+            Self::Forbid => "forbid",
+        }
+    }
+
+    /// The one of that word.
+    pub(super) fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|blueflame| blueflame.word() == word)
+    }
+}
+
+impl From<BlueFlame> for BlueFlameSettings {
+    fn from(blueflame: BlueFlame) -> Self {
+        Self {
+            forbidden: blueflame == BlueFlame::Forbid,
+            preferred: blueflame == BlueFlame::Prefer,
+            ..Self::default()
+        }
+    }
+}
+
+impl Key {
+    /// Every setting, in the order in which they are shown.
+    pub const ALL: [Self; 11] = [
+        Self::Opcode,
+        Self::Length,
+        Self::List,
+        Self::Sges,
+        Self::Inline,
+        Self::Signaled,
+        Self::SignalAll,
+        Self::Solicited,
+        Self::Fence,
+        Self::BlueFlame,
+        Self::Mtu,
+    ];
+
+    /// Its name in `--set`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Opcode => "opcode",
+            Self::Length => "length",
+            Self::List => "list",
+            Self::Sges => "sges",
+            Self::Inline => "inline",
+            Self::Signaled => "signaled",
+            Self::SignalAll => "signal_all",
+            Self::Solicited => "solicited",
+            Self::Fence => "fence",
+            Self::BlueFlame => "bf",
+            Self::Mtu => "mtu",
+        }
+    }
+
+    /// What it is, in a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Opcode => "what each work request does",
+            Self::Length => "bytes of each work request",
+            Self::List => "work requests",
+            Self::Sges => "scatter/gather elements of each",
+            Self::Inline => "copy the data into the WQE",
+            Self::Signaled => "the last one makes a completion",
+            Self::SignalAll => "each one does (sq_sig_all)",
+            Self::Solicited => "ask the other side for an event",
+            Self::Fence => "wait for READs and atomics before",
+            Self::BlueFlame => "when to use BlueFlame",
+            Self::Mtu => "path MTU in bytes",
+        }
+    }
+
+    /// What it can be.
+    pub fn form(self) -> Form {
+        match self {
+            Self::Opcode => Form::Word(&OPCODE_WORDS),
+            Self::Length => Form::Number(1..=super::MOST_BYTES),
+            Self::List => Form::Number(1..=256),
+            Self::Sges => Form::Number(1..=30),
+            Self::BlueFlame => Form::Word(&["prefer", "auto", "forbid"]),
+            Self::Mtu => Form::OneOf(&[256, 512, 1024, 2048, 4096]),
+            Self::Inline | Self::Signaled | Self::SignalAll | Self::Solicited | Self::Fence => {
+                Form::Switch
+            }
+        }
+    }
+
+    /// Values to choose from, where no number can be typed.
+    pub fn choices(self) -> Vec<Value> {
+        let numbers = |list: &[u32]| list.iter().copied().map(Value::Number).collect();
+        match self.form() {
+            Form::Switch => vec![Value::Switch(false), Value::Switch(true)],
+            Form::Word(words) => words.iter().copied().map(Value::Word).collect(),
+            Form::OneOf(list) => numbers(list),
+            Form::Number(_) if self == Self::Length => {
+                numbers(&[1, 8, 16, 32, 64, 100, 256, 764, 1024, 4096, 65_536])
+            }
+            Form::Number(range) => {
+                let list = [1, 2, 3, 4, 8, 16, 30, 64, 128, 256];
+                numbers(&list.into_iter().filter(|n| range.contains(n)).collect::<Vec<_>>())
+            }
+        }
+    }
+
+    /// The value that a text stands for, if the setting can have it.
+    pub(super) fn read(self, text: &str) -> Option<Value> {
+        let number = || text.parse::<u32>().ok();
+        match self.form() {
+            Form::Number(range) => {
+                number().filter(|number| range.contains(number)).map(Value::Number)
+            }
+            Form::OneOf(list) => number().filter(|number| list.contains(number)).map(Value::Number),
+            Form::Switch => match text {
+                "on" => Some(Value::Switch(true)),
+                "off" => Some(Value::Switch(false)),
+                _ => None,
+            },
+            Form::Word(words) => {
+                words.iter().find(|word| **word == text).map(|word| Value::Word(word))
+            }
+        }
+    }
+
+    /// What the setting can be, for an error.
+    pub fn allowed(self) -> String {
+        match self.form() {
+            Form::Number(range) => format!("{} to {}", range.start(), range.end()),
+            Form::OneOf(list) => {
+                list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            }
+            Form::Switch => "on, off".to_owned(),
+            Form::Word(words) => words.join(", "),
+        }
+    }
+}

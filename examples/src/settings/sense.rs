@@ -1,0 +1,55 @@
+//! Which settings make sense together.
+
+use super::{Key, Settings, SettingsError};
+use crate::Device;
+use doorbell_driver::verbs::Opcode;
+
+/// The most inline data that a queue pair of a reliable connection can be created for on the software card:
+/// the largest WQE in whole blocks, 960 bytes, less what libmlx5 keeps for binding a memory window, less
+/// the header.
+pub const MAX_INLINE: u32 = 764;
+
+/// The most bytes of all work requests together: two such buffers fit the memory of the software card.
+pub const MOST_BYTES: u32 = 1 << 20;
+
+/// Refuses settings that make no sense together, or not on this device.
+pub(crate) fn check(settings: &Settings, device: &Device) -> Result<(), SettingsError> {
+    let no = |key: Key, why: &str, allowed: String| SettingsError::Senseless {
+        key,
+        value: settings.get(key),
+        why: why.to_owned(),
+        allowed,
+    };
+    if settings.inline && settings.is_read() {
+        let why = "an RDMA READ brings data in, and so there is none to copy into the WQE";
+        return Err(no(Key::Inline, why, "use inline=off, or another opcode".to_owned()));
+    }
+    if settings.inline && settings.length > MAX_INLINE {
+        let why = "no queue pair takes that much inline data";
+        let allowed = format!("use length=1 to {MAX_INLINE}, or inline=off");
+        return Err(no(Key::Length, why, allowed));
+    }
+    if settings.sges > settings.length {
+        let why = "each element has one byte at least, and together they have the length";
+        return Err(no(Key::Sges, why, format!("use sges=1 to {}", settings.length)));
+    }
+    if settings.bytes() > MOST_BYTES as usize {
+        let why = format!("all work requests together would have {} bytes", settings.bytes());
+        let allowed =
+            format!("use list=1 to {}, or a smaller length", MOST_BYTES / settings.length);
+        return Err(no(Key::List, &why, allowed));
+    }
+    let silent = matches!(settings.opcode, Opcode::RdmaWrite | Opcode::RdmaRead);
+    if settings.solicited && silent {
+        let why = "this opcode consumes no receive, and so nothing could make an event there";
+        let allowed = "use solicited=off, or opcode send, send-imm or write-imm".to_owned();
+        return Err(no(Key::Solicited, why, allowed));
+    }
+    let by_environment = !matches!(device, Device::Card | Device::None);
+    if by_environment && settings.blueflame != Settings::DEFAULT.blueflame {
+        let why = "on a real card the environment says it, as for libmlx5";
+        let allowed = "set MLX5_SHUT_UP_BF=1 (forbid) or MLX5_POST_SEND_PREFER_BF=0 (auto) instead";
+        return Err(no(Key::BlueFlame, why, allowed.to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,272 @@
+//! Every scenario under every setting that makes sense moves its data and completes; what makes no sense is
+//! refused, with key, value and what is allowed.
+
+use doorbell_examples::{
+    Device, Form, Key, MAX_INLINE, Scenario, Settings, SettingsError, Topic, Value, WhatIf,
+    record_with, run, scenario, scenarios,
+};
+use doorbell_tracer::{Kind, file};
+
+/// A what-if from its text.
+fn what_if(text: &str) -> WhatIf {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// Runs a scenario; `None` if the settings make no sense.
+fn tried(scenario: &Scenario, text: &str) -> Option<Vec<String>> {
+    let outcome = run(scenario, &Device::Card, &what_if(text)).ok()?;
+    Some(outcome.unwrap_or_else(|why| panic!("{} with {text}: {why}", scenario.name)))
+}
+
+/// The values of a key that are tried: the ends and the middle.
+fn values(key: Key) -> Vec<Value> {
+    match key {
+        Key::Length => [1, 64, 764, 5000].map(Value::Number).to_vec(),
+        Key::List => [1, 3].map(Value::Number).to_vec(),
+        Key::Sges => [1, 3].map(Value::Number).to_vec(),
+        _ => key.choices(),
+    }
+}
+
+/// Numbers that look random, the same for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end as u64) as usize
+    }
+}
+
+/// The settings that change the WQE most, each with each.
+#[test]
+fn the_grid_of_settings_moves_the_data() {
+    let keys = [Key::Length, Key::Inline, Key::Sges, Key::List, Key::Signaled];
+    let mut grid = vec![String::new()];
+    for key in keys {
+        let longer = |text: &String, value: &Value| match text.is_empty() {
+            true => format!("{}={value}", key.name()),
+            false => format!("{text},{}={value}", key.name()),
+        };
+        let values = values(key);
+        grid = grid.iter().flat_map(|text| values.iter().map(move |v| longer(text, v))).collect();
+    }
+    for scenario in scenarios().iter().filter(|scenario| scenario.topic == Topic::Opcodes) {
+        let done = grid.iter().filter(|text| tried(scenario, text).is_some()).count();
+        let refused = grid.len() - done;
+        let read = scenario.name == "rc-read";
+        assert!(
+            done >= grid.len() / 3 && refused > 0,
+            "{}: {done} of {}",
+            scenario.name,
+            grid.len()
+        );
+        assert!(!read || done < grid.len() * 2 / 3, "inline makes no sense for a READ");
+    }
+}
+
+/// Any settings of any scenario, as a seed has them.
+#[test]
+fn random_settings_move_the_data() {
+    let seed = std::env::var("DOORBELL_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.map_or(1, |now| now.as_nanos() as u64 | 1)
+    });
+    println!("DOORBELL_SEED={seed}");
+    let mut random = Random(seed);
+    for scenario in scenarios().iter().filter(|scenario| scenario.failure.is_none()) {
+        let mut done = 0;
+        for _ in 0..30 {
+            let mut parts = Vec::new();
+            for key in scenario.keys {
+                if random.below(2) == 0 {
+                    let values = values(*key);
+                    parts.push(format!("{}={}", key.name(), values[random.below(values.len())]));
+                }
+            }
+            let text = if parts.is_empty() { "length=64".to_owned() } else { parts.join(",") };
+            done += u32::from(tried(scenario, &text).is_some());
+        }
+        assert!(done > 5, "{}: only {done} made sense", scenario.name);
+    }
+}
+
+/// Each setting by itself, with every value to choose from.
+#[test]
+fn each_setting_of_each_scenario_by_itself() {
+    for scenario in scenarios().iter().filter(|scenario| scenario.failure.is_none()) {
+        for key in scenario.keys {
+            let mut done = 0;
+            for value in key.choices() {
+                let text = format!("{}={value}", key.name());
+                done += u32::from(tried(scenario, &text).is_some());
+            }
+            assert!(done > 0, "{}: no value of {} makes sense", scenario.name, key.name());
+        }
+    }
+}
+
+#[test]
+fn every_choice_is_one_that_can_be_typed() {
+    for key in Key::ALL {
+        assert!(key.choices().len() > 1, "{}", key.name());
+        for value in key.choices() {
+            let text = format!("{}={value}", key.name());
+            assert_eq!(what_if(&text).to_string(), text);
+            let mut settings = Settings::DEFAULT;
+            settings.set(key, value);
+            assert_eq!(settings.get(key), value, "{text}");
+        }
+        if let Form::Number(range) = key.form() {
+            assert!(key.choices().contains(&Value::Number(*range.start())), "{}", key.name());
+        }
+    }
+}
+
+#[test]
+fn a_failure_of_the_gallery_ends_as_it_should() {
+    let gallery: Vec<_> = scenarios().iter().filter(|s| s.failure.is_some()).collect();
+    assert_eq!(gallery.len(), 9);
+    for scenario in gallery {
+        assert_eq!(scenario.topic, Topic::Failures);
+        let failure = scenario.failure.expect("filtered");
+        assert_eq!(failure.scenario, scenario.name);
+        let lines = tried(scenario, "mtu=512").expect("it makes sense");
+        assert_eq!(lines.len(), 1);
+        for (heading, text) in failure.explained() {
+            assert!(text.ends_with('.') && !text.contains("  "), "{}: {heading}", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn a_failure_that_does_not_happen_is_told() {
+    for (name, text) in [
+        ("wrong-lkey", "inline=on"),
+        ("enomem-too-many-sges", "sges=1"),
+        ("enomem-inline-too-long", "length=16"),
+    ] {
+        let scenario = scenario(name).expect("a scenario");
+        let outcome = run(scenario, &Device::Card, &what_if(text)).expect("it makes sense");
+        let why = outcome.expect_err("it ends well");
+        assert!(why.contains("but ended well"), "{name}: {why}");
+    }
+}
+
+#[test]
+fn what_is_no_setting_is_told_what_there_is() {
+    let error = |text: &str| text.parse::<WhatIf>().expect_err(text).to_string();
+    for (text, wanted) in [
+        ("", "KEY=VALUE"),
+        ("length", "\"length\""),
+        ("lenght=3", "there are: opcode, length"),
+        ("length=0", "\"0\"; it can be: 1 to 1048576"),
+        ("length=4k", "\"4k\""),
+        ("length=-1", "\"-1\""),
+        ("inline=yes", "on, off"),
+        ("bf=never", "prefer, auto, forbid"),
+        ("mtu=1500", "256, 512, 1024, 2048, 4096"),
+        ("opcode=nop", "write, write-imm, send, send-imm, read"),
+        ("list=0", "\"0\"; it can be: 1 to 256"),
+        ("sges=1,sges=2", "sges is set twice, to 1 and to \"2\""),
+        ("length=1,,list=2", "\"\" is no setting"),
+    ] {
+        let said = error(text);
+        assert!(said.contains(wanted), "{text}: {said}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_the_reason() {
+    for (name, text, wanted) in [
+        ("rc-read", "inline=on", "inline=on makes no sense here: an RDMA READ brings data in"),
+        ("rc-write", "inline=on,length=765", "length=765 makes no sense here"),
+        ("rc-write", "length=2,sges=3", "use sges=1 to 2"),
+        ("rc-write", "length=65536,list=17", "use list=1 to 16"),
+        ("rc-write", "solicited=on", "rc-write has no setting solicited (asked for: on)"),
+        ("rc-write", "opcode=read", "it has: length, list"),
+        ("rc-write-list", "solicited=on", "consumes no receive"),
+    ] {
+        let found = scenario(name).expect("a scenario");
+        let error = found.settings(&what_if(text), &Device::Card).expect_err(text).to_string();
+        assert!(error.contains(wanted), "{name} {text}: {error}");
+    }
+    let card = Device::Kernel("mlx5_0".to_owned());
+    let found = scenario("rc-write").expect("a scenario");
+    let error = found.settings(&what_if("bf=forbid"), &card).expect_err("the environment says it");
+    assert!(error.to_string().contains("MLX5_SHUT_UP_BF=1"), "{error}");
+}
+
+/// The limit is the driver's own.
+#[test]
+fn the_most_inline_data_is_what_a_queue_pair_takes() {
+    let write = scenario("rc-write").expect("a scenario");
+    assert!(tried(write, &format!("inline=on,length={MAX_INLINE}")).is_some());
+    let settings = Settings { inline: true, length: MAX_INLINE + 1, ..Settings::DEFAULT };
+    let tracer = doorbell_tracer::Tracer::off();
+    let context = doorbell_examples::World::new(Device::Card, &tracer).open().expect("a card");
+    let error = doorbell_examples::Pair::of(&context, &settings).err().expect("too much");
+    assert!(error.to_string().contains("more than the card takes"), "{error}");
+}
+
+#[test]
+fn the_trace_says_what_was_changed_and_nothing_else() {
+    let write = scenario("rc-write").expect("a scenario");
+    let changed = "length=100,inline=on,signaled=on";
+    let recording = record_with(write, &Device::Card, &what_if(changed)).expect("it makes sense");
+    let settings = &recording.trace.header.settings;
+    let told: Vec<_> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(told, ["inline=on", "length=100"], "signaled is on anyway");
+    let mut bytes = Vec::new();
+    let trace = &recording.trace;
+    file::write(&trace.header, trace, &mut bytes, &file::Options::default()).expect("memory");
+    let (loaded, warnings) = file::read("a test", bytes.as_slice()).expect("it opens");
+    assert!(warnings.is_empty());
+    assert_eq!(loaded.header().settings, *settings);
+    let plain = record_with(write, &Device::Card, &WhatIf::default()).expect("it makes sense");
+    let mut bytes = Vec::new();
+    file::write(&plain.trace.header, &plain.trace, &mut bytes, &file::Options::default())
+        .expect("memory");
+    let header = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    assert!(!String::from_utf8_lossy(header).contains("\"settings\""));
+}
+
+/// What a setting does can be seen in the run.
+#[test]
+fn the_settings_reach_the_card() {
+    let registers = |text: &str| {
+        let write = scenario("rc-write").expect("a scenario");
+        let recording = record_with(write, &Device::Card, &what_if(text)).expect("it makes sense");
+        recording.outcome.expect("it ends well");
+        let events = recording.trace.events.iter();
+        let written = events.filter_map(|event| match &event.kind {
+            Kind::RegisterWrite { register, .. } => Some(register.to_string()),
+            Kind::Packet(packet) => Some(packet.name.to_string()),
+            _ => None,
+        });
+        let written: Vec<String> = written.collect();
+        let count = |name: &str| written.iter().filter(|other| other.contains(name)).count();
+        (count("BlueFlame"), count("RDMA_WRITE"))
+    };
+    assert_eq!(registers("bf=prefer"), (1, 1));
+    assert_eq!(registers("bf=auto"), (0, 1));
+    assert_eq!(registers("bf=auto,inline=on,length=8"), (1, 1));
+    assert_eq!(registers("bf=forbid,inline=on,length=8"), (0, 1));
+    assert_eq!(registers("length=4096,mtu=256").1, 16);
+    assert_eq!(registers("length=4096,mtu=4096").1, 1);
+    // An empty write follows what is not signalled.
+    assert_eq!(registers("signaled=off"), (2, 2));
+}
+
+#[test]
+fn a_refusal_names_key_value_and_what_is_allowed() {
+    let write = scenario("rc-write").expect("a scenario");
+    let error = write.settings(&what_if("sges=30,length=4"), &Device::Card);
+    assert!(matches!(
+        error,
+        Err(SettingsError::Senseless { key: Key::Sges, value: Value::Number(30), .. })
+    ));
+}
