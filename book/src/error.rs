@@ -67,7 +67,7 @@ pub enum DirectiveError {
     Unclosed,
     /// A directive that does not exist.
     #[error(
-        "no directive is called `{0}`; there are trace, step, value, beside, source and upstream"
+        "no directive is called `{0}`; there are trace, step, value, beside, failure, source and upstream"
     )]
     Unknown(String),
     /// A quote without its second half.
@@ -86,6 +86,14 @@ pub enum DirectiveError {
         scenario: String,
         /// What it reported.
         reason: String,
+    },
+    /// The scenario is none of the failure gallery.
+    #[error("`{scenario}` is none of the failure gallery; there are: {known}")]
+    NoFailure {
+        /// The scenario.
+        scenario: String,
+        /// The names that there are.
+        known: String,
     },
     /// No step is like that.
     #[error("no step of `{scenario}` is `{selector}`; {hint}")]

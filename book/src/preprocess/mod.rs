@@ -6,6 +6,7 @@
 //! | `{{#step SCENARIO SELECTOR label="TEXT"}}` | a link to the step |
 //! | `{{#value SCENARIO ...}}` | a number taken from the run; `value.rs` lists which |
 //! | `{{#beside SCENARIO left="SELECTOR" right="SELECTOR" head="A, B, C"}}` | a table of what two calls of the run asked for, verb by verb; `beside.rs` says how |
+//! | `{{#failure SCENARIO}}` | how a scenario of the failure gallery ends, why, and what to check |
 //! | `{{#source PATH:ANCHOR}}` | the anchored stretch of a source file, highlighted |
 //! | `{{#upstream ANCHOR}}` | where the originals do the same |
 //!
@@ -13,6 +14,7 @@
 
 mod beside;
 mod directive;
+mod failure;
 mod page;
 mod source;
 mod value;
@@ -102,6 +104,7 @@ impl<'a> Preprocessor<'a> {
                     .walk(&words, "beside SCENARIO left=\"...\" right=\"...\" head=\"A, B, C\"")?;
                 page.beside(&walk, rest, line)
             }
+            "failure" => failure::failure(&words),
             "source" => source::source(self.runs, &words),
             "upstream" => source::upstream(&words),
             _ => Err(DirectiveError::Unknown(name.to_owned())),
