@@ -1,8 +1,9 @@
 //! The structures, compared with the C headers of the kernel's interface.
 
+mod numbers;
+
 use super::*;
-use crate::control::Mapping;
-use crate::verbs::{Access, QueuePairState, Transport, WindowKind};
+use numbers::numbers;
 use std::fmt::Write as _;
 use std::mem::offset_of;
 use std::process::Command as Process;
@@ -240,84 +241,6 @@ fn pairs() -> Vec<Pair> {
             size_of::<Attribute>(),
             vec![(offset_of!(Attribute, data), "core", "data")],
         ),
-    ]
-}
-
-/// Numbers that the headers name.
-fn numbers() -> Vec<(u64, &'static str)> {
-    vec![
-        (Command::GetContext as u64, "IB_USER_VERBS_CMD_GET_CONTEXT"),
-        (Command::QueryDevice as u64, "IB_USER_VERBS_CMD_QUERY_DEVICE"),
-        (Command::QueryPort as u64, "IB_USER_VERBS_CMD_QUERY_PORT"),
-        (Command::AllocPd as u64, "IB_USER_VERBS_CMD_ALLOC_PD"),
-        (Command::DeallocPd as u64, "IB_USER_VERBS_CMD_DEALLOC_PD"),
-        (Command::RegMr as u64, "IB_USER_VERBS_CMD_REG_MR"),
-        (Command::DeregMr as u64, "IB_USER_VERBS_CMD_DEREG_MR"),
-        (Command::CreateCompChannel as u64, "IB_USER_VERBS_CMD_CREATE_COMP_CHANNEL"),
-        (Command::CreateCq as u64, "IB_USER_VERBS_CMD_CREATE_CQ"),
-        (Command::DestroyCq as u64, "IB_USER_VERBS_CMD_DESTROY_CQ"),
-        (Command::CreateQp as u64, "IB_USER_VERBS_CMD_CREATE_QP"),
-        (Command::AllocMw as u64, "IB_USER_VERBS_CMD_ALLOC_MW"),
-        (Command::DeallocMw as u64, "IB_USER_VERBS_CMD_DEALLOC_MW"),
-        (Command::QueryQp as u64, "IB_USER_VERBS_CMD_QUERY_QP"),
-        (Command::ModifyQp as u64, "IB_USER_VERBS_CMD_MODIFY_QP"),
-        (Command::DestroyQp as u64, "IB_USER_VERBS_CMD_DESTROY_QP"),
-        (Command::CreateAh as u64, "IB_USER_VERBS_CMD_CREATE_AH"),
-        (Command::DestroyAh as u64, "IB_USER_VERBS_CMD_DESTROY_AH"),
-        (Command::CreateSrq as u64, "IB_USER_VERBS_CMD_CREATE_SRQ"),
-        (Command::ModifySrq as u64, "IB_USER_VERBS_CMD_MODIFY_SRQ"),
-        (Command::QuerySrq as u64, "IB_USER_VERBS_CMD_QUERY_SRQ"),
-        (Command::DestroySrq as u64, "IB_USER_VERBS_CMD_DESTROY_SRQ"),
-        (mask::STATE.into(), "IBV_QP_STATE"),
-        (mask::CURRENT_STATE.into(), "IBV_QP_CUR_STATE"),
-        (mask::ACCESS_FLAGS.into(), "IBV_QP_ACCESS_FLAGS"),
-        (mask::PKEY_INDEX.into(), "IBV_QP_PKEY_INDEX"),
-        (mask::PORT.into(), "IBV_QP_PORT"),
-        (mask::QKEY.into(), "IBV_QP_QKEY"),
-        (mask::AV.into(), "IBV_QP_AV"),
-        (mask::PATH_MTU.into(), "IBV_QP_PATH_MTU"),
-        (mask::TIMEOUT.into(), "IBV_QP_TIMEOUT"),
-        (mask::RETRY_CNT.into(), "IBV_QP_RETRY_CNT"),
-        (mask::RNR_RETRY.into(), "IBV_QP_RNR_RETRY"),
-        (mask::RQ_PSN.into(), "IBV_QP_RQ_PSN"),
-        (mask::MAX_QP_RD_ATOMIC.into(), "IBV_QP_MAX_QP_RD_ATOMIC"),
-        (mask::MIN_RNR_TIMER.into(), "IBV_QP_MIN_RNR_TIMER"),
-        (mask::SQ_PSN.into(), "IBV_QP_SQ_PSN"),
-        (mask::MAX_DEST_RD_ATOMIC.into(), "IBV_QP_MAX_DEST_RD_ATOMIC"),
-        (mask::DEST_QPN.into(), "IBV_QP_DEST_QPN"),
-        (QueuePairState::Reset as u64, "IBV_QPS_RESET"),
-        (QueuePairState::Init as u64, "IBV_QPS_INIT"),
-        (QueuePairState::ReadyToReceive as u64, "IBV_QPS_RTR"),
-        (QueuePairState::ReadyToSend as u64, "IBV_QPS_RTS"),
-        (QueuePairState::SendQueueDrained as u64, "IBV_QPS_SQD"),
-        (QueuePairState::SendQueueError as u64, "IBV_QPS_SQE"),
-        (QueuePairState::Error as u64, "IBV_QPS_ERR"),
-        (Transport::ReliableConnection as u64, "IBV_QPT_RC"),
-        (Transport::UnreliableConnection as u64, "IBV_QPT_UC"),
-        (Transport::UnreliableDatagram as u64, "IBV_QPT_UD"),
-        (WindowKind::One as u64, "IBV_MW_TYPE_1"),
-        (WindowKind::Two as u64, "IBV_MW_TYPE_2"),
-        (Access::LOCAL_WRITE.bits().into(), "IBV_ACCESS_LOCAL_WRITE"),
-        (Access::REMOTE_WRITE.bits().into(), "IBV_ACCESS_REMOTE_WRITE"),
-        (Access::REMOTE_READ.bits().into(), "IBV_ACCESS_REMOTE_READ"),
-        (Access::REMOTE_ATOMIC.bits().into(), "IBV_ACCESS_REMOTE_ATOMIC"),
-        (Access::MW_BIND.bits().into(), "IBV_ACCESS_MW_BIND"),
-        (Mapping::WriteCombining as u64, "MLX5_IB_UAPI_UAR_ALLOC_TYPE_BF"),
-        (Mapping::Uncached as u64, "MLX5_IB_UAPI_UAR_ALLOC_TYPE_NC"),
-        (LIB_CAPS, "MLX5_LIB_CAP_4K_UAR | MLX5_LIB_CAP_DYN_UAR"),
-        (CQ_UAR_PAGE_INDEX.into(), "MLX5_IB_CREATE_CQ_FLAGS_UAR_PAGE_INDEX"),
-        (QP_UAR_PAGE_INDEX.into(), "MLX5_QP_FLAG_UAR_PAGE_INDEX"),
-        (uar::OBJECT.into(), "MLX5_IB_OBJECT_UAR"),
-        (uar::ALLOC.into(), "MLX5_IB_METHOD_UAR_OBJ_ALLOC"),
-        (uar::HANDLE.into(), "MLX5_IB_ATTR_UAR_OBJ_ALLOC_HANDLE"),
-        (uar::KIND.into(), "MLX5_IB_ATTR_UAR_OBJ_ALLOC_TYPE"),
-        (uar::MMAP_OFFSET.into(), "MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_OFFSET"),
-        (uar::MMAP_LENGTH.into(), "MLX5_IB_ATTR_UAR_OBJ_ALLOC_MMAP_LENGTH"),
-        (uar::PAGE_ID.into(), "MLX5_IB_ATTR_UAR_OBJ_ALLOC_PAGE_ID"),
-        (uar::DESTROY.into(), "MLX5_IB_METHOD_UAR_OBJ_DESTROY"),
-        (uar::DESTROY_HANDLE.into(), "MLX5_IB_ATTR_UAR_OBJ_DESTROY_HANDLE"),
-        (MANDATORY.into(), "UVERBS_ATTR_F_MANDATORY"),
-        (DRIVER.into(), "RDMA_DRIVER_MLX5"),
     ]
 }
 
