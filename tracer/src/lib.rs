@@ -31,10 +31,10 @@ pub use event::{
     Actor, Argument, Arguments, Command, Direction, Kind, LockAction, Packet, Relation, Text, Value,
 };
 pub use probe::{CompiledIn, MapRequest, Off, Probe, Scribe, Tracer, is_compiled_in};
-pub use recorder::{Clock, Full, Record, Recorder, Ring};
+pub use recorder::{Clock, Counts, Full, Record, Recorder, Ring};
 pub use region::{Region, RegionId, Role};
 pub use site::{Group, Site, find_line};
 pub use source::EventSource;
 pub use trace::{
-    Event, FORMAT, Header, Machine, Masked, SCHEMA, SiteInfo, Source, Trace, TraceBuilder,
+    Event, FORMAT, Header, Machine, Masked, RingInfo, SCHEMA, SiteInfo, Source, Trace, TraceBuilder,
 };

@@ -9,7 +9,7 @@ mod shared;
 
 pub use numbered::{Nesting, Numbered};
 
-use crate::recorder::{Clock, Record, Recorder};
+use crate::recorder::{Clock, Counts, Record, Recorder};
 use crate::report::Report;
 use crate::{Actor, Group, Kind, Region, RegionId, Role, Site};
 use shared::Shared;
@@ -118,6 +118,14 @@ impl Tracer {
             .is_some_and(|shared| shared.groups.load(Ordering::Relaxed) & group.bit() != 0)
     }
 
+    /// Switches all groups at once: those of `on` on, the others off. With none on, nothing but the
+    /// mapping of regions is recorded.
+    pub fn set_groups(&self, on: impl IntoIterator<Item = Group>) {
+        if let Some(shared) = &self.shared {
+            shared.set_groups(on.into_iter().fold(0, |mask, group| mask | group.bit()));
+        }
+    }
+
     /// Takes out what the recorder holds, oldest first. The recorder goes on, empty.
     /// A live recorder holds nothing: its events are with the reader.
     pub fn take(&self) -> Vec<Record> {
@@ -126,7 +134,25 @@ impl Tracer {
 
     /// A copy of what the recorder holds, oldest first: the snapshot of a running program.
     pub fn snapshot(&self) -> Vec<Record> {
-        self.shared.as_ref().map_or_else(Vec::new, |shared| shared.snapshot())
+        self.shared.as_ref().map_or_else(Vec::new, |shared| shared.snapshot().0)
+    }
+
+    /// The same, with how many events there were: both of one moment.
+    pub fn counted_snapshot(&self) -> (Vec<Record>, Counts) {
+        self.shared.as_ref().map_or_else(Default::default, |shared| shared.snapshot())
+    }
+
+    /// How many events were recorded since the recorder was made or emptied, and are kept. Nothing
+    /// with the tracer off, and of a recorder that hands events on.
+    pub fn counts(&self) -> Counts {
+        self.shared.as_ref().map_or_else(Counts::default, |shared| shared.counts())
+    }
+
+    /// Empties the recorder. A ring goes on knowing which regions are mapped.
+    pub fn clear(&self) {
+        if let Some(shared) = &self.shared {
+            shared.clear();
+        }
     }
 
     /// Gives a region its number and tells of it as of `site`, whatever groups are on: stores that

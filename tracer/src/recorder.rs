@@ -90,6 +90,24 @@ impl Clock {
     }
 }
 
+/// How many events a recorder was given since it was made or emptied, and how many of them it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Events recorded.
+    pub recorded: u64,
+    /// Those that are kept.
+    pub kept: u64,
+    /// For a ring, how many it keeps at most.
+    pub capacity: Option<u64>,
+}
+
+impl Counts {
+    /// Events that a ring had to let go. Those that map regions may be shown all the same.
+    pub fn lost(&self) -> u64 {
+        self.recorded.saturating_sub(self.kept)
+    }
+}
+
 /// Keeps events.
 pub trait Recorder: Send {
     /// Keeps one event.

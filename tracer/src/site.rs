@@ -128,10 +128,26 @@ impl Group {
         }
     }
 
+    /// What its probes tell of, in a sentence.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Program => "what the program itself tells: its checks, the acts of a scenario",
+            Self::Discovery => "finding devices, and the provider that matches",
+            Self::Control => "contexts, keys, queues, their states, commands, and events",
+            Self::PostSend => "ibv_post_send: checks, WQEs, records, barriers, registers",
+            Self::PostReceive => "ibv_post_recv and ibv_post_srq_recv, likewise",
+            Self::PollCq => "ibv_poll_cq: CQEs, owner bits, completions",
+            Self::Card => "the software card: DMA, packets, states",
+        }
+    }
+
     /// The group of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|group| group.name() == name)
     }
+
+    /// The bits of all groups.
+    pub const EVERY_BIT: u32 = (1 << Self::ALL.len()) - 1;
 
     /// The group's bit in a mask of groups.
     #[inline]

@@ -1,6 +1,6 @@
 //! A trace: header and events, complete in itself.
 
-use crate::recorder::Record;
+use crate::recorder::{Counts, Record};
 use crate::{Actor, Group, Kind, Site};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -38,6 +38,18 @@ pub struct Header {
     /// What was masked when the trace was written.
     #[serde(default, skip_serializing_if = "Masked::is_nothing")]
     pub masked: Masked,
+    /// If the events are the last that a ring kept: how many it keeps, and how many are lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ring: Option<RingInfo>,
+}
+
+/// The ring that a trace was taken out of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingInfo {
+    /// How many events it keeps. Events that map regions come in addition, while these are mapped.
+    pub capacity: u64,
+    /// How many events before those kept are lost.
+    pub lost: u64,
 }
 
 impl Header {
@@ -182,6 +194,7 @@ impl TraceBuilder {
                     sites: Vec::new(),
                     sources: Vec::new(),
                     masked: Masked::default(),
+                    ring: None,
                 },
                 events: Vec::new(),
             },
@@ -194,6 +207,12 @@ impl TraceBuilder {
     pub fn with_settings(mut self, settings: BTreeMap<String, String>) -> Self {
         self.trace.header.settings = settings;
         self
+    }
+
+    /// Says that the events were taken out of a ring, if they were.
+    pub fn counted(&mut self, counts: Counts) {
+        let ring = |capacity| RingInfo { capacity, lost: counts.lost() };
+        self.trace.header.ring = counts.capacity.map(ring);
     }
 
     /// Appends one event; its site, and that site's source file, join the header when first seen.

@@ -183,6 +183,7 @@ fn header() -> Header {
         clock: "logical".to_owned(),
         settings: Default::default(),
         masked: Default::default(),
+        ring: None,
         sites: vec![
             site(4, "fixture::post", &[]),
             site(5, "fixture::post", &[("opcode", "wr.opcode")]),

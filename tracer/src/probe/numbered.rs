@@ -1,7 +1,7 @@
 //! The one place where the events of all threads get their number, their time and their depth.
 
 use crate::event::Fact;
-use crate::recorder::{Beside, Chunks, Clock, Contents, Head, Held, Recorder};
+use crate::recorder::{Beside, Chunks, Clock, Contents, Counts, Head, Held, Recorder};
 use crate::{Actor, Site};
 
 /// What an event does to the depth of calls.
@@ -26,6 +26,8 @@ pub struct Numbered {
     clock: Clock,
     /// Number of the next event.
     sequence: u64,
+    /// Number of the first event since the recorder was emptied.
+    first: u64,
     /// Call depth by actor: the card last, threads by their number.
     depth: [u16; ACTORS],
 }
@@ -34,7 +36,7 @@ impl Numbered {
     /// Before the first event.
     pub(super) fn new(held: Held, clock: Clock) -> Self {
         let Held { chunks, other } = held;
-        Self { chunks, other, clock, sequence: 0, depth: [0; ACTORS] }
+        Self { chunks, other, clock, sequence: 0, first: 0, depth: [0; ACTORS] }
     }
 
     /// Whether events are handed on.
@@ -53,10 +55,37 @@ impl Numbered {
 
     /// Takes out what the recorder holds.
     pub(super) fn take(&mut self) -> Contents {
+        self.first = self.sequence;
         match &mut self.other {
             Some(other) => Contents::of(other.take()),
             None => self.chunks.take(),
         }
+    }
+
+    /// Empties the recorder.
+    pub(super) fn clear(&mut self) {
+        self.first = self.sequence;
+        match &mut self.other {
+            Some(other) => drop(other.take()),
+            None => self.chunks.clear(),
+        }
+    }
+
+    /// How many events came, and are kept. A recorder of another crate does not say.
+    pub(super) fn counts(&self) -> Counts {
+        if self.other.is_some() {
+            return Counts::default();
+        }
+        Counts {
+            recorded: self.sequence - self.first,
+            kept: self.chunks.kept() as u64,
+            capacity: self.chunks.capacity().map(|events| events as u64),
+        }
+    }
+
+    /// Nobody is inside of any call: with all probes off, nobody tells that a call has ended.
+    pub(super) fn forget_calls(&mut self) {
+        self.depth = [0; ACTORS];
     }
 
     /// Copies what the recorder holds.

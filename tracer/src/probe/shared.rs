@@ -1,10 +1,10 @@
 //! What the clones of a tracer share.
 
 use super::numbered::Numbered;
-use crate::recorder::{BriefLock, Clock, Guard, Record, Recorder};
+use crate::recorder::{BriefLock, Clock, Counts, Guard, Record, Recorder};
 use crate::report::Report;
-use crate::{Actor, Site};
-use std::sync::atomic::AtomicU32;
+use crate::{Actor, Group, Site};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Switches, counters and the recorder.
@@ -27,7 +27,7 @@ impl Shared {
         let numbered = Numbered::new(recorder.into_held(), clock);
         Self {
             keeps,
-            groups: AtomicU32::new(u32::MAX),
+            groups: AtomicU32::new(Group::EVERY_BIT),
             next_region: AtomicU32::new(1),
             turn: numbered.hands_on().then(Mutex::default),
             numbered: BriefLock::new(numbered),
@@ -55,14 +55,41 @@ impl Shared {
         contents.into_records()
     }
 
-    /// Copies what the recorder holds.
-    pub(super) fn snapshot(&self) -> Vec<Record> {
+    /// Copies what the recorder holds, and counts it.
+    pub(super) fn snapshot(&self) -> (Vec<Record>, Counts) {
         if !self.keeps {
-            return Vec::new();
+            return Default::default();
         }
         let _turn = self.turn.as_ref().map(wait_for);
-        let contents = self.numbered.lock().copy();
-        contents.into_records()
+        let numbered = self.numbered.lock();
+        let (contents, counts) = (numbered.copy(), numbered.counts());
+        drop(numbered);
+        (contents.into_records(), counts)
+    }
+
+    /// Empties the recorder.
+    pub(super) fn clear(&self) {
+        if self.keeps {
+            let _turn = self.turn.as_ref().map(wait_for);
+            self.numbered.lock().clear();
+        }
+    }
+
+    /// Counts what the recorder holds.
+    pub(super) fn counts(&self) -> Counts {
+        if !self.keeps {
+            return Counts::default();
+        }
+        let _turn = self.turn.as_ref().map(wait_for);
+        self.numbered.lock().counts()
+    }
+
+    /// Switches every group: those in `on` on, the others off.
+    pub(super) fn set_groups(&self, on: u32) {
+        self.groups.store(on, Ordering::Relaxed);
+        if on == 0 && self.keeps {
+            self.numbered.lock().forget_calls();
+        }
     }
 }
 

@@ -155,11 +155,37 @@ impl Chunks {
         Contents { made: Vec::new(), surplus, chunks, mapped: mapped.unwrap_or_default() }
     }
 
+    /// Forgets the events. A ring goes on knowing which regions are mapped.
+    pub(crate) fn clear(&mut self) {
+        if let Some(last) = &mut self.last {
+            for log in self.full.iter().map(|log| &**log).chain([&self.current]) {
+                forget(&mut last.mapped, log, log.len());
+            }
+        }
+        self.full.clear();
+        let next = self.current.next();
+        self.current.clear();
+        self.current.begin(next);
+    }
+
+    /// Number of events kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.len() - self.surplus()
+    }
+
+    /// For a ring, the most events that it keeps.
+    pub(crate) fn capacity(&self) -> Option<usize> {
+        self.last.as_ref().map(|last| last.capacity)
+    }
+
+    fn len(&self) -> usize {
+        self.full.iter().map(|log| log.len()).sum::<usize>() + self.current.len()
+    }
+
     /// Events that are kept although a ring is not asked for them.
     fn surplus(&self) -> usize {
         let Some(last) = &self.last else { return 0 };
-        let full: usize = self.full.iter().map(|log| log.len()).sum();
-        (full + self.current.len()).saturating_sub(last.capacity)
+        self.len().saturating_sub(last.capacity)
     }
 }
 

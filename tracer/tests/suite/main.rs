@@ -10,5 +10,6 @@ mod recorders;
 mod round_trip;
 mod samples;
 mod schema;
+mod switching;
 mod timeline;
 mod writing;

@@ -156,3 +156,13 @@ proptest! {
         check(&Trace { header: header(), events }, &Options::default());
     }
 }
+
+#[test]
+fn a_trace_out_of_a_ring_is_in_the_schema() {
+    let mut trace = trace(one_of_each());
+    trace.header.ring = Some(doorbell_tracer::RingInfo { capacity: 64, lost: 7 });
+    check(&trace, &Options::default());
+    let mut line = lines(&trace, &Options::default())[0].clone();
+    line["ring"]["lost"] = json!(-1);
+    assert!(!validator("header").is_valid(&line));
+}

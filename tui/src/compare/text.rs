@@ -2,7 +2,7 @@
 
 use super::class::Class;
 use super::{Alignment, Found, Report, Step, Summary};
-use crate::decode::{actor, masked};
+use crate::decode::{actor, kept};
 use crate::state::source::printable;
 use crate::view::wrap::wrapped;
 use anstyle::{AnsiColor, Style};
@@ -204,8 +204,8 @@ impl<W: Write> Report for Text<W> {
     fn begin(&mut self, headers: [&Header; 2], alignment: Alignment) -> io::Result<()> {
         let names = self.names.clone();
         for ((side, header), name) in ["A", "B"].into_iter().zip(headers).zip(names) {
-            let Header { scenario, device, masked: mask, tool, .. } = header;
-            let said = format!("{name}: {scenario} on {device}{}, {tool}", masked(*mask));
+            let Header { scenario, device, tool, .. } = header;
+            let said = format!("{name}: {scenario} on {device}{}, {tool}", kept(header));
             self.line(Style::new(), &format!("{side}  "), &printable(&said))?;
         }
         for said in notes(headers, alignment) {

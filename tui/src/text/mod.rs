@@ -4,7 +4,7 @@ mod acts;
 mod details;
 mod folds;
 
-use crate::decode::{actor, carried, masked};
+use crate::decode::{actor, carried, kept};
 use crate::state::acts::has_acts;
 use crate::state::facts::Levels;
 use crate::state::source::printable;
@@ -28,8 +28,8 @@ pub fn print(
     options: Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let masked = masked(header.masked);
-    writeln!(out, "{} on {}{masked}", printable(&header.title()), printable(&header.device))?;
+    let kept = kept(header);
+    writeln!(out, "{} on {}{kept}", printable(&header.title()), printable(&header.device))?;
     let first = events.get(0);
     if !options.all && first.is_some_and(|first| has_acts(&first)) {
         return acts::write(events, out);

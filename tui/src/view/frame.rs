@@ -1,6 +1,6 @@
 //! One frame: the lines at top and bottom, the panes, and what lies over them.
 
-use crate::decode::masked;
+use crate::decode::kept;
 use crate::state::action::Pane;
 use crate::state::app::{App, Extent};
 use crate::view::highlight::Highlighter;
@@ -82,10 +82,10 @@ fn draw_title(frame: &mut Frame<'_>, area: Rect, app: &App, theme: Theme) {
     let last = app.session.number(app.session.len().saturating_sub(1)).unwrap_or(0);
     let number = app.scene.step.as_ref().map_or(0, |step| step.number);
     let more = if app.session.supply().is_live() { "+" } else { "" };
-    let masked = masked(header.masked);
+    let kept = kept(header);
     let left = vec![
         Span::styled(" doorbell ", theme.current()),
-        Span::raw(format!(" {} on {}, {mode}{masked}", header.title(), header.device)),
+        Span::raw(format!(" {} on {}, {mode}{kept}", header.title(), header.device)),
     ];
     frame.render_widget(Line::from(left), area);
     let right = format!("step {number} of {last}{more} ");

@@ -48,6 +48,7 @@ pub fn trace(steps: Vec<(Actor, u16, Kind)>) -> Trace {
             sources: vec![Source { path: "made/by_hand.rs".to_owned(), text }],
             settings: Default::default(),
             masked: Default::default(),
+            ring: None,
         },
         events: (0..).zip(steps).map(event).collect(),
     }
