@@ -8,7 +8,7 @@ use crate::peer::{
     Endpoint, Patience, PeerError, Terms, as_client, as_server, device_or_default, first_psn,
     main_with,
 };
-use crate::{Device, World};
+use crate::{Device, TraceOptions, World};
 use clap::Parser;
 use doorbell_driver::verbs::{
     Access, CompletionQueue, MemoryRegion, Opcode, Operands, ProtectionDomain, QueuePair,
@@ -16,7 +16,6 @@ use doorbell_driver::verbs::{
     WorkCompletion, WorkStatus, poll_cq, post_send,
 };
 use std::fmt;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,16 +62,16 @@ struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
 
-    /// Write a trace of the run to this file; `doorbell replay FILE` opens it
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
+    /// How the run is traced.
+    #[command(flatten)]
+    tracing: TraceOptions,
 }
 
 /// The program.
 pub fn main() -> ExitCode {
     let options = Options::parse();
     let device = device_or_default(options.device.as_ref(), options.host.is_some());
-    main_with("atomics", &device, options.trace.as_deref(), |world| run(world, &options))
+    main_with("atomics", &device, &options.tracing, |world| run(world, &options))
 }
 
 /// What came of it.

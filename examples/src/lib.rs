@@ -18,6 +18,11 @@ mod scenarios;
 
 mod run;
 mod sources;
+mod switches;
+mod trace_options;
+
+#[cfg(target_os = "linux")]
+pub mod attach;
 
 pub mod program;
 
@@ -47,6 +52,8 @@ pub use scenarios::{
 };
 pub use settings::{BlueFlame, Form, Key, MAX_INLINE, Settings, SettingsError, Value, WhatIf};
 pub use sources::{source, sources};
+pub use switches::{Switches, UnknownGroup};
+pub use trace_options::{TraceOptions, Traced};
 pub use world::World;
 
 /// The tool and its version, as traces name it.

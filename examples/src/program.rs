@@ -1,9 +1,9 @@
 //! The frame of an example program: its options, its trace, its exit code.
 
-use crate::{Device, Scenario, WhatIf, record_with, scenario};
+use crate::run::changed;
+use crate::{Device, Scenario, TraceOptions, Traced, WhatIf, scenario};
 use clap::Parser;
-use doorbell_tracer::file;
-use std::path::PathBuf;
+use doorbell_tracer::Clock;
 use std::process::ExitCode;
 
 /// Options of every example.
@@ -18,9 +18,9 @@ struct Options {
     #[arg(long = "set", value_name = "KEY=VALUE,...")]
     what_if: Option<WhatIf>,
 
-    /// Write a trace of the run to this file; `doorbell replay FILE` opens it.
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
+    /// How the run is traced.
+    #[command(flatten)]
+    tracing: TraceOptions,
 }
 
 /// Runs the scenario of that name as a program of its own.
@@ -34,22 +34,22 @@ pub fn main(name: &str) -> ExitCode {
 /// Runs a scenario as a program of its own, whether or not the registry has it.
 pub fn main_of(scenario: &Scenario) -> ExitCode {
     let options = Options::parse();
-    let recording =
-        match record_with(scenario, &options.device, &options.what_if.unwrap_or_default()) {
-            Ok(recording) => recording,
-            Err(error) => return failed(&error.to_string()),
-        };
-    if let Some(path) = &options.trace
-        && let Err(error) = file::write_file(&recording.trace, path, &file::Options::default())
-    {
-        return failed(&error.to_string());
-    }
-    match recording.outcome {
-        Ok(lines) => {
+    let (device, what_if) = (&options.device, options.what_if.unwrap_or_default());
+    let settings = match scenario.settings(&what_if, device) {
+        Ok(settings) => settings,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let traced = Traced {
+        blueflame: settings.blueflame,
+        settings: changed(scenario, &settings),
+        ..Traced::of(scenario.name, device, (Clock::Logical, "logical"))
+    };
+    match options.tracing.run(&traced, |world| scenario.play(world, &settings)) {
+        Ok(Ok(lines)) => {
             lines.iter().for_each(|line| println!("{line}"));
             ExitCode::SUCCESS
         }
-        Err(error) => failed(&error),
+        Ok(Err(error)) | Err(error) => failed(&error),
     }
 }
 

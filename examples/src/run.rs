@@ -5,6 +5,7 @@ use crate::{
 };
 use doorbell_tracer::live::{Stepper, live};
 use doorbell_tracer::{Clock, Full, Trace, TraceBuilder, Tracer};
+use std::collections::BTreeMap;
 use std::thread::{self, JoinHandle};
 
 /// What became of a run: the lines that the program printed, or why it ended early. A scenario that shows a
@@ -87,9 +88,15 @@ fn builder(scenario: &str, device: &str) -> TraceBuilder {
 
 /// The same, with the settings that differ from the scenario's own.
 fn builder_for(scenario: &Scenario, device: &Device, settings: Settings) -> TraceBuilder {
-    let changes = WhatIf::between(&scenario.own, &settings);
+    let changed = changed(scenario, &settings);
+    builder(scenario.name, &device.to_string()).with_settings(changed)
+}
+
+/// The settings that differ from the scenario's own, as a trace names them.
+pub(crate) fn changed(scenario: &Scenario, settings: &Settings) -> BTreeMap<String, String> {
+    let changes = WhatIf::between(&scenario.own, settings);
     let changes = changes.changes().map(|(key, value)| (key.name().to_owned(), value.to_string()));
-    builder(scenario.name, &device.to_string()).with_settings(changes.collect())
+    changes.collect()
 }
 
 /// A running scenario that waits at each event.

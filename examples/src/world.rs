@@ -1,6 +1,6 @@
 //! What a program finds when it starts: doors to devices, and a tracer.
 
-use crate::{BlueFlame, Device, ExampleError, WiredCard};
+use crate::{BlueFlame, Device, ExampleError, Switches, WiredCard};
 use doorbell_card::CardConfig;
 use doorbell_card_network::{NetworkError, Traffic, UdpNetwork, config_of};
 use doorbell_driver::bus::CardBus;
@@ -22,6 +22,8 @@ pub struct World {
     pub device: Device,
     /// Where events go.
     pub tracer: Tracer,
+    /// What of it is on.
+    pub switches: Switches,
 }
 
 impl World {
@@ -50,7 +52,8 @@ impl World {
                 wire.map_or(none, |wire| card_door(bus(wire)))
             }
         };
-        Self { doors: vec![door], network, device, tracer: tracer.clone() }
+        let (tracer, switches) = (tracer.clone(), Switches::of(tracer));
+        Self { doors: vec![door], network, device, tracer, switches }
     }
 
     /// The network of a software card that has a wire.
@@ -80,7 +83,9 @@ impl World {
         let first = devices.first().ok_or_else(|| ExampleError::NoDevice {
             places: self.doors.iter().map(|door| door.place()).collect::<Vec<_>>().join(", "),
         })?;
-        Ok(open_device(first, &providers, &self.tracer)?)
+        let context = open_device(first, &providers, &self.tracer)?;
+        self.switches.add(&context);
+        Ok(context)
     }
     // ANCHOR_END: program_open
 }

@@ -1,5 +1,7 @@
 //! The command line: what can be asked, and the exit code of each answer.
 
+#[cfg(target_os = "linux")]
+use crate::command::attach::AttachOptions;
 use crate::command::diff::DiffOptions;
 #[cfg(target_os = "linux")]
 use crate::command::doctor::DoctorOptions;
@@ -78,6 +80,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Ask a running program: switch groups of probes, and take a snapshot of its last events
+    ///
+    /// The program is one that was started with --trace-socket, as the examples can be. Without more,
+    /// its groups are listed.
+    #[cfg(target_os = "linux")]
+    Attach(AttachOptions),
     /// Say which doors to a real card this machine has, and what to do for the others
     ///
     /// It only looks: no root is needed, nothing is loaded or changed. The exit code is 0 if a real

@@ -1,6 +1,8 @@
 //! What each subcommand does.
 
 mod acts;
+#[cfg(target_os = "linux")]
+pub mod attach;
 mod book;
 mod decode;
 pub mod diff;
@@ -23,6 +25,8 @@ use crate::state::session::Session;
 use crate::state::supply::Supply;
 use crate::state::what_if::Again;
 use doorbell_book::BookError;
+#[cfg(target_os = "linux")]
+use doorbell_examples::attach::AttachError;
 use doorbell_examples::{
     Device, LiveRun, Named, Recording, SettingsError, UnknownScenario, WhatIf, named, record_with,
 };
@@ -50,6 +54,10 @@ pub enum Failure {
     /// The scenario cannot be run, or not so.
     #[error(transparent)]
     InLab(#[from] acts::Refused),
+    /// A running program could not be asked.
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Attach(#[from] AttachError),
     /// Nothing could be decoded.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -120,6 +128,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Diff(options)) => diff::run(&options),
         Some(Command::Export(options)) => export::run(&options),
         Some(Command::Scenarios { json }) => scenarios::list(json),
+        #[cfg(target_os = "linux")]
+        Some(Command::Attach(options)) => attach::run(&options),
         #[cfg(target_os = "linux")]
         Some(Command::Doctor(options)) => doctor::run(&options),
         Some(Command::Decode { file, kind, json }) => decode::decode(&file, kind, json),

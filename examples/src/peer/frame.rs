@@ -1,12 +1,11 @@
 //! The frame of a program that works with another one: its trace, what it prints, its exit code.
 
 use super::PeerError;
-use crate::{Device, TOOL, WiredCard, World, source};
+use crate::{Device, TraceOptions, Traced, WiredCard, World};
 use doorbell_card_network::Impairments;
-use doorbell_tracer::{Clock, Full, TraceBuilder, Tracer, file};
+use doorbell_tracer::Clock;
 use std::fmt::Display;
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -20,45 +19,32 @@ pub fn device_or_default(device: Option<&Device>, is_client: bool) -> Device {
     device.cloned().unwrap_or(Device::Wired(wired))
 }
 
-/// Runs a program on a device, and prints what comes of it. With a path, a trace is written there.
+/// Runs a program on a device, traced as the options say, and prints what comes of it.
 pub fn main_with<T: Display>(
     name: &str,
     device: &Device,
-    trace: Option<&Path>,
+    tracing: &TraceOptions,
     run: impl FnOnce(&World) -> Result<T, PeerError>,
 ) -> ExitCode {
-    let tracer = match trace {
-        Some(_) => Tracer::new(Full::new(), clock(device).0),
-        None => Tracer::off(),
-    };
-    let world = World::new(device.clone(), &tracer);
-    let outcome = run(&world);
-    let traffic = world.traffic();
-    drop(world);
-    let written = trace.map_or(Ok(()), |path| write(&tracer, name, device, path));
-    match &outcome {
-        Ok(summary) => println!("{summary}"),
-        Err(error) => eprintln!("error: {error}"),
-    }
-    if let Some(traffic) = traffic {
-        println!("wire: {traffic}");
-    }
-    if let Err(error) = &written {
+    let program = Traced::of(name, device, clock(device));
+    let traced = tracing.run(&program, |world| {
+        let outcome = run(world);
+        match &outcome {
+            Ok(summary) => println!("{summary}"),
+            Err(error) => eprintln!("error: {error}"),
+        }
+        if let Some(traffic) = world.traffic() {
+            println!("wire: {traffic}");
+        }
+        outcome.is_ok()
+    });
+    if let Err(error) = &traced {
         eprintln!("error: {error}");
     }
-    match outcome.is_ok() && written.is_ok() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    match traced {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) | Err(_) => ExitCode::FAILURE,
     }
-}
-
-/// Writes what was recorded.
-fn write(tracer: &Tracer, name: &str, device: &Device, path: &Path) -> Result<(), String> {
-    let clock = clock(device).1;
-    let mut builder = TraceBuilder::new(TOOL, &device.to_string(), name, clock, source);
-    tracer.take().into_iter().for_each(|record| builder.push(record));
-    file::write_file(&builder.finish(), path, &file::Options::default())
-        .map_err(|error| error.to_string())
 }
 
 /// The clock of a trace, and its name: on a software card without a wire runs are alike, elsewhere time

@@ -1,11 +1,10 @@
 //! The command line of the three pingpongs.
 
 use super::play::{Plan, run};
-use crate::Device;
 use crate::peer::main_with;
+use crate::{Device, TraceOptions};
 use clap::{Args, Command, FromArgMatches};
 use doorbell_driver::verbs::Transport;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -66,9 +65,9 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
 
-    /// Write a trace of the run to this file; `doorbell replay FILE` opens it
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
+    /// How the run is traced.
+    #[command(flatten)]
+    tracing: TraceOptions,
 }
 
 impl Options {
@@ -127,5 +126,5 @@ pub fn main(transport: Transport) -> ExitCode {
     let matches = Options::augment_args(command).get_matches();
     let options = Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let plan = options.plan(transport);
-    main_with(name, &options.device, options.trace.as_deref(), |world| run(world, &plan))
+    main_with(name, &options.device, &options.tracing, |world| run(world, &plan))
 }

@@ -1,11 +1,10 @@
 //! The command lines of `rdma_bw` and `rdma_lat`.
 
 use super::{bandwidth, latency};
-use crate::Device;
 use crate::peer::{device_or_default, main_with};
+use crate::{Device, TraceOptions};
 use clap::{Args, Parser, ValueEnum};
 use std::fmt;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -103,9 +102,9 @@ struct Common {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
 
-    /// Write a trace of the run to this file; `doorbell replay FILE` opens it
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
+    /// How the run is traced.
+    #[command(flatten)]
+    tracing: TraceOptions,
 }
 
 /// What is to be measured, and with whom.
@@ -165,14 +164,12 @@ impl Common {
 pub fn bandwidth_main() -> ExitCode {
     let BandwidthOptions { common, size, tx_depth } = BandwidthOptions::parse();
     let plan = common.plan("rdma_bw", size, tx_depth);
-    let trace = common.trace.as_deref();
-    main_with(plan.program, &common.device(), trace, |world| bandwidth::run(world, &plan))
+    main_with(plan.program, &common.device(), &common.tracing, |world| bandwidth::run(world, &plan))
 }
 
 /// The program `rdma_lat`.
 pub fn latency_main() -> ExitCode {
     let LatencyOptions { common, size } = LatencyOptions::parse();
     let plan = common.plan("rdma_lat", size, 16);
-    let trace = common.trace.as_deref();
-    main_with(plan.program, &common.device(), trace, |world| latency::run(world, &plan))
+    main_with(plan.program, &common.device(), &common.tracing, |world| latency::run(world, &plan))
 }

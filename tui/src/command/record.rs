@@ -12,12 +12,7 @@ use std::path::Path;
 
 /// Writes the trace of a run.
 pub fn write(recording: &Recording, path: &Path, masks: &[Mask]) -> Result<(), Failure> {
-    let asked = |mask| masks.contains(&mask) || masks.contains(&Mask::All);
-    let options = Options {
-        mask_payload: asked(Mask::Payload),
-        mask_addresses: asked(Mask::Addresses),
-        field: Some(&field_class),
-    };
+    let options = mask_options(masks);
     write_file(&recording.trace, path, &options)?;
     let events = recording.trace.events.len();
     let told = masked(Masked { payload: options.mask_payload, addresses: options.mask_addresses });
@@ -30,6 +25,16 @@ pub fn write(recording: &Recording, path: &Path, masks: &[Mask]) -> Result<(), F
         writeln!(out, "the program failed as it was to: {}", failure.ends)?;
     }
     Ok(())
+}
+
+/// How a trace is written that is to be masked so.
+pub fn mask_options(masks: &[Mask]) -> Options<'static> {
+    let asked = |mask| masks.contains(&mask) || masks.contains(&Mask::All);
+    Options {
+        mask_payload: asked(Mask::Payload),
+        mask_addresses: asked(Mask::Addresses),
+        field: Some(&field_class),
+    }
 }
 
 /// What the byte at `byte` of a layout, or behind it, belongs to, as the field tables say.
