@@ -32,3 +32,8 @@ pub use notes::{
 };
 pub use scenarios::Scenarios;
 pub use serve::{Server, Stop, serve, serve_folder};
+
+/// The code of the guide to probes is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../chapters/probes.md")]
+pub struct GuideToProbes;

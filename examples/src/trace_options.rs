@@ -20,14 +20,8 @@ pub struct TraceOptions {
     /// Keep the last events, and listen at this Unix socket for `doorbell attach`; without PATH at one
     /// that is named after the process. With --trace too, the file holds the last events
     #[cfg(target_os = "linux")]
-    #[arg(
-        long,
-        value_name = "PATH",
-        env = "DOORBELL_TRACE_SOCKET",
-        num_args = 0..=1,
-        default_missing_value = ""
-    )]
-    trace_socket: Option<PathBuf>,
+    #[arg(long, value_name = "PATH", env = "DOORBELL_TRACE_SOCKET", num_args = 0..=1)]
+    trace_socket: Option<Option<PathBuf>>,
 
     /// The groups of probes that are on from the beginning: names with commas between them, "all" or "none"
     #[cfg(target_os = "linux")]
@@ -95,10 +89,7 @@ impl TraceOptions {
     #[cfg(target_os = "linux")]
     fn listen(&self, traced: &Traced, world: &World) -> Result<Option<Listening>, String> {
         let Some(path) = &self.trace_socket else { return Ok(None) };
-        let path = match path.as_os_str().is_empty() {
-            true => default_place(std::process::id()),
-            false => path.clone(),
-        };
+        let path = path.clone().unwrap_or_else(|| default_place(std::process::id()));
         let wanted = if self.trace_groups == ["none"] { &[][..] } else { &self.trace_groups };
         let switched = world.switches.switch(&["all".to_owned()], wanted);
         switched.map_err(|error| format!("--trace-groups: {error}, and \"none\""))?;

@@ -290,3 +290,33 @@ fn nonsense_does_not_disturb_the_program() {
         works(socket, &["--status"]);
     });
 }
+
+/// The commands that the book's page on probes shows, as it shows them.
+#[test]
+fn the_commands_of_the_guide_are_right() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/chapters/probes.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut run = 0;
+    while_running(1000, |socket, _| {
+        until_open(socket);
+        for line in page.lines().filter(|line| line.starts_with("doorbell ")) {
+            let line = line.split(" # ").next().expect("a command");
+            let words = line.split_whitespace().skip(1);
+            let words = words.map(|word| if word == "/tmp/pingpong" { text(socket) } else { word });
+            let output = Command::new(env!("CARGO_BIN_EXE_doorbell"))
+                .args(words)
+                .current_dir(folder.path())
+                .output()
+                .expect("the command starts");
+            assert!(output.status.success(), "{line}: {output:?}");
+            run += 1;
+        }
+    });
+    assert_eq!(run, 5);
+    assert!(open(folder.path().join("last.jsonl")).expect("it opens").0.header().masked.payload);
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("the path of a test is text")
+}
