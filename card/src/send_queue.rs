@@ -15,8 +15,8 @@ use doorbell_tracer::{Value, probe};
 
 /// Why a WQE was not executed.
 enum Refused {
-    /// It makes no sense; its opcode is as found.
-    Wqe { syndrome: CqeSyndrome, opcode: u8 },
+    /// It makes no sense; its opcode is as found, and so many blocks of the ring are its own.
+    Wqe { syndrome: CqeSyndrome, opcode: u8, blocks: u16 },
     /// The queue's memory cannot be read.
     Dma,
 }
@@ -118,8 +118,8 @@ impl Card {
                 qp.begin_message(request);
                 self.start_message(qp, bus);
             }
-            Err(Refused::Wqe { syndrome, opcode }) => {
-                qp.send.consumer = index.wrapping_add(1);
+            Err(Refused::Wqe { syndrome, opcode, blocks }) => {
+                qp.send.consumer = index.wrapping_add(blocks);
                 qp.begin_message(WorkRequest::refused(index, opcode));
                 self.fail_message(qp, syndrome, bus);
             }
@@ -254,6 +254,17 @@ fn blocks_of(wqe: &[u8]) -> u16 {
     (units * SEGMENT_UNIT).div_ceil(SEND_BLOCK).max(1) as u16
 }
 
+/// How many blocks of the ring a WQE that is not executed takes with it: all of its own. Software
+/// keeps a work request's number at its first block alone, so that an error CQE for a later block
+/// would name a work request of an earlier turn (libmlx5: `wrid` and `wqe_head`, read by
+/// `mlx5_poll_cq`). A DS count that reaches beyond what is posted cannot be true: one block.
+fn own_blocks(qp: &QueuePair, wqe: &[u8]) -> u16 {
+    match blocks_of(wqe) {
+        blocks if blocks <= qp.send.pending() => blocks,
+        _ => 1,
+    }
+}
+
 // ANCHOR: card_wqe_check
 /// Checks a WQE's control segment against the queue, and reads the segments behind it.
 ///
@@ -265,8 +276,9 @@ fn understand(qp: &QueuePair, wqe: &[u8]) -> Result<WorkRequest, Refused> {
         return Err(Refused::Dma);
     };
     let opcode = control.opcode() as u8;
-    let refused = |syndrome| Refused::Wqe { syndrome, opcode };
     let blocks = blocks_of(wqe);
+    let own = own_blocks(qp, wqe);
+    let refused = |syndrome| Refused::Wqe { syndrome, opcode, blocks: own };
     let executes = match qp.object {
         None => qp.is_connected() || qp.is_datagram(),
         Some(_) => opcode == SendOpcode::Nop.code(),
@@ -300,5 +312,5 @@ fn size_of_next(qp: &QueuePair, bus: &mut Bus<'_>) -> (u16, u8) {
     }
     let control = ControlSegment::ref_from_prefix(&wqe);
     let opcode = control.map_or(0, |(control, _)| control.opcode() as u8);
-    (blocks_of(&wqe).min(qp.send.pending()), opcode)
+    (own_blocks(qp, &wqe), opcode)
 }

@@ -190,6 +190,43 @@ fn work_posted_to_a_failed_queue_pair_is_flushed() {
     assert_eq!(it.outcomes(0), [flushed(0)]);
 }
 
+/// A refused WQE takes all its blocks with it: what is flushed next is the WQE behind it.
+#[test]
+fn a_refused_wqe_of_several_blocks_is_one_wqe() {
+    let changes: [&dyn Fn(&mut ControlSegment); 3] =
+        [&|control| control.set_opcode(0x3f), &|control| control.set_wqe_index(9), &|control| {
+            control.set_qpn(1)
+        }];
+    for change in changes {
+        let mut it = Setup::new();
+        let long = send_inline(&[1; 150]);
+        let head = it.place(0, &long);
+        let at = it.pairs[0].buffer + RQ_BYTES;
+        let mut bytes = it.machine.memory.get(at, 16).to_vec();
+        change(ControlSegment::mut_from_bytes(&mut bytes).unwrap());
+        it.machine.memory.put(at, &bytes);
+        it.place(0, &send_inline(&[2; 70]));
+        it.place(0, &wqe(SendOpcode::Nop, 0, 0, &[]));
+        it.doorbell(head);
+        let flushed = |index| Failed(WorkRequestFlushed, index);
+        let expected = [Failed(LocalQpOperationError, 0), flushed(3), flushed(5)];
+        assert_eq!(it.outcomes(0), expected);
+    }
+}
+
+/// A DS count that reaches beyond what is posted says nothing about where the next WQE begins. The
+/// card goes on at the next block, so that nothing that was posted is passed over.
+#[test]
+fn a_wqe_that_is_longer_than_what_is_posted_counts_for_one_block() {
+    let mut it = Setup::new();
+    let bad = changed(&it, |control| control.set_ds(63));
+    let head = it.place(0, &bad[..48]);
+    it.place(0, &wqe(SendOpcode::Nop, 0, 0, &[]));
+    it.doorbell(head);
+    let expected = [Failed(LocalQpOperationError, 0), Failed(WorkRequestFlushed, 1)];
+    assert_eq!(it.outcomes(0), expected);
+}
+
 #[test]
 fn an_error_cqe_names_the_work_request() {
     let mut it = Setup::new();
