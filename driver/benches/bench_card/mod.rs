@@ -31,6 +31,8 @@ pub const CASES: &[Case] = &[
     Case { name: "rc-write, list of 32", requests: 32, libmlx5: 165.0, limit: 82.5 },
     Case { name: "rc-send, 32 bytes inline", requests: 1, libmlx5: 329.0, limit: 164.5 },
     Case { name: "ud-send, single", requests: 1, libmlx5: 332.0, limit: 256.0 },
+    Case { name: "wr_rdma_write, single", requests: 1, libmlx5: 266.0, limit: 133.0 },
+    Case { name: "wr_rdma_write, batch of 32", requests: 32, libmlx5: 137.0, limit: 68.5 },
     Case { name: "poll_cq, one", requests: 1, libmlx5: 193.0, limit: 96.5 },
     Case { name: "poll_cq, 16", requests: 16, libmlx5: 109.0, limit: 54.5 },
     Case { name: "poll_cq, empty", requests: 1, libmlx5: 99.0, limit: 49.5 },
@@ -222,6 +224,10 @@ impl Bench {
             service_level: 0,
         };
         let handle = pd.create_ah(&way).expect("it always says yes");
+        start(&qp, &way);
+        datagrams.init(QueueKey(1)).expect("it always says yes");
+        datagrams.connect(Peer::Anyone).expect("it always says yes");
+        datagrams.start(FirstPsn(0)).expect("it always says yes");
         let buffer = context.alloc_buffer(4096, "data").expect("there is room");
         let address = buffer.address();
         std::mem::forget(buffer);
@@ -239,6 +245,8 @@ impl Bench {
                 "rc-write, list of 32" => self.write(32),
                 "rc-send, 32 bytes inline" => self.send_inline(),
                 "ud-send, single" => self.send_datagram(),
+                "wr_rdma_write, single" => self.write_batch(1),
+                "wr_rdma_write, batch of 32" => self.write_batch(32),
                 "poll_cq, one" => self.poll(1),
                 "poll_cq, 16" => self.poll(16),
                 "poll_cq, empty" => self.poll_empty(),
@@ -268,6 +276,15 @@ impl Bench {
         let requests = vec![self.request(&elements, false); count];
         let result = measured_call(&self.qp, black_box(&requests));
         result.expect("there is room");
+        self.posted += count as u32;
+        self.retire();
+    }
+
+    fn write_batch(&mut self, count: usize) {
+        let [element] = self.elements(64);
+        let remote = RemoteAddress { address: 0x1000, rkey: 0x42 };
+        measured_call_batch(&self.qp, black_box(count), black_box(&(element, remote)))
+            .expect("there is room");
         self.posted += count as u32;
         self.retire();
     }
@@ -348,6 +365,45 @@ impl Bench {
 #[inline(never)]
 fn measured_call(qp: &QueuePair, requests: &[SendRequest<'_>]) -> Result<(), PostError> {
     post_send(qp, requests)
+}
+
+/// What is counted: a batch, with the calls that fill it.
+#[inline(never)]
+fn measured_call_batch(
+    qp: &QueuePair,
+    count: usize,
+    (element, remote): &(ScatterGatherElement, RemoteAddress),
+) -> Result<(), BatchError> {
+    wr_start(qp, |batch| {
+        batch.wr_flags = SendFlags::SIGNALED;
+        for wr_id in 0..count as u64 {
+            batch.wr_id = wr_id;
+            batch.rdma_write(*remote).set_sge(*element);
+        }
+        End::Complete
+    })
+}
+
+/// Brings a reliable connection to RTS.
+fn start(qp: &QueuePair, way: &AddressVector) {
+    let to = ConnectTo {
+        qp_num: 1,
+        path_mtu: 5,
+        first_psn: 0,
+        max_dest_rd_atomic: 1,
+        min_rnr_timer: 1,
+        address: *way,
+    };
+    let parameters = SendParameters {
+        first_psn: 0,
+        timeout: 10,
+        retry_count: 1,
+        rnr_retry: 1,
+        max_rd_atomic: 1,
+    };
+    qp.init(Access::empty()).expect("it always says yes");
+    qp.connect(&to).expect("it always says yes");
+    qp.start(&parameters).expect("it always says yes");
 }
 
 /// What is counted: a poll.

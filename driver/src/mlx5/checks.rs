@@ -4,30 +4,36 @@ use super::inline;
 use super::send_queue::{SendQueue, small};
 use crate::bus::UarPage;
 use crate::verbs::{PostCause, SendRequest};
-use doorbell_tracer::{Group, Probe, Relation, probe};
+use doorbell_tracer::{Group, Probe, Relation, Value, probe};
 
 const PROBE_GROUP: Group = Group::PostSend;
 
 // ANCHOR: check_elements
-/// A WQE has room for as many elements as the queue was created for. (`wr->num_sge > max_gs`)
+/// A WQE has room for as many elements as the queue was created for; before the queue pair sends it
+/// has room for none, and for no request either. (`wr->num_sge > qp_state_max_gs`)
 #[inline(always)]
 pub fn elements_fit<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
     request: &SendRequest<'_>,
     probe: &P,
 ) -> bool {
-    let (given, limit) = (request.sg_list.len(), queue.limits.max_sge);
+    let (given, limit) = (request.sg_list.len() as isize, queue.state_max_sge);
     probe!(
         P: *probe,
         check(
             "elements fit the WQE",
-            ("wr.num_sge", given),
+            ("wr.num_sge", request.sg_list.len()),
             Relation::LessOrEqual,
-            ("max_gs", limit),
+            ("max_gs", state_limit(limit)),
             given <= limit
         )
     );
     given <= limit
+}
+
+/// The limit as the trace has it.
+fn state_limit(limit: isize) -> Value {
+    u32::try_from(limit).map_or("-1: not in RTS".into(), Value::from)
 }
 // ANCHOR_END: check_elements
 
@@ -61,6 +67,7 @@ pub fn why<U: UarPage>(
     match refusal {
         Refusal::Opcode => PostCause::Opcode { opcode, transport: queue.opcodes.transport },
         Refusal::Room => PostCause::QueueFull { limit: small(queue.limits.max_post as usize) },
+        Refusal::Elements if !queue.takes_requests() => PostCause::NotReadyToSend,
         Refusal::Elements => PostCause::TooManyElements { limit: small(queue.limits.max_sge) },
         Refusal::Inline => inline::why_not(queue, request.sg_list),
         Refusal::Operands => PostCause::Operands { opcode },

@@ -7,6 +7,7 @@ mod provider;
 
 mod doors;
 
+mod extended;
 mod kinds;
 mod opcodes;
 mod post_send;

@@ -6,14 +6,16 @@ use super::settings::take;
 use super::tables::Mlx5Context;
 use crate::bus::Bus;
 use crate::control::Link;
-use crate::verbs::{QueuePair, QueuePairAttributes, Transition, Transport, VerbsError};
+use crate::verbs::{
+    QueuePair, QueuePairAttributes, QueuePairState, Transition, Transport, VerbsError,
+};
 use doorbell_tracer::{Group, Value, probe};
 
 const PROBE_GROUP: Group = Group::Control;
 
 // ANCHOR: qp_transitions
 /// Asks for a transition (`mlx5_modify_qp`). The provider itself has something to do only when a
-/// queue pair is reset.
+/// queue pair is reset, and when it comes to send: posts are taken from then on.
 pub fn modify_qp<B: Bus>(qp: &QueuePair, transition: &Transition) -> Result<(), VerbsError> {
     let mlx5 = Mlx5QueuePair::<B>::of(qp);
     let control = &Mlx5Context::<B>::of(qp.context()).control;
@@ -29,8 +31,10 @@ pub fn modify_qp<B: Bus>(qp: &QueuePair, transition: &Transition) -> Result<(), 
         )
     );
     control.modify_qp(qp.number(), transition)?;
-    if *transition == Transition::Reset {
-        forget_work::<B>(qp);
+    match transition.target() {
+        QueuePairState::Reset => forget_work::<B>(qp),
+        QueuePairState::ReadyToSend => take(&mlx5.send).take_requests(),
+        _ => {}
     }
     probe!(mlx5.tracer, returned("ibv_modify_qp", 0_u32));
     Ok(())

@@ -91,7 +91,10 @@ fn post_all<U: UarPage, P: Probe, K: Kind>(
         return Ok(());
     };
     let one = K::ONE || (K::SHARED && requests.len() == 1);
-    let alone = one.then(|| Alone { inline: K::is_inline(first) });
+    let alone = one.then(|| Alone {
+        // Without elements there is nothing to be inline.
+        inline: K::is_inline(first) && (K::ONE || !first.sg_list.is_empty()),
+    });
     let mut built = queue.nothing_built();
     for request in requests {
         match build::<_, _, K>(queue, request, built, probe) {
@@ -133,7 +136,7 @@ fn refuse<U: UarPage, P: Probe, K: Kind>(
 // ANCHOR: build_wqe
 /// One work request: checks, then its WQE behind those that are built. Returns how far we are then.
 #[inline(always)]
-fn build<U: UarPage, P: Probe, K: Kind>(
+pub(super) fn build<U: UarPage, P: Probe, K: Kind>(
     queue: &mut SendQueue<U>,
     request: &SendRequest<'_>,
     built: Built,

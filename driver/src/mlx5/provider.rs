@@ -4,8 +4,8 @@ use super::doors;
 use super::settings::BlueFlameSettings;
 use super::tables::Mlx5Context;
 use super::{
-    address_handle, completion_queue, events, memory, modify_qp, poll_cq, post_recv, post_send,
-    query, queue_pair, registers, shared_receive,
+    address_handle, completion_queue, events, extended, memory, modify_qp, poll_cq, post_recv,
+    post_send, query, queue_pair, registers, shared_receive,
 };
 use crate::bus::Bus;
 use crate::control::{Control, Link, PortAddress};
@@ -103,6 +103,7 @@ fn ops<B: Bus, P: Probe>() -> ContextOps {
         modify_qp: modify_qp::modify_qp::<B>,
         query_qp: modify_qp::query_qp::<B>,
         post_send: post_send::post_send::<B, P>,
+        wr_start: extended::wr_start::<B, P>,
         post_recv: post_recv::post_recv::<B, P>,
         post_srq_recv: shared_receive::post_srq_recv::<B, P>,
         poll_cq: poll_cq::poll_cq::<B, P>,

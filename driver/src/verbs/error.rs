@@ -91,6 +91,16 @@ pub struct PostError {
     pub cause: PostCause,
 }
 
+/// Why a batch was not posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("work request {index} of the batch was refused, and none of the batch is posted: {cause}")]
+pub struct BatchError {
+    /// Index of the first request that was refused.
+    pub index: u32,
+    /// What was wrong with it.
+    pub cause: PostCause,
+}
+
 /// What was wrong with a work request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PostCause {
@@ -134,6 +144,21 @@ pub enum PostCause {
         /// The most that the queue takes.
         limit: u16,
     },
+    /// The queue pair has not come to RTS yet.
+    #[error(
+        "the queue pair does not send yet (ENOMEM, EINVAL where a batch is completed); bring it to RTS first"
+    )]
+    NotReadyToSend,
+    /// A window of type 2 is bound by a work request, not by `bind_mw`.
+    #[error(
+        "`bind_mw` is for windows of type 1 (EINVAL); post a request with `Operands::Bind` for one of type 2"
+    )]
+    WindowKind,
+    /// A request of a batch was begun, and its data was never given.
+    #[error(
+        "a request of the batch was begun and not finished (EINVAL); give each its data, if only an empty list"
+    )]
+    Unfinished,
     /// Too much inline data.
     #[error(
         "more bytes of inline data than the {limit} that the queue was created for (ENOMEM); raise max_inline_data, or post without INLINE"
@@ -162,10 +187,11 @@ impl PostCause {
     pub fn errno(&self) -> i32 {
         match self {
             Self::NotSupported | Self::WindowTooLong => 95,
-            Self::Opcode { .. } | Self::Operands { .. } => 22,
-            Self::QueueFull { .. } | Self::TooManyElements { .. } | Self::InlineTooLong { .. } => {
-                12
-            }
+            Self::Opcode { .. } | Self::Operands { .. } | Self::WindowKind | Self::Unfinished => 22,
+            Self::QueueFull { .. }
+            | Self::TooManyElements { .. }
+            | Self::NotReadyToSend
+            | Self::InlineTooLong { .. } => 12,
             Self::InlineOutside { .. } => 14,
         }
     }

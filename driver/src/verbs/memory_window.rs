@@ -4,7 +4,10 @@
 //! once, and is then bound to a part of a registered region, with rights of its own, by a work
 //! request: as fast as a send.
 
-use super::ProtectionDomain;
+use super::{
+    Access, Bind, MemoryRegion, Opcode, Operands, PostCause, PostError, ProtectionDomain,
+    QueuePair, SendFlags, SendRequest, post_send,
+};
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -69,3 +72,53 @@ impl MemoryWindow {
         self.rkey.store(rkey, Ordering::Relaxed);
     }
 }
+
+/// What a window shall show (`struct ibv_mw_bind_info`).
+#[derive(Clone, Copy)]
+pub struct WindowPart<'a> {
+    /// The region that it shows a part of, registered with `MW_BIND`.
+    pub region: &'a MemoryRegion,
+    /// Address of the part's first byte.
+    pub address: u64,
+    /// Its length in bytes, at most 2 GiB; 0 unbinds the window.
+    pub length: u64,
+    /// What others may do there.
+    pub access: Access,
+}
+
+impl WindowPart<'_> {
+    /// The same as the operands of a work request that gives `window` the key `new_key`.
+    pub fn bind(&self, window: &MemoryWindow, new_key: u32) -> Bind {
+        Bind {
+            window: window.kind(),
+            key: window.rkey(),
+            new_key,
+            lkey: self.region.lkey(),
+            address: self.address,
+            length: self.length,
+            access: self.access,
+            zero_based: false,
+        }
+    }
+}
+
+// ANCHOR: bind_mw
+/// Binds a window of type 1 by a work request, with the next variant of its key (`ibv_bind_mw`). The
+/// key is remembered once the request is posted; the other side may use it once it has completed.
+pub fn bind_mw(
+    qp: &QueuePair,
+    window: &MemoryWindow,
+    (wr_id, send_flags): (u64, SendFlags),
+    part: &WindowPart<'_>,
+) -> Result<(), PostError> {
+    if window.kind() != WindowKind::One {
+        return Err(PostError { index: 0, cause: PostCause::WindowKind });
+    }
+    let bind = part.bind(window, window.next_rkey());
+    let opcode = Opcode::BindMemoryWindow;
+    let operands = Operands::Bind(&bind);
+    post_send(qp, &[SendRequest { wr_id, send_flags, opcode, operands, ..Default::default() }])?;
+    window.bound(bind.new_key);
+    Ok(())
+}
+// ANCHOR_END: bind_mw

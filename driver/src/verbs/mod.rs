@@ -11,6 +11,7 @@ mod device;
 mod drain;
 mod error;
 mod events;
+mod extended;
 mod memory_region;
 mod memory_window;
 mod ops;
@@ -31,10 +32,11 @@ pub use completion_queue::{Arrival, Completed, CompletionQueue, WorkCompletion, 
 pub use context::{Context, open_device};
 pub use device::{Device, DeviceInfo, Door, NothingThere, get_device_list};
 pub use drain::{Drain, DrainError};
-pub use error::{PollError, PostCause, PostError, VerbsError};
+pub use error::{BatchError, PollError, PostCause, PostError, VerbsError};
 pub use events::{AsyncEvent, CompletionChannel, get_cq_event, req_notify_cq};
+pub use extended::{Batch, Builder, End, Fill, Request, wr_start};
 pub use memory_region::{Access, Buffer, MemoryRegion, ProtectionDomain};
-pub use memory_window::{MemoryWindow, WindowKind};
+pub use memory_window::{MemoryWindow, WindowKind, WindowPart, bind_mw};
 pub use ops::{ContextOps, CreateCq, CreateQp, NOT_SUPPORTED};
 pub use poll_cq::poll_cq;
 pub use post_recv::post_recv;
@@ -56,6 +58,7 @@ pub use work_request::{
     SendRequest,
 };
 
+pub(crate) use extended::CALL as WR_START_CALL;
 pub(crate) use provider_part::ProviderPart;
 
 pub(crate) use poll_cq::CALL as POLL_CQ_CALL;

@@ -81,6 +81,7 @@ impl Queue {
         let memory = pd.reg_mr(buffer, Access::LOCAL_WRITE).expect("a key");
         let mut send = Mlx5QueuePair::<CardBus>::of(&qp).send.lock();
         send.opcodes = Opcodes::of(transport);
+        send.take_requests();
         let mut blocks = 1;
         while send.ring.block_offset(blocks) != 0 {
             blocks *= 2;
