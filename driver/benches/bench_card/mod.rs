@@ -11,6 +11,7 @@ use doorbell_tracer::Tracer;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// A case: its name, work requests of one call, and what libmlx5 as Debian 44.0 ships it needs,
 /// counted in the same way on the same kind of machine.
@@ -183,13 +184,17 @@ pub struct Bench {
 const ENTRIES: u32 = 64;
 
 impl Bench {
-    /// A context with one queue pair and one completion queue.
+    /// A context with one queue pair and one completion queue, and nobody who traces.
     pub fn new() -> Self {
+        Self::traced(Tracer::off())
+    }
+
+    /// The same, whose events go to `tracer` while tracing is on.
+    pub fn traced(tracer: Tracer) -> Self {
         let memory = Memory::new(4096, 0x10_0000_0000);
         let rings = Arc::new(Mutex::new(Vec::new()));
         let provider = PlainProvider { rings: Arc::clone(&rings), memory: Arc::clone(&memory) };
         let mut providers = Providers::new();
-        let tracer = Tracer::off();
         providers.register(Box::leak(Box::new(provider)), &tracer);
         let doors: Vec<Arc<dyn Door>> = vec![Arc::new(PlainDoor)];
         let devices = get_device_list(&doors, &tracer);
@@ -269,6 +274,31 @@ impl Bench {
 
     fn elements(&self, length: u32) -> [ScatterGatherElement; 1] {
         [ScatterGatherElement { address: self.address, length, lkey: 0x42 }]
+    }
+
+    /// Switches tracing on or off, by choosing the table.
+    pub fn set_tracing(&self, on: bool) {
+        self.context.set_tracing(on);
+    }
+
+    /// So many calls of the single write, one after the other, and how long they took together.
+    pub fn timed_writes(&mut self, calls: u32) -> Duration {
+        let elements = self.elements(64);
+        let requests = [self.request(&elements, false)];
+        let start = Instant::now();
+        for _ in 0..calls {
+            let result = measured_call(&self.qp, black_box(&requests));
+            result.expect("there is room");
+        }
+        let taken = start.elapsed();
+        self.posted += calls;
+        taken
+    }
+
+    /// Takes what [`Bench::timed_writes`] posted out of the queue, without tracing.
+    pub fn make_room(&mut self) {
+        self.context.set_tracing(false);
+        self.retire();
     }
 
     fn write(&mut self, count: usize) {

@@ -93,18 +93,28 @@ impl Host for Window {
 impl CardBus {
     /// A new card in a new slot, with its own shared memory.
     pub fn new(config: CardConfig, tracer: &Tracer) -> Arc<Self> {
-        Self::with(config, None, tracer)
+        Self::with(config, MEMORY_PAGES, None, tracer)
     }
 
-    /// The same, plugged into a network. The configuration should say that the card has a wire.
+    /// The same with so many pages of shared memory: a thousand queue pairs need about as many.
+    pub fn with_memory(config: CardConfig, pages: usize, tracer: &Tracer) -> Arc<Self> {
+        Self::with(config, pages, None, tracer)
+    }
+
+    /// A card that is plugged into a network. The configuration should say that it has a wire.
     pub fn plugged(config: CardConfig, network: Arc<dyn Network>, tracer: &Tracer) -> Arc<Self> {
         let (mac, ipv4) = (config.mac, config.ipv4);
         let plug = Plug { network, mac, ipv4, idle: AtomicU32::new(0) };
-        Self::with(config, Some(plug), tracer)
+        Self::with(config, MEMORY_PAGES, Some(plug), tracer)
     }
 
-    fn with(config: CardConfig, network: Option<Plug>, tracer: &Tracer) -> Arc<Self> {
-        let memory = Memory::new(MEMORY_PAGES, MEMORY_ADDRESS);
+    fn with(
+        config: CardConfig,
+        pages: usize,
+        network: Option<Plug>,
+        tracer: &Tracer,
+    ) -> Arc<Self> {
+        let memory = Memory::new(pages, MEMORY_ADDRESS);
         let window = Window { memory: Arc::clone(&memory), raised: BTreeSet::new() };
         let pci_ids = (config.vendor_id, config.device_id);
         let card = Card::new(config, tracer.acting_as(Actor::Card));

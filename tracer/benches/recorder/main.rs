@@ -1,15 +1,21 @@
-//! What one event costs: a store of 16 bytes, recorded by this crate and by `tracing` with a
-//! subscriber that keeps as much, in turns. `cargo bench -p doorbell-tracer --bench recorder` prints
-//! medians of many runs and how many times as much `tracing` needs.
+//! What one event costs: a store of 16 bytes, recorded by this crate, by `tracing` with a subscriber
+//! that keeps as much, and by LTTng-UST, in turns. `cargo bench -p doorbell-tracer --bench recorder`
+//! prints medians of many runs and how many times as much the others need; with `-- --json` a line
+//! for each. Without LTTng-UST (packages lttng-tools and liblttng-ust-dev) that row is left out, and
+//! the output says so; `-- --all` fails then.
 //!
 //! - "at hand": the memory that events go to was used before. "fresh": the first run of a new
 //!   process, which gets its memory from the system while it records.
 //! - "just written": the traced program wrote a part of the bytes just before, so that whoever reads
 //!   them waits for the processor to put them together. Otherwise they were there before.
 
+mod lttng;
+
 use doorbell_tracer::{Clock, Full, Group, Off, Probe, RegionId, Relation, Ring, Tracer, probe};
+use lttng::Peer;
+use std::cell::RefCell;
 use std::hint::black_box;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tracing::field::{Field, Visit};
@@ -212,68 +218,122 @@ fn fresh(which: &str) -> f64 {
 }
 
 /// One thing that is measured.
-type Measure<'a> = (&'static str, Box<dyn FnMut() -> f64 + 'a>);
+struct Measure<'a> {
+    name: &'static str,
+    /// What of ours it is compared with, if it is a peer.
+    beside: Option<&'static str>,
+    run: Box<dyn FnMut() -> f64 + 'a>,
+}
 
-fn main() {
+impl<'a> Measure<'a> {
+    fn of(name: &'static str, run: impl FnMut() -> f64 + 'a) -> Self {
+        Self { name, beside: None, run: Box::new(run) }
+    }
+
+    fn peer(name: &'static str, beside: &'static str, run: impl FnMut() -> f64 + 'a) -> Self {
+        Self { beside: Some(beside), ..Self::of(name, run) }
+    }
+}
+
+fn main() -> ExitCode {
     let keep: &'static Keep = Box::leak(Box::new(Keep(Mutex::new(Kept::default()))));
     if let Err(error) = tracing::subscriber::set_global_default(keep) {
-        eprintln!("the subscriber cannot be set: {error}");
-        return;
+        eprintln!("error: the subscriber cannot be set: {error}");
+        return ExitCode::FAILURE;
     }
     let rows: Rows = std::array::from_fn(|at| [at as u8; 16]);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let asked = |flag: &str| arguments.iter().any(|argument| argument == flag);
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--fresh", "full"] => {
             let tracer = Tracer::new(Full::new(), Clock::Logical);
             println!("{}", time(|| stores(&tracer, &rows)));
+            return ExitCode::SUCCESS;
         }
-        ["--fresh", _] => println!("{}", time(|| tracing_stores(&rows))),
-        _ => report(measures(keep, &rows)),
+        ["--fresh", _] => {
+            println!("{}", time(|| tracing_stores(&rows)));
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
+    let peer = match Peer::start(EVENTS) {
+        Ok(peer) => Some(RefCell::new(peer)),
+        Err(why) if asked("--all") => {
+            eprintln!("error: LTTng-UST cannot be measured: {why}");
+            return ExitCode::FAILURE;
+        }
+        Err(why) => {
+            eprintln!("skipped: LTTng-UST: {why}");
+            None
+        }
+    };
+    report(measures(keep, &rows, peer.as_ref()), asked("--json"));
+    ExitCode::SUCCESS
 }
 
-/// Everything that is measured, `tracing` right after what it is compared with.
-fn measures<'a>(keep: &'static Keep, rows: &'a Rows) -> Vec<Measure<'a>> {
+/// Everything that is measured, a peer right after what it is compared with.
+fn measures<'a>(
+    keep: &'static Keep,
+    rows: &'a Rows,
+    peer: Option<&'a RefCell<Peer>>,
+) -> Vec<Measure<'a>> {
     let ring = Tracer::new(Ring::new(4096), Clock::Logical);
     let off_group = Tracer::new(Full::new(), Clock::Logical);
     off_group.set_group(Group::PostSend, false);
-    vec![
-        ("probes off", Box::new(|| time(|| stores(&Off, rows)))),
-        ("tracer off", Box::new(|| time(|| stores(&Tracer::off(), rows)))),
-        ("group off", Box::new(move || time(|| stores(&off_group, rows)))),
-        ("ring of 4096", Box::new(move || time(|| stores(&ring, rows)))),
-        ("full, at hand", Box::new(|| full(|tracer| stores(tracer, rows)))),
-        ("tracing, at hand", Box::new(|| keep.time(|| tracing_stores(rows)))),
-        ("full, at hand, just written", Box::new(|| full(new_stores))),
-        ("tracing, at hand, just written", Box::new(|| keep.time(new_tracing_stores))),
-        ("full, fresh", Box::new(|| fresh("full"))),
-        ("tracing, fresh", Box::new(|| fresh("tracing"))),
-        ("full, 64 bytes", Box::new(|| full(|tracer| blocks(tracer, &[7; 64])))),
-        ("full, a check", Box::new(|| full(checks))),
-    ]
+    let lttng = |which: &'static str| move |peer: &RefCell<Peer>| peer.borrow_mut().time(which);
+    let (lttng_store, lttng_block) = (lttng("store"), lttng("block"));
+    let mut all: Vec<Measure<'a>> = vec![
+        Measure::of("probes off", || time(|| stores(&Off, rows))),
+        Measure::of("tracer off", || time(|| stores(&Tracer::off(), rows))),
+        Measure::of("group off", move || time(|| stores(&off_group, rows))),
+        Measure::of("ring of 4096", move || time(|| stores(&ring, rows))),
+        Measure::of("full, at hand", || full(|tracer| stores(tracer, rows))),
+        Measure::peer("tracing, at hand", "full, at hand", || keep.time(|| tracing_stores(rows))),
+        Measure::of("full, at hand, just written", || full(new_stores)),
+        Measure::peer("tracing, at hand, just written", "full, at hand, just written", || {
+            keep.time(new_tracing_stores)
+        }),
+        Measure::of("full, fresh", || fresh("full")),
+        Measure::peer("tracing, fresh", "full, fresh", || fresh("tracing")),
+        Measure::of("full, 64 bytes", || full(|tracer| blocks(tracer, &[7; 64]))),
+        Measure::of("full, a check", || full(checks)),
+    ];
+    if let Some(peer) = peer {
+        all.push(Measure::peer("LTTng-UST", "full, at hand", move || lttng_store(peer)));
+        all.push(Measure::peer("LTTng-UST, 64 bytes", "full, 64 bytes", move || lttng_block(peer)));
+    }
+    all
 }
 
-/// Measures in turns and prints a table of the medians.
-fn report(mut measures: Vec<Measure<'_>>) {
+/// Measures in turns and prints the medians.
+fn report(mut measures: Vec<Measure<'_>>, json: bool) {
     let mut times = vec![Vec::new(); measures.len()];
     for _ in 0..RUNS {
-        for ((_, run), times) in measures.iter_mut().zip(&mut times) {
-            times.push(run());
+        for (measure, times) in measures.iter_mut().zip(&mut times) {
+            times.push((measure.run)());
         }
     }
     let medians = times.into_iter().map(|mut times| {
         times.sort_by(f64::total_cmp);
         times[times.len() / 2]
     });
-    let rows: Vec<_> = measures.iter().map(|(name, _)| *name).zip(medians).collect();
-    println!("a store of 16 bytes, median of {RUNS} runs of {EVENTS} events");
-    let mut before = ("", f64::NAN);
-    for (name, nanoseconds) in rows {
-        print!("{name:32} {nanoseconds:8.2} ns an event");
-        if name.starts_with("tracing") {
-            print!("   {:.1} times {}", nanoseconds / before.1, before.0);
+    let medians: Vec<f64> = medians.collect();
+    let of = |name: &str| measures.iter().position(|measure| measure.name == name);
+    if !json {
+        println!("a store of 16 bytes, median of {RUNS} runs of {EVENTS} events");
+    }
+    for (measure, nanoseconds) in measures.iter().zip(&medians) {
+        let name = measure.name;
+        let beside = measure.beside.and_then(|own| Some((own, nanoseconds / medians[of(own)?])));
+        match (json, beside) {
+            (true, None) => println!("{{\"case\":\"{name}\",\"ns\":{nanoseconds:.3}}}"),
+            (true, Some((own, times))) => println!(
+                "{{\"case\":\"{name}\",\"ns\":{nanoseconds:.3},\"beside\":\"{own}\",\"times\":{times:.3}}}"
+            ),
+            (false, None) => println!("{name:32} {nanoseconds:8.2} ns an event"),
+            (false, Some((own, times))) => {
+                println!("{name:32} {nanoseconds:8.2} ns an event   {times:.1} times {own}");
+            }
         }
-        println!();
-        before = (name, nanoseconds);
     }
 }
