@@ -4,9 +4,10 @@ use crate::Settings;
 use crate::guest::MachineError;
 use doorbell_card_network::NetworkError;
 use doorbell_driver::verbs::{
-    Access, CompletionChannel, CompletionQueue, ConnectTo, Context, MemoryRegion, PollError,
-    PostError, ProtectionDomain, QueuePair, QueuePairCapabilities, QueuePairRequest,
-    SendParameters, Transport, VerbsError, WorkCompletion, WorkStatus, poll_cq,
+    Access, CompletionChannel, CompletionQueue, ConnectTo, ConnectUnreliably, Context, FirstPsn,
+    MemoryRegion, Peer, PollError, PostError, ProtectionDomain, QueueKey, QueuePair,
+    QueuePairCapabilities, QueuePairRequest, SendParameters, Transport, VerbsError, WorkCompletion,
+    WorkStatus, poll_cq,
 };
 use doorbell_tracer::{Group, Relation, Tracer, probe};
 use std::sync::Arc;
@@ -147,7 +148,7 @@ impl Pair {
         };
         let create = |cq| {
             pd.create_qp(&QueuePairRequest {
-                transport: Transport::ReliableConnection,
+                transport: settings.transport,
                 send_cq: cq,
                 recv_cq: cq,
                 capabilities: capabilities(settings),
@@ -178,9 +179,25 @@ impl Pair {
             (&self.receiver, &self.sender, SECOND_PSN, FIRST_PSN),
         ];
         for (own, other, own_psn, other_psn) in sides {
-            own.init(ACCESS)?;
-            own.connect(&self.way_to(other, other_psn, settings)?)?;
-            own.start(&patience.parameters(own_psn))?;
+            let way = self.way_to(other, other_psn, settings)?;
+            match settings.transport {
+                Transport::ReliableConnection => {
+                    own.init(ACCESS)?;
+                    own.connect(&way)?;
+                    own.start(&patience.parameters(own_psn))?;
+                }
+                Transport::UnreliableConnection => {
+                    let ConnectTo { qp_num, path_mtu, first_psn, address, .. } = way;
+                    own.init(ACCESS - Access::REMOTE_READ - Access::REMOTE_ATOMIC)?;
+                    own.connect(&ConnectUnreliably { qp_num, path_mtu, first_psn, address })?;
+                    own.start(FirstPsn(own_psn))?;
+                }
+                Transport::UnreliableDatagram => {
+                    own.init(QUEUE_KEY)?;
+                    own.connect(Peer::Anyone)?;
+                    own.start(FirstPsn(own_psn))?;
+                }
+            }
         }
         Ok(())
     }
@@ -235,8 +252,13 @@ impl Pair {
 }
 
 /// What the other side may do with our memory, as far as the memory itself allows it.
-pub(crate) const ACCESS: Access =
-    Access::LOCAL_WRITE.union(Access::REMOTE_WRITE).union(Access::REMOTE_READ);
+pub(crate) const ACCESS: Access = Access::LOCAL_WRITE
+    .union(Access::REMOTE_WRITE)
+    .union(Access::REMOTE_READ)
+    .union(Access::REMOTE_ATOMIC);
+
+/// The queue key of datagram queue pairs.
+pub(crate) const QUEUE_KEY: QueueKey = QueueKey(0x1111_1111);
 
 /// How long a sender waits for the other side, and how often it tries again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -108,12 +108,7 @@ impl CardBus {
         Self::with(config, MEMORY_PAGES, Some(plug), tracer)
     }
 
-    fn with(
-        config: CardConfig,
-        pages: usize,
-        network: Option<Plug>,
-        tracer: &Tracer,
-    ) -> Arc<Self> {
+    fn with(config: CardConfig, pages: usize, network: Option<Plug>, tracer: &Tracer) -> Arc<Self> {
         let memory = Memory::new(pages, MEMORY_ADDRESS);
         let window = Window { memory: Arc::clone(&memory), raised: BTreeSet::new() };
         let pci_ids = (config.vendor_id, config.device_id);

@@ -6,11 +6,16 @@
 mod scenario;
 
 // One for each opcode,
+mod atomics;
 mod rc_read;
 mod rc_send;
 mod rc_send_imm;
 mod rc_write;
 mod rc_write_imm;
+mod uc_send;
+mod uc_write;
+mod ud_send;
+mod window;
 
 // posted in other ways,
 mod rc_send_inline;
@@ -21,6 +26,9 @@ mod rc_write_sges;
 // received and waited for,
 mod rc_send_event;
 mod shared_receive;
+
+// used by storage,
+mod nvmf_read;
 
 // created,
 mod why_mlx5_ib;
@@ -42,12 +50,19 @@ static SCENARIOS: &[Scenario] = &[
     rc_send::SCENARIO,
     rc_send_imm::SCENARIO,
     rc_read::SCENARIO,
+    atomics::FETCH_AND_ADD,
+    atomics::COMPARE_AND_SWAP,
+    window::SCENARIO,
+    uc_write::SCENARIO,
+    uc_send::SCENARIO,
+    ud_send::SCENARIO,
     rc_write_list::SCENARIO,
     rc_write_sges::SCENARIO,
     rc_send_inline::SCENARIO,
     rc_unsignalled::SCENARIO,
     rc_send_event::SCENARIO,
     shared_receive::SCENARIO,
+    nvmf_read::SCENARIO,
     gallery::queue_full::SCENARIO,
     gallery::too_many_sges::SCENARIO,
     gallery::inline_too_long::SCENARIO,

@@ -12,6 +12,8 @@ pub enum Topic {
     Posting,
     /// Receives and completions.
     Completions,
+    /// What storage makes of it.
+    Storage,
     /// Who creates what is posted to.
     ControlPath,
     /// The failure gallery.
@@ -20,8 +22,14 @@ pub enum Topic {
 
 impl Topic {
     /// All topics, in the order in which they are listed.
-    pub const ALL: [Self; 5] =
-        [Self::Opcodes, Self::Posting, Self::Completions, Self::ControlPath, Self::Failures];
+    pub const ALL: [Self; 6] = [
+        Self::Opcodes,
+        Self::Posting,
+        Self::Completions,
+        Self::Storage,
+        Self::ControlPath,
+        Self::Failures,
+    ];
 
     /// Its title.
     pub fn title(self) -> &'static str {
@@ -29,6 +37,7 @@ impl Topic {
             Self::Opcodes => "Opcodes",
             Self::Posting => "Ways to post",
             Self::Completions => "Receives, completions and events",
+            Self::Storage => "Storage",
             Self::ControlPath => "The control path",
             Self::Failures => "Failure gallery",
         }
@@ -40,6 +49,7 @@ impl Topic {
             Self::Opcodes => "opcodes",
             Self::Posting => "posting",
             Self::Completions => "completions",
+            Self::Storage => "storage",
             Self::ControlPath => "control_path",
             Self::Failures => "failures",
         }

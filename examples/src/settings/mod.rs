@@ -16,12 +16,14 @@ pub use what_if::WhatIf;
 
 pub(crate) use sense::check;
 
-use doorbell_driver::verbs::{Opcode, SendFlags};
+use doorbell_driver::verbs::{Opcode, SendFlags, Transport};
 use std::ops::Range;
 
 /// What a scenario's program works with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
+    /// What the queue pairs speak.
+    pub transport: Transport,
     /// What each work request does.
     pub opcode: Opcode,
     /// Bytes of data of each work request.
@@ -49,6 +51,7 @@ pub struct Settings {
 impl Settings {
     /// One RDMA WRITE of 64 bytes, signalled: what every scenario changes to its own.
     pub const DEFAULT: Self = Self {
+        transport: Transport::ReliableConnection,
         opcode: Opcode::RdmaWrite,
         length: 64,
         list: 1,

@@ -1,0 +1,153 @@
+//! `rc-window`: a part of a region, shown to the other side for one exchange.
+
+use super::{Scenario, Topic};
+use crate::pair::{expect_arrived, wait_for};
+use crate::{ExampleError, Key, Pair, Settings, World};
+use doorbell_driver::verbs::{
+    Access, Bind, Completed, MemoryRegion, MemoryWindow, Opcode, Operands, ReceiveRequest,
+    RemoteAddress, SendFlags, SendRequest, WindowKind, post_recv, post_send,
+};
+
+/// What the registry knows of it.
+pub const SCENARIO: Scenario = Scenario {
+    name: "rc-window",
+    title: "A memory window, opened and closed by the other side",
+    topic: Topic::Opcodes,
+    summary: "BIND_MW opens a window of type 2 onto a part of a region, the other side writes through its key, \
+              and SEND with invalidate closes it again.",
+    own: Settings { opcode: Opcode::BindMemoryWindow, ..Settings::DEFAULT },
+    keys: &[Key::Length, Key::BlueFlame, Key::Mtu],
+    failure: None,
+    run,
+};
+
+/// What is in front of the part that the window shows: it stays out of reach.
+const OUT_OF_REACH: usize = 64;
+
+// ANCHOR: window_run
+/// Opens a window, writes through it, closes it, and opens it once more to close it from this side.
+fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> {
+    let context = world.open()?;
+    let pair = Pair::of(&context, settings)?;
+    let message = settings.message();
+    let source = pair.memory("source", &message, Access::empty())?;
+    let region = pair.memory(
+        "region with a window",
+        &vec![0; OUT_OF_REACH + message.len()],
+        Access::LOCAL_WRITE | Access::MW_BIND,
+    )?;
+    let window = pair.pd.alloc_mw(WindowKind::Two)?;
+    post_recv(&pair.receiver, &[ReceiveRequest { wr_id: 101, sg_list: &[] }])?;
+
+    open(&pair, &region, &window, settings)?;
+    let key = window.rkey();
+    write_and_close(&pair, &source, &region, &window, settings)?;
+    let shown = region.buffer().read(OUT_OF_REACH, message.len());
+    if shown.as_deref() != Some(&message[..]) {
+        return Err(ExampleError::NotArrived("the window shows other bytes"));
+    }
+    expect_arrived(&source, &message, &world.tracer)?;
+
+    open(&pair, &region, &window, settings)?;
+    close(&pair, &window)?;
+    Ok(vec![format!(
+        "{} bytes came through the window with key {key:#x}, which was closed by the other side, and a second \
+         one by this side",
+        message.len()
+    )])
+}
+// ANCHOR_END: window_run
+
+// ANCHOR: window_open
+/// The receiver opens the window, with a new key.
+fn open(
+    pair: &Pair,
+    region: &MemoryRegion,
+    window: &MemoryWindow,
+    settings: &Settings,
+) -> Result<(), ExampleError> {
+    let bind = Bind {
+        window: window.kind(),
+        key: window.rkey(),
+        new_key: window.next_rkey(),
+        lkey: region.lkey(),
+        address: region.buffer().address() + OUT_OF_REACH as u64,
+        length: settings.length.into(),
+        access: Access::REMOTE_WRITE,
+        zero_based: false,
+    };
+    post_send(
+        &pair.receiver,
+        &[SendRequest {
+            wr_id: 201,
+            opcode: Opcode::BindMemoryWindow,
+            send_flags: SendFlags::SIGNALED,
+            operands: Operands::Bind(&bind),
+            ..SendRequest::default()
+        }],
+    )?;
+    expect(wait_for(&pair.recv_cq, &pair.context)?.opcode, Completed::BindMemoryWindow)?;
+    window.bound(bind.new_key);
+    Ok(())
+}
+// ANCHOR_END: window_open
+
+// ANCHOR: window_use
+/// The sender writes through the window and closes it: two work requests, one doorbell.
+fn write_and_close(
+    pair: &Pair,
+    source: &MemoryRegion,
+    region: &MemoryRegion,
+    window: &MemoryWindow,
+    settings: &Settings,
+) -> Result<(), ExampleError> {
+    let address = region.buffer().address() + OUT_OF_REACH as u64;
+    let data = [source.element(0, settings.length)];
+    let write = SendRequest {
+        wr_id: 1,
+        sg_list: &data,
+        opcode: Opcode::RdmaWrite,
+        remote: RemoteAddress { address, rkey: window.rkey() },
+        ..SendRequest::default()
+    };
+    let close = SendRequest {
+        wr_id: 2,
+        opcode: Opcode::SendWithInvalidate,
+        send_flags: SendFlags::SIGNALED,
+        immediate: window.rkey(),
+        ..SendRequest::default()
+    };
+    post_send(&pair.sender, &[write, close])?;
+    wait_for(&pair.send_cq, &pair.context)?;
+    let received = wait_for(&pair.recv_cq, &pair.context)?;
+    match received.arrival.invalidated == Some(window.rkey()) {
+        true => Ok(()),
+        false => Err(ExampleError::NotArrived("the receive names no invalidated key")),
+    }
+}
+
+/// The receiver closes the window itself. What is posted right behind an invalidation waits for it: the
+/// control segment of the empty RDMA WRITE has the small fence.
+fn close(pair: &Pair, window: &MemoryWindow) -> Result<(), ExampleError> {
+    let invalidate = SendRequest {
+        wr_id: 202,
+        opcode: Opcode::LocalInvalidate,
+        send_flags: SendFlags::SIGNALED,
+        immediate: window.rkey(),
+        ..SendRequest::default()
+    };
+    let behind =
+        SendRequest { wr_id: 203, send_flags: SendFlags::SIGNALED, ..SendRequest::default() };
+    post_send(&pair.receiver, &[invalidate, behind])?;
+    expect(wait_for(&pair.recv_cq, &pair.context)?.opcode, Completed::LocalInvalidate)?;
+    expect(wait_for(&pair.recv_cq, &pair.context)?.opcode, Completed::RdmaWrite)
+}
+// ANCHOR_END: window_use
+
+/// A completion tells of what was asked for.
+fn expect(told: Completed, asked: Completed) -> Result<(), ExampleError> {
+    match told == asked {
+        true => Ok(()),
+        false => Err(ExampleError::NotArrived("a completion tells of something else")),
+    }
+}
