@@ -1,10 +1,10 @@
 //! Everything that this project claims about speed, measured in one go: `cargo bench -p doorbell --bench
-//! measures` runs the benches that measure, one after the other, prints what they found, and writes the
-//! table `MEASURES.md` of the repository.
+//! measures` runs the benches that measure, one after the other, and prints what they found; with
+//! `-- --write` it writes that into the table `MEASURES.md` of the repository.
 //!
 //! Needs valgrind, gcc, lttng-tools and liblttng-ust-dev; what is missing is an error, because a table
-//! with holes would look like a table. `-- --print` writes no file. The machine ought to have nothing else
-//! to do: instructions repeat exactly, times do not.
+//! with holes would look like a table. The machine ought to have nothing else to do:
+//! instructions repeat exactly, times do not.
 
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match measure() {
-        Ok(table) if asked("--print") => {
+        Ok(table) if !asked("--write") => {
             print!("{table}");
             ExitCode::SUCCESS
         }
@@ -74,7 +74,7 @@ fn measure() -> Result<String, String> {
 const HEAD: &str = "\
 # Measures
 
-Written by `cargo bench -p doorbell --bench measures`; run it again rather than change it. Claims are
+Written by `cargo bench -p doorbell --bench measures -- --write`; run it again rather than change it. Claims are
 ratios against a peer that was measured in the same way, or in the same run. Instructions are counted by
 callgrind and repeat exactly; nanoseconds are medians, and another machine has others.
 

@@ -66,6 +66,7 @@ static SCENARIOS: &[Scenario] = &[
     gallery::queue_full::SCENARIO,
     gallery::too_many_sges::SCENARIO,
     gallery::inline_too_long::SCENARIO,
+    gallery::wrong_opcode::SCENARIO,
     gallery::unsignalled_queue::SCENARIO,
     gallery::wrong_lkey::SCENARIO,
     gallery::wrong_rkey::SCENARIO,

@@ -19,7 +19,7 @@ pub const SCENARIO: Scenario = Scenario {
     summary: "The host binds a key to its buffer and sends a command capsule; the target writes the blocks \
               there and answers with a SEND that invalidates the key: three messages, no copy.",
     own: Settings { opcode: Opcode::Send, length: 4096, ..Settings::DEFAULT },
-    keys: &[Key::Length, Key::BlueFlame, Key::Mtu],
+    keys: &[Key::BlueFlame, Key::Mtu],
     failure: None,
     run,
 };
@@ -151,7 +151,7 @@ impl Host {
         command[35..39].copy_from_slice(&key.to_le_bytes());
         command[39] = KEYED_AND_INVALIDATED;
         command[40..48].copy_from_slice(&FIRST_BLOCK.to_le_bytes());
-        command[48..50].copy_from_slice(&((self.length / BLOCK).max(1) as u16 - 1).to_le_bytes());
+        command[48..50].copy_from_slice(&((self.length / BLOCK - 1) as u16).to_le_bytes());
         command
     }
     // ANCHOR_END: nvmf_command

@@ -12,6 +12,7 @@ pub mod silent_peer;
 pub mod too_many_sges;
 pub mod unsignalled_queue;
 pub mod wrong_lkey;
+pub mod wrong_opcode;
 pub mod wrong_rkey;
 
 pub use no_receive::FAILURE as NO_RECEIVE;

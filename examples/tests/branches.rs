@@ -1,0 +1,573 @@
+//! The branches of libmlx5's `post_send`, each beside our function that has it and a scenario that takes it:
+//! every row is looked for in the trace of that scenario, and the table in `BRANCHES.md` is what was found.
+//!
+//! `DOORBELL_BLESS=1 cargo test -p doorbell-examples --test branches` writes the table anew.
+
+use doorbell_examples::{Device, record_with, scenario};
+use doorbell_tracer::{Kind, LockAction, Trace};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// What shows in a trace that a branch was taken.
+enum Seen {
+    /// A check with these words came to this verdict.
+    Check(&'static str, bool),
+    /// A structure was stored.
+    Store(&'static str),
+    /// A control segment was stored whose byte of flags, masked, has this value; and with that opcode.
+    Control { mask: u8, flags: u8, opcode: u8 },
+    /// A control segment with immediate data, or with a key in its place.
+    Immediate { opcode: u8 },
+    /// A store with these first bytes.
+    Bytes(&'static str, &'static [u8]),
+    /// A structure of a WQE was stored in front of that WQE's control segment: the ring ended in between.
+    Wrapped(&'static str),
+    /// A register of this name was written.
+    Register(&'static str),
+    /// A register was written so many times between two barriers.
+    Burst(usize),
+    /// A counter moved.
+    Index(&'static str),
+    /// A lock was taken.
+    Locked(&'static str),
+}
+
+/// A branch: libmlx5's function and condition, the function of ours, and where it is taken.
+struct Branch {
+    upstream: &'static str,
+    condition: &'static str,
+    ours: &'static str,
+    scenario: &'static str,
+    settings: &'static str,
+    seen: Seen,
+}
+
+/// A row.
+const fn branch(
+    upstream: &'static str,
+    condition: &'static str,
+    ours: &'static str,
+    (scenario, settings): (&'static str, &'static str),
+    seen: Seen,
+) -> Branch {
+    Branch { upstream, condition, ours, scenario, settings, seen }
+}
+
+const POST: &str = "_mlx5_post_send";
+const CHECK_OPCODE: &str = "the opcode is one that is posted";
+const CHECK_ROOM: &str = "room in the queue";
+const CHECK_ELEMENTS: &str = "elements fit the WQE";
+const CHECK_INLINE: &str = "inline data fits";
+
+/// In the order of the source.
+const BRANCHES: &[Branch] = &[
+    branch(
+        POST,
+        "the opcode is one of the table's",
+        "post_send::build",
+        ("rc-write", ""),
+        Seen::Check(CHECK_OPCODE, true),
+    ),
+    branch(
+        POST,
+        "it is not: EINVAL",
+        "post_send::build",
+        ("einval-opcode", ""),
+        Seen::Check(CHECK_OPCODE, false),
+    ),
+    branch(
+        "mlx5_wq_overflow",
+        "fewer outstanding than the queue takes",
+        "has_room",
+        ("rc-write", ""),
+        Seen::Check(CHECK_ROOM, true),
+    ),
+    branch(
+        "mlx5_wq_overflow",
+        "as many, also after another look: ENOMEM",
+        "has_room",
+        ("enomem-queue-full", ""),
+        Seen::Check(CHECK_ROOM, false),
+    ),
+    branch(
+        POST,
+        "more elements than the queue was created for: ENOMEM",
+        "elements_fit",
+        ("enomem-too-many-sges", ""),
+        Seen::Check(CHECK_ELEMENTS, false),
+    ),
+    branch(
+        POST,
+        "IBV_SEND_FENCE",
+        "write_control",
+        ("rc-write", "fence=on"),
+        Seen::Control { mask: 0xe0, flags: 0x80, opcode: 0x08 },
+    ),
+    branch(
+        POST,
+        "no fence",
+        "write_control",
+        ("rc-write", ""),
+        Seen::Control { mask: 0xe0, flags: 0, opcode: 0x08 },
+    ),
+    branch(
+        POST,
+        "the small fence that the request before has left (fm_cache)",
+        "segments",
+        ("rc-window", ""),
+        Seen::Control { mask: 0xe0, flags: 0x20, opcode: 0x08 },
+    ),
+    branch(
+        "send_ieth",
+        "immediate data of SEND",
+        "write_control",
+        ("rc-send-imm", ""),
+        Seen::Immediate { opcode: 0x0b },
+    ),
+    branch(
+        "send_ieth",
+        "immediate data of RDMA WRITE",
+        "write_control",
+        ("rc-write-imm", ""),
+        Seen::Immediate { opcode: 0x09 },
+    ),
+    branch(
+        "send_ieth",
+        "the key of SEND with invalidate",
+        "segments",
+        ("rc-window", ""),
+        Seen::Immediate { opcode: 0x01 },
+    ),
+    branch(
+        POST,
+        "IBV_SEND_SIGNALED",
+        "write_control",
+        ("rc-write", ""),
+        Seen::Control { mask: 0x0c, flags: 0x08, opcode: 0x08 },
+    ),
+    branch(
+        POST,
+        "not signalled",
+        "write_control",
+        ("rc-write-list", ""),
+        Seen::Control { mask: 0x0c, flags: 0, opcode: 0x08 },
+    ),
+    branch(
+        POST,
+        "sq_sig_all",
+        "write_control",
+        ("rc-write", "signaled=off,signal_all=on"),
+        Seen::Control { mask: 0x0c, flags: 0x08, opcode: 0x08 },
+    ),
+    branch(
+        POST,
+        "IBV_SEND_SOLICITED",
+        "write_control",
+        ("rc-send-event", ""),
+        Seen::Control { mask: 0x02, flags: 0x02, opcode: 0x0a },
+    ),
+    branch(
+        POST,
+        "RC: READ",
+        "write_fixed",
+        ("rc-read", ""),
+        Seen::Store("wqe_remote_address_segment"),
+    ),
+    branch(
+        POST,
+        "RC: WRITE",
+        "write_fixed",
+        ("rc-write", ""),
+        Seen::Store("wqe_remote_address_segment"),
+    ),
+    branch(
+        POST,
+        "RC: WRITE with immediate data",
+        "write_fixed",
+        ("rc-write-imm", ""),
+        Seen::Store("wqe_remote_address_segment"),
+    ),
+    branch(
+        "set_atomic_seg",
+        "compare-and-swap",
+        "atomics",
+        ("rc-compare-swap", ""),
+        Seen::Bytes("wqe_atomic_segment", &[0, 0, 0, 0, 0, 0, 0x5e, 0xed]),
+    ),
+    branch(
+        "set_atomic_seg",
+        "fetch-and-add",
+        "atomics",
+        ("rc-fetch-add", ""),
+        Seen::Bytes("wqe_atomic_segment", &[0, 0, 0, 0, 0, 0, 0, 5]),
+    ),
+    branch(POST, "BIND_MW", "keys", ("rc-window", ""), Seen::Store("wqe_umr_control_segment")),
+    branch(
+        "set_umr_mkey_seg",
+        "with a length: rights, address, length",
+        "keys",
+        ("rc-window", ""),
+        Seen::Store("wqe_mkey_context_segment"),
+    ),
+    branch(
+        "set_bind_wr",
+        "with a length: the translation",
+        "keys",
+        ("rc-window", ""),
+        Seen::Store("wqe_klm_segment"),
+    ),
+    branch(
+        POST,
+        "LOCAL_INV: the key alone, freed",
+        "keys",
+        ("rc-window", ""),
+        Seen::Bytes("wqe_mkey_context_segment", &[0x40]),
+    ),
+    branch(
+        POST,
+        "RC: SEND, nothing in front of the data",
+        "write_control",
+        ("rc-send", ""),
+        Seen::Control { mask: 0, flags: 0, opcode: 0x0a },
+    ),
+    branch(
+        POST,
+        "UC: WRITE",
+        "write_fixed",
+        ("uc-write", ""),
+        Seen::Store("wqe_remote_address_segment"),
+    ),
+    branch(
+        POST,
+        "UC: SEND",
+        "write_control",
+        ("uc-send", ""),
+        Seen::Control { mask: 0, flags: 0, opcode: 0x0a },
+    ),
+    branch(
+        POST,
+        "UD: the datagram segment",
+        "datagram",
+        ("ud-send", ""),
+        Seen::Store("wqe_datagram_segment"),
+    ),
+    branch(
+        POST,
+        "IBV_SEND_INLINE",
+        "inline",
+        ("rc-send-inline", ""),
+        Seen::Check(CHECK_INLINE, true),
+    ),
+    branch(
+        "set_data_inl_seg",
+        "longer than max_inline_data: ENOMEM",
+        "inline",
+        ("enomem-inline-too-long", ""),
+        Seen::Check(CHECK_INLINE, false),
+    ),
+    branch(
+        "set_data_inl_seg",
+        "data: the header with its length",
+        "inline",
+        ("rc-send-inline", ""),
+        Seen::Store("wqe_inline_header"),
+    ),
+    branch(POST, "pointers", "segments", ("rc-write", ""), Seen::Store("wqe_data_segment")),
+    branch(
+        POST,
+        "the ring ends between two pointers",
+        "segments",
+        ("rc-write", "sges=20,list=7"),
+        Seen::Wrapped("wqe_data_segment"),
+    ),
+    branch(
+        "set_data_ptr_seg_atomic",
+        "the result of an atomic: eight bytes",
+        "atomics",
+        ("rc-fetch-add", ""),
+        Seen::Bytes("wqe_data_segment", &[0, 0, 0, 8]),
+    ),
+    branch(
+        "post_send_db",
+        "something was posted: head, record, register",
+        "ring_doorbell",
+        ("rc-write", ""),
+        Seen::Index("sq.head"),
+    ),
+    branch(
+        "post_send_db",
+        "not MLX5_SHUT_UP_BF",
+        "tell_conditions",
+        ("rc-write", ""),
+        Seen::Check("BlueFlame is not forbidden", true),
+    ),
+    branch(
+        "post_send_db",
+        "MLX5_SHUT_UP_BF",
+        "tell_conditions",
+        ("rc-write", "bf=forbid"),
+        Seen::Check("BlueFlame is not forbidden", false),
+    ),
+    branch(
+        "post_send_db",
+        "one request",
+        "tell_conditions",
+        ("rc-write", ""),
+        Seen::Check("one work request in the call", true),
+    ),
+    branch(
+        "post_send_db",
+        "more than one",
+        "tell_conditions",
+        ("rc-write-list", ""),
+        Seen::Check("one work request in the call", false),
+    ),
+    branch(
+        "post_send_db",
+        "the register takes BlueFlame",
+        "tell_conditions",
+        ("rc-write", ""),
+        Seen::Check("the register takes BlueFlame", true),
+    ),
+    branch(
+        "post_send_db",
+        "inline, or BlueFlame preferred",
+        "tell_conditions",
+        ("rc-write", ""),
+        Seen::Check("the data is inline, or BlueFlame preferred", true),
+    ),
+    branch(
+        "post_send_db",
+        "neither",
+        "tell_conditions",
+        ("rc-write", "bf=auto"),
+        Seen::Check("the data is inline, or BlueFlame preferred", false),
+    ),
+    branch(
+        "post_send_db",
+        "longer than a control segment",
+        "tell_conditions",
+        ("rc-write", ""),
+        Seen::Check("the WQE is more than a control segment", true),
+    ),
+    branch(
+        "post_send_db",
+        "it fits the buffer",
+        "tell_conditions",
+        ("rc-write", ""),
+        Seen::Check("the WQE fits the buffer", true),
+    ),
+    branch(
+        "post_send_db",
+        "it does not",
+        "tell_conditions",
+        ("rc-write", "sges=20"),
+        Seen::Check("the WQE fits the buffer", false),
+    ),
+    branch("mlx5_bf_copy", "64 bytes", "doorbell", ("rc-write", ""), Seen::Register("BlueFlame")),
+    branch("mlx5_bf_copy", "and 64 more", "doorbell", ("rc-write", "sges=4"), Seen::Burst(2)),
+    branch(
+        "post_send_db",
+        "the first 8 bytes instead",
+        "doorbell",
+        ("rc-write-list", ""),
+        Seen::Register("doorbell"),
+    ),
+    branch(
+        "post_send_db",
+        "the other buffer next",
+        "toggle_buffer",
+        ("rc-write", ""),
+        Seen::Index("bf.offset"),
+    ),
+    branch(POST, "the queue's lock", "post_locked", ("rc-write", ""), Seen::Locked("sq.lock")),
+];
+
+/// Branches that no scenario takes, and why.
+const NOT_TAKEN: &[(&str, &str, &str)] = &[
+    (POST, "XRC", "not covered"),
+    (POST, "raw packet, its Ethernet segment, underlay queue pairs", "not covered"),
+    (POST, "TSO", "not covered"),
+    (
+        POST,
+        "the queue is before RTS (qp_state_max_gs): ENOMEM",
+        "ours: no scenario yet; held by tests of the driver",
+    ),
+    (POST, "atomics are not enabled: EOPNOTSUPP", "not ours yet"),
+    (
+        "set_umr_control_seg",
+        "a window of type 1",
+        "ours: no scenario yet; held by tests of the driver",
+    ),
+    (
+        "set_bind_wr",
+        "longer than 2 GiB: EOPNOTSUPP",
+        "ours: no scenario yet; held by tests of the driver",
+    ),
+    (POST, "UC: BIND_MW, LOCAL_INV", "ours: no scenario yet; held by tests of the driver"),
+    (
+        POST,
+        "UD: the ring ends behind the datagram segment",
+        "ours: no scenario yet; held by tests of the driver",
+    ),
+    (
+        "set_data_inl_seg",
+        "the ring ends within inline data",
+        "ours: no scenario yet; held by tests of the driver",
+    ),
+    (
+        POST,
+        "an element of no bytes is skipped",
+        "ours: no scenario yet; held by tests of the driver",
+    ),
+    (POST, "a signature of each WQE (MLX5_QP_SIGNATURE)", "not ours yet"),
+    ("post_send_db", "nothing was posted", "ours: no scenario yet; held by tests of the driver"),
+    (
+        "post_send_db",
+        "a register that is shared: its lock",
+        "ours: no scenario yet; held by tests of the driver",
+    ),
+    (
+        "post_send_db",
+        "a register without BlueFlame",
+        "ours: no scenario yet; held by tests of the driver",
+    ),
+    (
+        "post_send_db",
+        "a control segment alone",
+        "ours: no scenario yet; held by tests of the driver",
+    ),
+    (
+        "mlx5_bf_copy",
+        "the ring ends within the burst",
+        "ours: no scenario yet; held by tests of the driver",
+    ),
+];
+
+#[test]
+fn every_branch_is_seen_in_the_trace_of_its_scenario() {
+    let mut traces = BTreeMap::new();
+    let mut missing = Vec::new();
+    for row in BRANCHES {
+        let trace = traces.entry((row.scenario, row.settings)).or_insert_with(|| trace(row));
+        if !found(row, trace) {
+            missing.push(format!("{}: {} ({})", row.upstream, row.condition, row.scenario));
+        }
+    }
+    assert!(missing.is_empty(), "not seen:\n{}", missing.join("\n"));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../BRANCHES.md");
+    let table = table();
+    if std::env::var_os("DOORBELL_BLESS").is_some() {
+        std::fs::write(path, &table).expect("the table is written");
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(kept == table, "BRANCHES.md is not of today: DOORBELL_BLESS=1 writes it anew");
+}
+
+/// A branch that is looked for in the wrong place is not found there.
+#[test]
+fn a_branch_that_is_not_taken_is_not_seen() {
+    let wrong = branch(
+        "",
+        "",
+        "tell_conditions",
+        ("rc-write", ""),
+        Seen::Check("the WQE fits the buffer", false),
+    );
+    assert!(!found(&wrong, &trace(&wrong)));
+    let wrong = branch("", "", "atomics", ("rc-write", ""), Seen::Store("wqe_data_segment"));
+    assert!(!found(&wrong, &trace(&wrong)));
+}
+
+/// Runs a row's scenario.
+fn trace(row: &Branch) -> Trace {
+    let what_if = row.settings.parse().expect("settings of the table");
+    let scenario = scenario(row.scenario).expect("a scenario of the table");
+    record_with(scenario, &Device::Card, &what_if).expect("settings that make sense").trace
+}
+
+/// Whether a branch is seen, in a function of that name.
+fn found(row: &Branch, trace: &Trace) -> bool {
+    let ours = |site: usize| {
+        let site = &trace.header.sites[site];
+        site.function.starts_with("mlx5::") && site.function.contains(row.ours)
+            || site.file.ends_with(&format!("mlx5/{}.rs", row.ours))
+    };
+    let events: Vec<_> = trace.events.iter().filter(|event| ours(event.site.0 as usize)).collect();
+    match &row.seen {
+        Seen::Wrapped(layout) => wrapped(events.iter().map(|event| &event.kind), layout),
+        Seen::Burst(times) => {
+            let registers = trace.events.iter().map(|event| match &event.kind {
+                Kind::RegisterWrite { register, .. } => register == "BlueFlame",
+                _ => false,
+            });
+            let registers: Vec<bool> = registers.collect();
+            registers.windows(*times).any(|run| run.iter().all(|&is| is))
+        }
+        seen => events.iter().any(|event| shows(seen, &event.kind)),
+    }
+}
+
+/// Whether an event shows it.
+fn shows(seen: &Seen, kind: &Kind) -> bool {
+    match (seen, kind) {
+        (Seen::Check(words, verdict), Kind::Check { what, holds, .. }) => {
+            what.contains(words) && holds == verdict
+        }
+        (Seen::Store(name), Kind::Store { layout, .. }) => layout == name,
+        (Seen::Bytes(name, first), Kind::Store { layout, bytes, .. }) => {
+            layout == name && bytes.starts_with(first)
+        }
+        (Seen::Control { mask, flags, opcode }, Kind::Store { layout, bytes, .. }) => {
+            layout == "wqe_control_segment" && bytes[3] == *opcode && bytes[11] & mask == *flags
+        }
+        (Seen::Immediate { opcode }, Kind::Store { layout, bytes, .. }) => {
+            layout == "wqe_control_segment" && bytes[3] == *opcode && bytes[12..16] != [0; 4]
+        }
+        (Seen::Register(name), Kind::RegisterWrite { register, .. }) => register == name,
+        (Seen::Index(wanted), Kind::Index { name, .. }) => name == wanted,
+        (Seen::Locked(name), Kind::Lock { lock, action }) => {
+            lock == name && *action == LockAction::Acquired
+        }
+        _ => false,
+    }
+}
+
+/// Whether one such store lies in front of the one before it, in the same ring.
+fn wrapped<'a>(kinds: impl Iterator<Item = &'a Kind>, name: &str) -> bool {
+    let stores = kinds.filter_map(|kind| match kind {
+        Kind::Store { region, offset, layout, .. } if layout == name => Some((*region, *offset)),
+        _ => None,
+    });
+    let stores: Vec<_> = stores.collect();
+    stores.windows(2).any(|pair| pair[0].0 == pair[1].0 && pair[1].1 < pair[0].1)
+}
+
+/// The table as text.
+fn table() -> String {
+    let mut text = String::from(
+        "# The branches of libmlx5's post_send\n\n\
+         Written by a test, `examples/tests/branches.rs`, which runs each scenario and looks for the branch in \
+         its trace, in that function of ours. Functions and conditions are those of rdma-core's \
+         `providers/mlx5/qp.c`, the conditions in our words.\n\n\
+         | libmlx5's function | condition | our function | scenario | seen |\n|---|---|---|---|---|\n",
+    );
+    for row in BRANCHES {
+        let settings = match row.settings {
+            "" => String::new(),
+            settings => format!(" --set {settings}"),
+        };
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | `mlx5::{}` | `{}{settings}` | yes |",
+            row.upstream, row.condition, row.ours, row.scenario
+        );
+    }
+    text.push_str(
+        "\n## Not taken by a scenario\n\n| libmlx5's function | condition | |\n|---|---|---|\n",
+    );
+    for (upstream, condition, why) in NOT_TAKEN {
+        let _ = writeln!(text, "| `{upstream}` | {condition} | {why} |");
+    }
+    text
+}
