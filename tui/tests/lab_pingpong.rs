@@ -34,7 +34,7 @@ const PAIR: &str = "set -e\n\
       for look in $(seq 300); do grep -q ':4853 .* 0A ' /proc/net/tcp && break; sleep 0.1; done\n\
       timeout 120 $2 localhost > /tmp/client 2>&1 || { cat /tmp/client /tmp/server; exit 1; }\n\
       wait $server || { cat /tmp/client /tmp/server; exit 1; }\n\
-      ! grep -i invalid /tmp/server /tmp/client\n\
+      if grep -i invalid /tmp/server /tmp/client; then exit 1; fi\n\
       echo \"played: $1, $2\"\n\
     }\n";
 
