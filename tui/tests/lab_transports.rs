@@ -1,0 +1,128 @@
+//! What connections, datagrams and shared queues do for programs that nobody here wrote: rdma-core's
+//! examples and perftest, in the lab, on the software card. Guests boot where `DOORBELL_LAB=1` says so.
+
+#[path = "common/lab.rs"]
+mod common_lab;
+
+use common_lab::{lab, printed};
+
+/// Functions of the shell. `pair` runs a command as server and as client, both of which must succeed and
+/// find no invalid data. The client starts when the server listens at the port: pingpong's 18515 is
+/// 0x4853, perftest takes the same.
+const PAIR: &str = "set -e\n\
+    pair() {\n\
+      timeout 120 \"$@\" > /tmp/server 2>&1 & server=$!\n\
+      for look in $(seq 300); do grep -q ':4853 .* 0A ' /proc/net/tcp /proc/net/tcp6 && break; sleep 0.1; done\n\
+      timeout 120 \"$@\" localhost > /tmp/client 2>&1 || { cat /tmp/client /tmp/server; exit 1; }\n\
+      wait $server || { cat /tmp/client /tmp/server; exit 1; }\n\
+      if grep -i -E 'invalid|error|fail' /tmp/server /tmp/client; then exit 1; fi\n\
+      echo \"played: $*\"; cat /tmp/client\n\
+    }\n";
+
+// perftest's -F: it is not to hold a busy machine's clock against its own measurement, and give up.
+
+/// What must not be in the kernel's log after all that.
+const NO_WARNING: &str = "! dmesg | grep -E 'WARNING|BUG|refcount|Call Trace'\n";
+
+/// Runs the commands as pairs in one guest; what they printed, and nothing where guests are not booted.
+fn play(commands: &[String]) -> Option<String> {
+    let mut script = String::from(PAIR);
+    for command in commands {
+        script += &format!("pair {command}\n");
+    }
+    script += NO_WARNING;
+    let mut lab = lab()?;
+    lab.args(["run", "--timeout", "500", "--", "sh", "-c", &script]);
+    let text = printed(&lab.output().expect("doorbell starts"));
+    assert_eq!(text.matches("played: ").count(), commands.len(), "{text}");
+    Some(text)
+}
+
+/// The part of the output that a command printed as client.
+fn of<'a>(text: &'a str, command: &str) -> &'a str {
+    let (_, rest) = text.split_once(&format!("played: {command}\n")).expect("it was played");
+    rest.split("played: ").next().expect("split gives one")
+}
+
+/// The lines of a perftest table: size in bytes, iterations.
+fn sizes(table: &str) -> Vec<(u64, u64)> {
+    let numbers = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (size, iterations) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        words.next()?.parse::<f64>().ok()?;
+        Some((size, iterations))
+    };
+    table.lines().filter_map(numbers).collect()
+}
+
+/// Unreliable connections, datagrams, and receives that queue pairs of two kinds share; polling and by
+/// events, with the data looked at where the program can.
+#[test]
+fn pingpongs_of_every_transport_run() {
+    let mut commands = Vec::new();
+    for mode in ["", " -e"] {
+        for program in ["uc", "srq"] {
+            for size in [64, 4096, 65536] {
+                commands
+                    .push(format!("ibv_{program}_pingpong -d mlx5_0 -c -n 100 -s {size}{mode}"));
+            }
+        }
+        for size in [64, 2048] {
+            commands.push(format!("ibv_ud_pingpong -d mlx5_0 -c -n 100 -s {size}{mode}"));
+        }
+        for size in [64, 4096, 65536] {
+            // Its -c is a number of clients: it never looks at the data.
+            commands.push(format!("ibv_xsrq_pingpong -d mlx5_0 -n 100 -s {size}{mode}"));
+        }
+    }
+    let Some(text) = play(&commands) else { return };
+    for command in &commands {
+        let output = of(&text, command);
+        // That of extended connections tells no times.
+        let end = if command.contains("xsrq") { "success" } else { "iters in" };
+        assert!(output.contains(end), "{command}: {output}");
+    }
+}
+
+/// perftest: each operation by each transport that has it, latency and bandwidth.
+#[test]
+fn perftest_runs_with_every_operation_and_transport() {
+    let mut commands = Vec::new();
+    for kind in ["lat", "bw"] {
+        for (transport, operations) in
+            [("RC", &["write", "read", "send"][..]), ("UC", &["write", "send"]), ("UD", &["send"])]
+        {
+            for operation in operations {
+                commands.push(format!(
+                    "ib_{operation}_{kind} -c {transport} -F -d mlx5_0 -n 50 -s 1024"
+                ));
+            }
+        }
+        for atomic in ["CMP_AND_SWAP", "FETCH_AND_ADD"] {
+            commands.push(format!("ib_atomic_{kind} -A {atomic} -F -d mlx5_0 -n 50"));
+        }
+        commands.push(format!("ib_read_{kind} -e -F -d mlx5_0 -n 50 -s 8"));
+        commands.push(format!("ib_send_{kind} -r 64 --use-srq -F -d mlx5_0 -n 50 -s 8"));
+    }
+    let Some(text) = play(&commands) else { return };
+    for command in &commands {
+        let [(size, iterations)] = sizes(of(&text, command))[..] else {
+            panic!("{command}: no line of results\n{text}")
+        };
+        let wanted =
+            command.rsplit_once("-s ").map_or(8, |(_, size)| size.parse().expect("a size"));
+        assert_eq!((size, iterations), (wanted, 50), "{command}");
+    }
+}
+
+/// perftest with all its sizes, 2 bytes to 8 MiB: messages of one packet and of thousands.
+#[test]
+fn perftest_runs_with_messages_of_every_size() {
+    let commands = ["ib_write_bw", "ib_read_bw", "ib_send_bw", "ib_write_lat"]
+        .map(|program| format!("{program} -F -a -n 10 -d mlx5_0"));
+    let Some(text) = play(&commands) else { return };
+    let every: Vec<(u64, u64)> = (1..=23).map(|power| (1 << power, 10)).collect();
+    for command in &commands {
+        assert_eq!(sizes(of(&text, command)), every, "{command}");
+    }
+}
