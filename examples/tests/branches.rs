@@ -493,7 +493,7 @@ fn found(row: &Branch, trace: &Trace) -> bool {
         site.function.starts_with("mlx5::") && site.function.contains(row.ours)
             || site.file.ends_with(&format!("mlx5/{}.rs", row.ours))
     };
-    let events: Vec<_> = trace.events.iter().filter(|event| ours(event.site.0 as usize)).collect();
+    let events: Vec<_> = trace.events.iter().filter(|event| ours(event.site as usize)).collect();
     match &row.seen {
         Seen::Wrapped(layout) => wrapped(events.iter().map(|event| &event.kind), layout),
         Seen::Burst(times) => {
