@@ -17,23 +17,23 @@ pub fn elements_fit<U: UarPage, P: Probe>(
     request: &SendRequest<'_>,
     probe: &P,
 ) -> bool {
-    let (given, limit) = (request.sg_list.len() as isize, queue.state_max_sge);
+    let (given, below) = (request.sg_list.len(), queue.elements_below);
     probe!(
         P: *probe,
         check(
             "elements fit the WQE",
-            ("wr.num_sge", request.sg_list.len()),
+            ("wr.num_sge", given),
             Relation::LessOrEqual,
-            ("max_gs", state_limit(limit)),
-            given <= limit
+            ("max_gs", state_limit(below)),
+            given < below
         )
     );
-    given <= limit
+    given < below
 }
 
-/// The limit as the trace has it.
-fn state_limit(limit: isize) -> Value {
-    u32::try_from(limit).map_or("-1: not in RTS".into(), Value::from)
+/// The limit as libmlx5 has it.
+fn state_limit(below: usize) -> Value {
+    below.checked_sub(1).map_or("-1: not in RTS".into(), Value::from)
 }
 // ANCHOR_END: check_elements
 

@@ -241,7 +241,7 @@ fn send_queue<B: Bus>(
             max_sge: sizes.max_send_sge as usize,
             max_inline: sizes.max_inline,
         },
-        state_max_sge: -1,
+        elements_below: 0,
         settings: mlx5.settings.clone(),
         region: regions.send,
     }

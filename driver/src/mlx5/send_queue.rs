@@ -56,9 +56,9 @@ pub struct SendQueue<U: UarPage> {
     pub always: SendFlags,
     /// The queue's limits.
     pub limits: Limits,
-    /// Elements that a request may have in the queue pair's state: -1 until it sends, so that not
-    /// even a request without any is taken. (`qp_state_max_gs`)
-    pub state_max_sge: isize,
+    /// A request must have fewer elements than this: 0 until the queue pair sends, so that not even a
+    /// request without any is taken. (`qp_state_max_gs`, and one)
+    pub elements_below: usize,
     /// The provider's two BlueFlame settings.
     pub settings: Settings,
     /// The ring's number in the trace.
@@ -226,19 +226,19 @@ impl<U: UarPage> SendQueue<U> {
     /// Counts from the beginning again, as the card does after a reset. (`mlx5_init_qp_indices`)
     pub fn forget_work(&mut self) {
         (self.head, self.cur_post, self.full_at) = (0, 0, self.limits.max_post);
-        self.state_max_sge = -1;
+        self.elements_below = 0;
         self.outstanding.forget_work();
     }
 
     // ANCHOR: send_state
     /// The queue pair has come to RTS: requests are taken. (`set_qp_operational_state`)
     pub fn take_requests(&mut self) {
-        self.state_max_sge = self.limits.max_sge as isize;
+        self.elements_below = self.limits.max_sge + 1;
     }
 
     /// Whether requests are taken.
     pub fn takes_requests(&self) -> bool {
-        self.state_max_sge >= 0
+        self.elements_below > 0
     }
     // ANCHOR_END: send_state
 
