@@ -3,7 +3,7 @@
 //!
 //! `DOORBELL_BLESS=1 cargo test -p doorbell-examples --test branches` writes the table anew.
 
-use doorbell_examples::{Device, record_with, scenario};
+use doorbell_examples::{Device, record, record_with, scenario};
 use doorbell_tracer::{Kind, LockAction, Trace};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,8 +20,6 @@ enum Seen {
     Immediate { opcode: u8 },
     /// A store with these first bytes.
     Bytes(&'static str, &'static [u8]),
-    /// A structure of a WQE was stored in front of that WQE's control segment: the ring ended in between.
-    Wrapped(&'static str),
     /// A register of this name was written.
     Register(&'static str),
     /// A register was written so many times between two barriers.
@@ -99,14 +97,14 @@ const BRANCHES: &[Branch] = &[
     branch(
         POST,
         "IBV_SEND_FENCE",
-        "write_control",
+        "segments",
         ("rc-write", "fence=on"),
         Seen::Control { mask: 0xe0, flags: 0x80, opcode: 0x08 },
     ),
     branch(
         POST,
         "no fence",
-        "write_control",
+        "segments",
         ("rc-write", ""),
         Seen::Control { mask: 0xe0, flags: 0, opcode: 0x08 },
     ),
@@ -120,14 +118,14 @@ const BRANCHES: &[Branch] = &[
     branch(
         "send_ieth",
         "immediate data of SEND",
-        "write_control",
+        "segments",
         ("rc-send-imm", ""),
         Seen::Immediate { opcode: 0x0b },
     ),
     branch(
         "send_ieth",
         "immediate data of RDMA WRITE",
-        "write_control",
+        "segments",
         ("rc-write-imm", ""),
         Seen::Immediate { opcode: 0x09 },
     ),
@@ -141,28 +139,28 @@ const BRANCHES: &[Branch] = &[
     branch(
         POST,
         "IBV_SEND_SIGNALED",
-        "write_control",
+        "segments",
         ("rc-write", ""),
         Seen::Control { mask: 0x0c, flags: 0x08, opcode: 0x08 },
     ),
     branch(
         POST,
         "not signalled",
-        "write_control",
+        "segments",
         ("rc-write-list", ""),
         Seen::Control { mask: 0x0c, flags: 0, opcode: 0x08 },
     ),
     branch(
         POST,
         "sq_sig_all",
-        "write_control",
+        "segments",
         ("rc-write", "signaled=off,signal_all=on"),
         Seen::Control { mask: 0x0c, flags: 0x08, opcode: 0x08 },
     ),
     branch(
         POST,
         "IBV_SEND_SOLICITED",
-        "write_control",
+        "segments",
         ("rc-send-event", ""),
         Seen::Control { mask: 0x02, flags: 0x02, opcode: 0x0a },
     ),
@@ -226,7 +224,7 @@ const BRANCHES: &[Branch] = &[
     branch(
         POST,
         "RC: SEND, nothing in front of the data",
-        "write_control",
+        "segments",
         ("rc-send", ""),
         Seen::Control { mask: 0, flags: 0, opcode: 0x0a },
     ),
@@ -240,7 +238,7 @@ const BRANCHES: &[Branch] = &[
     branch(
         POST,
         "UC: SEND",
-        "write_control",
+        "segments",
         ("uc-send", ""),
         Seen::Control { mask: 0, flags: 0, opcode: 0x0a },
     ),
@@ -273,13 +271,6 @@ const BRANCHES: &[Branch] = &[
         Seen::Store("wqe_inline_header"),
     ),
     branch(POST, "pointers", "segments", ("rc-write", ""), Seen::Store("wqe_data_segment")),
-    branch(
-        POST,
-        "the ring ends between two pointers",
-        "segments",
-        ("rc-write", "sges=20,list=7"),
-        Seen::Wrapped("wqe_data_segment"),
-    ),
     branch(
         "set_data_ptr_seg_atomic",
         "the result of an atomic: eight bytes",
@@ -417,6 +408,11 @@ const NOT_TAKEN: &[(&str, &str, &str)] = &[
     ),
     (
         POST,
+        "the ring ends between two pointers",
+        "ours: no scenario yet; held by tests of the driver",
+    ),
+    (
+        POST,
         "an element of no bytes is skipped",
         "ours: no scenario yet; held by tests of the driver",
     ),
@@ -481,8 +477,11 @@ fn a_branch_that_is_not_taken_is_not_seen() {
 
 /// Runs a row's scenario.
 fn trace(row: &Branch) -> Trace {
-    let what_if = row.settings.parse().expect("settings of the table");
     let scenario = scenario(row.scenario).expect("a scenario of the table");
+    if row.settings.is_empty() {
+        return record(scenario, &Device::Card).trace;
+    }
+    let what_if = row.settings.parse().expect("settings of the table");
     record_with(scenario, &Device::Card, &what_if).expect("settings that make sense").trace
 }
 
@@ -495,7 +494,6 @@ fn found(row: &Branch, trace: &Trace) -> bool {
     };
     let events: Vec<_> = trace.events.iter().filter(|event| ours(event.site as usize)).collect();
     match &row.seen {
-        Seen::Wrapped(layout) => wrapped(events.iter().map(|event| &event.kind), layout),
         Seen::Burst(times) => {
             let registers = trace.events.iter().map(|event| match &event.kind {
                 Kind::RegisterWrite { register, .. } => register == "BlueFlame",
@@ -531,16 +529,6 @@ fn shows(seen: &Seen, kind: &Kind) -> bool {
         }
         _ => false,
     }
-}
-
-/// Whether one such store lies in front of the one before it, in the same ring.
-fn wrapped<'a>(kinds: impl Iterator<Item = &'a Kind>, name: &str) -> bool {
-    let stores = kinds.filter_map(|kind| match kind {
-        Kind::Store { region, offset, layout, .. } if layout == name => Some((*region, *offset)),
-        _ => None,
-    });
-    let stores: Vec<_> = stores.collect();
-    stores.windows(2).any(|pair| pair[0].0 == pair[1].0 && pair[1].1 < pair[0].1)
 }
 
 /// The table as text.
