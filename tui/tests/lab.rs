@@ -21,7 +21,7 @@ use std::process::{Command, Output};
 const SCENARIOS: [(&str, &str); 3] = [
     ("rc-write", "64 bytes lie in the other queue pair's buffer"),
     ("rc-write-list", "and with it the 3 before it"),
-    ("rc-send-inline", "work request 2 received 32 bytes"),
+    ("rc-send-inline", "receive 101 received 32 bytes"),
 ];
 
 /// Runs a shell script in a guest; `None` where guests are not to be booted.
