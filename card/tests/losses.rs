@@ -6,38 +6,12 @@ use doorbell_prm::commands::QpState;
 use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome};
 use doorbell_prm::roce::BthOpcode::*;
 use doorbell_prm::roce::{AETH_ACK, AETH_NAK, AETH_RNR_NAK};
-use doorbell_prm::wqe::*;
 use support::data::{Outcome::*, *};
+use support::network::numbered::*;
 use support::network::*;
 
 const REQUEST: u8 = CqeOpcode::Requester.code();
 const RECEIVED: u8 = CqeOpcode::ResponderSend.code();
-
-/// Packets are numbered from 10; the answer is late after 8.4 ms.
-fn connection() -> Connection {
-    Connection { first_psn: 10, ack_timeout: 11, ..Connection::default() }
-}
-
-const LATE: u64 = 9 * MILLISECOND;
-
-fn network() -> Network {
-    Network::new(connection())
-}
-
-/// A signalled write or read between the first part of one side's memory and the other's at
-/// `remote`.
-fn act(it: &Network, opcode: SendOpcode, remote: u64, length: u32) -> Vec<u8> {
-    let keys = [0, 1].map(|side| it.sides[side].key);
-    rdma(opcode, (VIRTUAL + remote, keys[1]), (VIRTUAL + remote, length, keys[0]))
-}
-
-fn write(it: &Network, remote: u64, length: u32) -> Vec<u8> {
-    act(it, SendOpcode::RdmaWrite, remote, length)
-}
-
-fn read(it: &Network, remote: u64, length: u32) -> Vec<u8> {
-    act(it, SendOpcode::RdmaRead, remote, length)
-}
 
 fn done(indexes: impl IntoIterator<Item = u16>) -> Vec<Outcome> {
     indexes.into_iter().map(|index| Done(REQUEST, index)).collect()

@@ -10,35 +10,10 @@ use doorbell_prm::roce::{AETH_ACK, BthOpcode};
 use doorbell_prm::wqe::*;
 use doorbell_prm::zerocopy::IntoBytes;
 use support::data::{Outcome::*, *};
+use support::network::numbered::*;
 use support::network::*;
 
 const REQUEST: u8 = CqeOpcode::Requester.code();
-
-/// Packets are numbered from 10; the answer is late after 8.4 ms.
-fn connection() -> Connection {
-    Connection { first_psn: 10, ack_timeout: 11, ..Connection::default() }
-}
-
-const LATE: u64 = 9 * MILLISECOND;
-
-fn network() -> Network {
-    Network::new(connection())
-}
-
-/// A signalled write or read between the first part of one side's memory and the other's at
-/// `remote`.
-fn act(it: &Network, opcode: SendOpcode, remote: u64, length: u32) -> Vec<u8> {
-    let keys = [0, 1].map(|side| it.sides[side].key);
-    rdma(opcode, (VIRTUAL + remote, keys[1]), (VIRTUAL + remote, length, keys[0]))
-}
-
-fn write(it: &Network, remote: u64, length: u32) -> Vec<u8> {
-    act(it, SendOpcode::RdmaWrite, remote, length)
-}
-
-fn read(it: &Network, remote: u64, length: u32) -> Vec<u8> {
-    act(it, SendOpcode::RdmaRead, remote, length)
-}
 
 /// The same work request with a fence mode.
 fn fenced(mut wqe: Vec<u8>, mode: u8) -> Vec<u8> {

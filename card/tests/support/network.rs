@@ -147,3 +147,35 @@ pub fn asked(packet: &[u8]) -> (u64, u32) {
     let (reth, _) = RdmaExtendedHeader::ref_from_prefix(&packet[at..]).unwrap();
     (reth.virtual_address.get(), reth.dma_length.get())
 }
+
+/// For tests that name packets by their numbers.
+pub mod numbered {
+    use super::*;
+    use doorbell_prm::wqe::SendOpcode;
+
+    /// Packets are numbered from 10; the answer is late after 8.4 ms.
+    pub fn connection() -> Connection {
+        Connection { first_psn: 10, ack_timeout: 11, ..Connection::default() }
+    }
+
+    pub const LATE: u64 = 9 * MILLISECOND;
+
+    pub fn network() -> Network {
+        Network::new(connection())
+    }
+
+    /// A signalled write or read between the first part of one side's memory and the other's at
+    /// `remote`.
+    pub fn act(it: &Network, opcode: SendOpcode, remote: u64, length: u32) -> Vec<u8> {
+        let keys = [0, 1].map(|side| it.sides[side].key);
+        rdma(opcode, (VIRTUAL + remote, keys[1]), (VIRTUAL + remote, length, keys[0]))
+    }
+
+    pub fn write(it: &Network, remote: u64, length: u32) -> Vec<u8> {
+        act(it, SendOpcode::RdmaWrite, remote, length)
+    }
+
+    pub fn read(it: &Network, remote: u64, length: u32) -> Vec<u8> {
+        act(it, SendOpcode::RdmaRead, remote, length)
+    }
+}
