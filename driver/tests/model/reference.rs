@@ -1,8 +1,10 @@
-//! What the verbs say about reliable connections, as plainly as it can be said: two sides, each with memory,
-//! two queues, and two lists of completions. Nothing here knows of rings, doorbells or packets.
+//! What the verbs say about the transports, as plainly as it can be said: two sides, each with memory, two
+//! queues, and two lists of completions. Nothing here knows of rings, doorbells or packets.
 
-use super::program::{Flaw, LENGTH, Piece, Receive, Request, SIZES};
-use doorbell_driver::verbs::{Completed, Opcode, WorkStatus};
+use super::program::{
+    LENGTH, Piece, Receive, Request, SIZES, Setting, changes_key, is_atomic, is_remote,
+};
+use doorbell_driver::verbs::{Completed, Opcode, Transport, WorkStatus};
 use std::collections::VecDeque;
 
 /// A completion that is to come.
@@ -10,79 +12,111 @@ use std::collections::VecDeque;
 pub struct Wanted {
     pub wr_id: u64,
     pub status: WorkStatus,
-    /// What was done, how many bytes arrived here, and the immediate data; if it succeeded.
-    pub done: Option<(Completed, u32, Option<u32>)>,
+    /// What was done, if it succeeded.
+    pub done: Option<Done>,
     /// Number of the request in its queue.
-    number: usize,
+    pub number: usize,
+}
+
+/// What a work request that succeeded did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    pub opcode: Completed,
+    /// Bytes that arrived here.
+    pub length: u32,
+    pub immediate: Option<u32>,
+    /// The key of this side that the message has invalidated.
+    pub invalidated: Option<u32>,
 }
 
 /// Why a post is refused, as an errno, and at which request.
 pub type Refused = (usize, i32);
 
-/// Bytes of a full packet, with the path MTU of the program.
-const PACKET: usize = 256;
-
-/// `ENOMEM`.
+/// `ENOMEM`, and `EINVAL`.
 const NO_ROOM: i32 = 12;
+const INVALID: i32 = 22;
+
+/// A memory window of type 2, and the part of the target that it is bound to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Window {
+    pub part: Option<Piece>,
+    /// The key that it was bound with last, and the one that it will have been when all is done.
+    pub key: u32,
+    pub posted_key: u32,
+}
 
 /// One side.
 pub struct Side {
+    pub setting: Setting,
     /// Sends and writes come from here; nothing changes it.
     pub source: Vec<u8>,
-    /// What reads bring.
+    /// What reads and atomics bring.
     pub landing: Vec<u8>,
     /// What the other side writes and reads.
-    pub window: Vec<u8>,
-    /// Where receives go.
-    pub inbox: Vec<u8>,
-    sends: VecDeque<(usize, Request)>,
-    receives: VecDeque<(usize, Receive)>,
+    pub target: Vec<u8>,
+    /// Where receives go. Of the network header of a datagram the verbs do not say what it is.
+    pub inbox: Vec<Option<u8>>,
+    pub window: Window,
+    pub sends: VecDeque<(usize, Request)>,
+    pub receives: VecDeque<(usize, Receive)>,
     pub sent: VecDeque<Wanted>,
     pub received: VecDeque<Wanted>,
+    pub failed: bool,
+    /// Messages of this side that nobody received, and its comparisons that found what they compared.
+    pub lost: usize,
+    pub swapped: usize,
     /// Work requests posted, and known to be done.
     send_counts: (usize, usize),
     receive_counts: (usize, usize),
-    failed: bool,
 }
 
 impl Side {
-    pub fn new(source: Vec<u8>) -> Self {
-        let empty = || vec![0; LENGTH];
+    pub fn new(setting: Setting, source: Vec<u8>, key: u32) -> Self {
+        let window = Window { part: None, key, posted_key: key };
         Self {
+            setting,
             source,
-            landing: empty(),
-            window: empty(),
-            inbox: empty(),
+            landing: vec![0; LENGTH],
+            target: vec![0; LENGTH],
+            inbox: vec![Some(0); LENGTH],
+            window,
             sends: VecDeque::new(),
             receives: VecDeque::new(),
             sent: VecDeque::new(),
             received: VecDeque::new(),
+            failed: false,
+            lost: 0,
+            swapped: 0,
             send_counts: (0, 0),
             receive_counts: (0, 0),
-            failed: false,
         }
     }
 
-    /// Posts sends: all of them, or those before the one that is refused.
-    pub fn post(&mut self, requests: &[Request]) -> Result<(), Refused> {
-        for (index, request) in requests.iter().enumerate() {
-            let (posted, done) = self.send_counts;
-            let full = posted - done >= most_sends();
-            let long = request.inline && request.length() > most_inline();
-            if full || request.pieces.len() > SIZES.max_send_sge as usize || long {
-                return Err((index, NO_ROOM));
-            }
-            self.sends.push_back((posted, request.clone()));
-            self.send_counts.0 += 1;
+    /// Posts one send, or says why not.
+    pub fn post(&mut self, request: &Request) -> Result<(), i32> {
+        let transport = self.setting.transport;
+        let (posted, done) = self.send_counts;
+        if !has(transport, request.opcode) {
+            return Err(INVALID);
         }
+        let full = posted - done >= most_sends(transport);
+        let long = request.inline && request.length() > most_inline(transport);
+        if full || request.pieces.len() > SIZES.max_send_sge as usize || long {
+            return Err(NO_ROOM);
+        }
+        if request.opcode == Opcode::BindMemoryWindow {
+            self.window.posted_key = request.key;
+        }
+        self.sends.push_back((posted, request.clone()));
+        self.send_counts.0 += 1;
         Ok(())
     }
 
-    /// Posts receives.
+    /// Posts receives: all of them, or those before the one that is refused.
     pub fn post_receives(&mut self, receives: &[Receive]) -> Result<(), Refused> {
         for (index, receive) in receives.iter().enumerate() {
             let (posted, done) = self.receive_counts;
-            if posted - done >= SIZES.max_recv_wr as usize {
+            if posted - done >= most_receives(self.setting) {
                 return Err((index, NO_ROOM));
             }
             self.receives.push_back((posted, receive.clone()));
@@ -112,156 +146,135 @@ impl Side {
         polled
     }
 
-    /// Everything that is still queued ends unserved.
-    fn flush(&mut self) {
+    /// Everything that is still queued ends unserved, but for the receives of a shared queue: they are
+    /// nobody's until a message takes them.
+    pub fn flush(&mut self) {
         let flushed =
             |number, wr_id| Wanted { wr_id, status: WorkStatus::Flushed, done: None, number };
         let sends = self.sends.drain(..).map(|(number, request)| flushed(number, request.wr_id));
         self.sent.extend(sends);
-        let receives =
-            self.receives.drain(..).map(|(number, receive)| flushed(number, receive.wr_id));
-        self.received.extend(receives);
+        if !self.setting.shared {
+            let receives = self.receives.drain(..);
+            let receives = receives.map(|(number, receive)| flushed(number, receive.wr_id));
+            self.received.extend(receives);
+        }
+    }
+}
+
+/// Whether a transport has an opcode.
+fn has(transport: Transport, opcode: Opcode) -> bool {
+    match transport {
+        Transport::ReliableConnection => true,
+        Transport::UnreliableConnection => opcode != Opcode::RdmaRead && !is_atomic(opcode),
+        Transport::UnreliableDatagram => {
+            matches!(opcode, Opcode::Send | Opcode::SendWithImmediate)
+        }
     }
 }
 
 /// How many sends may be outstanding: the ring is a power of two of bytes, and counts for as many of the
 /// largest WQEs as fit. (`mlx5_calc_sq_size`)
-fn most_sends() -> usize {
-    let wqe = largest_wqe();
+fn most_sends(transport: Transport) -> usize {
+    let wqe = largest_wqe(transport);
     (SIZES.max_send_wr as usize * wqe).next_power_of_two() / wqe
 }
 
 /// How many bytes may be inline: what the largest WQE has room for.
-fn most_inline() -> usize {
-    largest_wqe() - FIXED - 4
+fn most_inline(transport: Transport) -> usize {
+    largest_wqe(transport) - fixed(transport) - 4
 }
 
-/// Bytes in front of the data: 16 of the control segment, and for a window 48, 64 and 64.
-const FIXED: usize = 192;
+/// Bytes in front of the data: 16 of the control segment; for a window 48, 64 and 64, and for a
+/// datagram's address 48.
+fn fixed(transport: Transport) -> usize {
+    match transport {
+        Transport::UnreliableDatagram => 64,
+        _ => 192,
+    }
+}
 
-fn largest_wqe() -> usize {
+fn largest_wqe(transport: Transport) -> usize {
     let pointers = 16 * SIZES.max_send_sge as usize;
     let inline = (4 + SIZES.max_inline_data as usize).next_multiple_of(16);
-    (FIXED + pointers.max(inline)).next_multiple_of(64)
+    (fixed(transport) + pointers.max(inline)).next_multiple_of(64)
 }
 
-/// The card works until it has nothing to do.
-pub fn work(sides: &mut [Side; 2]) {
-    loop {
-        let moved = step(sides, 0) | step(sides, 1);
-        if !moved {
-            return;
-        }
+/// How many receives may be outstanding: of a shared queue one less than a power of two.
+fn most_receives(setting: Setting) -> usize {
+    let wanted = SIZES.max_recv_wr as usize;
+    match setting.shared {
+        true => (wanted + 1).next_power_of_two() - 1,
+        false => wanted,
     }
 }
 
-/// The oldest send of a side, if it can be carried out.
-fn step(sides: &mut [Side; 2], which: usize) -> bool {
-    let [left, right] = sides;
-    let (own, other) = if which == 0 { (left, right) } else { (right, left) };
-    if own.failed {
-        own.flush();
-        return false;
+/// What a request is to be, now that it is posted. Which of two sides is first is nowhere said, so no key
+/// is changed while the other side may be using it, and none is used that may be changing.
+pub fn resolved(sides: &[Side; 2], which: usize, request: &Request) -> Request {
+    let (own, other) = (&sides[which], &sides[1 - which]);
+    let through = request.through && is_remote(request.opcode);
+    let mut request = Request { through, ..request.clone() };
+    // The part that is open to this side for certain.
+    let part = match other.changes_window() || own.invalidates() {
+        true => None,
+        false => other.window.part,
+    };
+    if changes_key(request.opcode) {
+        request.old_key = own.window.posted_key;
+        request.key = request.old_key;
+        if request.opcode == Opcode::BindMemoryWindow {
+            request.key = next_key(request.old_key);
+        }
+        let fits = own.is_open_at_last() != (request.opcode == Opcode::BindMemoryWindow);
+        let dares = request.flaw.is_some();
+        request.flaw = request.flaw.filter(|_| !fits);
+        if other.uses_window() || !fits && !dares {
+            // A write of nothing instead.
+            request.opcode = Opcode::RdmaWrite;
+            request.flaw = None;
+        }
+        return request;
     }
-    let Some((number, request)) = own.sends.pop_front() else { return false };
-    match carry_out(own, other, &request) {
-        Outcome::Waits => {
-            own.sends.push_front((number, request));
-            false
+    if request.opcode == Opcode::SendWithInvalidate {
+        request.key = other.window.key;
+        // libmlx5 posts it on an unreliable connection, too, though that has no packet for it.
+        let reliable = own.setting.transport == Transport::ReliableConnection;
+        if part.is_none() || !reliable {
+            request.opcode = Opcode::Send;
         }
-        Outcome::Done(done) => {
-            if request.signaled {
-                let (wr_id, status) = (request.wr_id, WorkStatus::Success);
-                own.sent.push_back(Wanted { wr_id, status, done: Some(done), number });
-            }
-            true
-        }
-        Outcome::Failed { status, other_too } => {
-            own.sent.push_back(Wanted { wr_id: request.wr_id, status, done: None, number });
-            own.failed = true;
-            other.failed |= other_too;
-            true
-        }
+        return request;
     }
+    super::places::place(&mut request, part, other.window.key);
+    request
 }
 
-enum Outcome {
-    /// Nothing to receive into.
-    Waits,
-    Done((Completed, u32, Option<u32>)),
-    Failed {
-        status: WorkStatus,
-        other_too: bool,
-    },
+/// The next of a window's 256 keys.
+fn next_key(key: u32) -> u32 {
+    key & !0xff | key.wrapping_add(1) & 0xff
 }
 
-fn carry_out(own: &mut Side, other: &mut Side, request: &Request) -> Outcome {
-    use Opcode::*;
-    let remote_flaw = matches!(request.flaw, Some(Flaw::RemoteKey | Flaw::RemoteRange));
-    if request.flaw == Some(Flaw::LocalKey) && request.opcode != RdmaRead {
-        return Outcome::Failed { status: WorkStatus::LocalProtection, other_too: false };
+impl Side {
+    /// Whether a request in the queue changes this side's window.
+    fn changes_window(&self) -> bool {
+        self.sends.iter().any(|(_, request)| changes_key(request.opcode))
     }
-    if remote_flaw {
-        return Outcome::Failed { status: WorkStatus::RemoteAccess, other_too: true };
-    }
-    let message = gather(&own.source, &request.pieces);
-    let window = request.remote..request.remote + message.len();
-    let receives = matches!(request.opcode, Send | SendWithImmediate | RdmaWriteWithImmediate);
-    if receives && other.receives.is_empty() {
-        if request.opcode == RdmaWriteWithImmediate {
-            // Immediate data comes with the last packet: those before it are written by then.
-            let before = message.len().saturating_sub(1) / PACKET * PACKET;
-            let window = request.remote..request.remote + before;
-            other.window[window].copy_from_slice(&message[..before]);
-        }
-        return Outcome::Waits;
-    }
-    let arrived = message.len() as u32;
-    match request.opcode {
-        RdmaWrite => other.window[window].copy_from_slice(&message),
-        RdmaWriteWithImmediate => {
-            other.window[window].copy_from_slice(&message);
-            let done = (Completed::ReceiveRdmaWithImmediate, arrived, Some(request.immediate));
-            receive(other, &[], done);
-        }
-        Send => receive(other, &message, (Completed::Receive, arrived, None)),
-        SendWithImmediate => {
-            receive(other, &message, (Completed::Receive, arrived, Some(request.immediate)));
-        }
-        RdmaRead => {
-            // Only what comes back meets the local key.
-            if request.flaw == Some(Flaw::LocalKey) {
-                return Outcome::Failed { status: WorkStatus::LocalProtection, other_too: false };
-            }
-            let brought = other.window[window].to_vec();
-            scatter(&mut own.landing, &request.pieces, &brought);
-        }
-        other => unreachable!("{other:?} is in no program"),
-    }
-    Outcome::Done(match request.opcode {
-        RdmaRead => (Completed::RdmaRead, arrived, None),
-        RdmaWrite | RdmaWriteWithImmediate => (Completed::RdmaWrite, 0, None),
-        _ => (Completed::Send, 0, None),
-    })
-}
 
-/// The oldest receive takes a message.
-fn receive(side: &mut Side, message: &[u8], done: (Completed, u32, Option<u32>)) {
-    let Some((number, receive)) = side.receives.pop_front() else { return };
-    scatter(&mut side.inbox, &receive.pieces, message);
-    let (wr_id, status) = (receive.wr_id, WorkStatus::Success);
-    side.received.push_back(Wanted { wr_id, status, done: Some(done), number });
-}
+    /// Whether a request in the queue invalidates the other side's window.
+    fn invalidates(&self) -> bool {
+        self.sends.iter().any(|(_, request)| request.opcode == Opcode::SendWithInvalidate)
+    }
 
-fn gather(from: &[u8], pieces: &[Piece]) -> Vec<u8> {
-    let parts = pieces.iter().map(|piece| &from[piece.offset..piece.offset + piece.length]);
-    parts.collect::<Vec<_>>().concat()
-}
+    /// Whether a request in the queue reaches through the other side's window.
+    fn uses_window(&self) -> bool {
+        self.invalidates() || self.sends.iter().any(|(_, request)| request.through)
+    }
 
-fn scatter(to: &mut [u8], pieces: &[Piece], mut bytes: &[u8]) {
-    for piece in pieces {
-        let (now, rest) = bytes.split_at(piece.length.min(bytes.len()));
-        to[piece.offset..piece.offset + now.len()].copy_from_slice(now);
-        bytes = rest;
+    /// Whether this side's window is open when all in the queue is done.
+    fn is_open_at_last(&self) -> bool {
+        let changes = self.sends.iter().rev().find(|(_, request)| changes_key(request.opcode));
+        match changes {
+            Some((_, last)) => last.opcode == Opcode::BindMemoryWindow,
+            None => self.window.part.is_some(),
+        }
     }
 }
