@@ -6,7 +6,7 @@ use common::loops::{Loop, settings};
 use doorbell_card::CardConfig;
 use doorbell_driver::bus::*;
 use doorbell_driver::control::firmware::Firmware;
-use doorbell_driver::mlx5::{BlueFlameSettings, open_with};
+use doorbell_driver::mlx5::open_with;
 use doorbell_driver::verbs::*;
 use doorbell_tracer::Tracer;
 use std::any::Any;
@@ -17,28 +17,38 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 /// Notes who is writing a register: from the write until the flush it must be one thread.
-#[derive(Default)]
 struct Watch {
     writing: Mutex<BTreeMap<(u32, usize), ThreadId>>,
     mixed: AtomicUsize,
 }
 
+impl Watch {
+    const fn new() -> Self {
+        Self { writing: Mutex::new(BTreeMap::new()), mixed: AtomicUsize::new(0) }
+    }
+
+    /// How often a thread wrote a register that another had written and not flushed.
+    fn mixed(&self) -> usize {
+        self.mixed.load(Ordering::Relaxed)
+    }
+}
+
 /// The software card's bus, watched.
 struct WatchedBus {
     card: Arc<CardBus>,
-    watch: Arc<Watch>,
+    watch: &'static Watch,
 }
 
 struct WatchedPage {
     page: Arc<CardPage>,
     index: u32,
-    watch: Arc<Watch>,
+    watch: &'static Watch,
 }
 
 struct WatchedRegister {
     register: CardRegister,
     place: (u32, usize),
-    watch: Arc<Watch>,
+    watch: &'static Watch,
 }
 
 impl WatchedRegister {
@@ -78,11 +88,7 @@ impl UarPage for WatchedPage {
     type Register = WatchedRegister;
     fn register(self: &Arc<Self>, offset: usize, buffer_size: usize) -> WatchedRegister {
         let register = self.page.register(offset, buffer_size);
-        WatchedRegister {
-            register,
-            place: (self.index, offset / 512),
-            watch: Arc::clone(&self.watch),
-        }
+        WatchedRegister { register, place: (self.index, offset / 512), watch: self.watch }
     }
     fn write_4(&self, offset: usize, bytes: [u8; 4]) {
         self.page.write_4(offset, bytes);
@@ -111,7 +117,7 @@ impl Registers for WatchedBus {
     }
     fn map_uar(&self, index: u32) -> WatchedPage {
         let page = Arc::new(self.card.map_uar(index));
-        WatchedPage { page, index, watch: Arc::clone(&self.watch) }
+        WatchedPage { page, index, watch: self.watch }
     }
     fn write_combining(&self) -> bool {
         true
@@ -127,10 +133,11 @@ impl Registers for WatchedBus {
     }
 }
 
-/// Opens the watched card.
+/// Opens the watched card. Providers are never unregistered, so each test has a static one.
 struct WatchedProvider {
-    settings: BlueFlameSettings,
-    watch: Arc<Watch>,
+    /// Registers of the context, and how many of them are dedicated.
+    registers: (u32, u32),
+    watch: &'static Watch,
 }
 
 impl Provider for WatchedProvider {
@@ -143,9 +150,9 @@ impl Provider for WatchedProvider {
     fn open(&self, _: &Device, tracer: &Tracer) -> Result<Opened, VerbsError> {
         let card = CardBus::new(CardConfig::default(), tracer);
         let memory = Arc::clone(card.memory());
-        let bus = Arc::new(WatchedBus { card, watch: Arc::clone(&self.watch) });
+        let bus = Arc::new(WatchedBus { card, watch: self.watch });
         let firmware = Firmware::bring_up(bus, memory, tracer)?;
-        open_with(Arc::new(firmware), self.settings, tracer)
+        open_with(Arc::new(firmware), settings(self.registers.0, self.registers.1), tracer)
     }
 }
 
@@ -164,16 +171,14 @@ impl Door for WatchedDoor {
     }
 }
 
-/// A context on a watched card, with its watch.
-fn watched(settings: BlueFlameSettings) -> (Arc<Context>, Arc<Watch>) {
-    let watch = Arc::new(Watch::default());
-    let provider = Box::leak(Box::new(WatchedProvider { settings, watch: Arc::clone(&watch) }));
+/// A context on a watched card.
+fn watched(provider: &'static WatchedProvider) -> Arc<Context> {
     let tracer = Tracer::off();
     let mut providers = Providers::new();
     providers.register(provider, &tracer);
     let doors: Vec<Arc<dyn Door>> = vec![Arc::new(WatchedDoor)];
     let devices = get_device_list(&doors, &tracer);
-    (open_device(&devices[0], &providers, &tracer).expect("it opens"), watch)
+    open_device(&devices[0], &providers, &tracer).expect("it opens")
 }
 
 /// Posts to both at the same time, each from a thread of its own.
@@ -187,21 +192,25 @@ fn post_from_two_threads(loops: [Loop; 2]) {
 
 #[test]
 fn two_threads_on_one_shared_register_never_mix_and_lose_nothing() {
-    let (context, watch) = watched(settings(2, 1));
+    static WATCH: Watch = Watch::new();
+    static PROVIDER: WatchedProvider = WatchedProvider { registers: (2, 1), watch: &WATCH };
+    let context = watched(&PROVIDER);
     let pd = context.alloc_pd().expect("a protection domain");
     // A page has two registers. The first page is for one queue pair each; the third and the fourth
     // have the second page's, with a lock, and the fifth shares that of the third.
     let mut loops: Vec<Loop> = (0..5).map(|_| Loop::new(&pd)).collect();
     let pair = [loops.remove(4), loops.remove(2)];
     post_from_two_threads(pair);
-    assert_eq!(watch.mixed.load(Ordering::Relaxed), 0);
+    assert_eq!(WATCH.mixed(), 0);
 }
 
 #[test]
 fn the_watch_sees_two_threads_that_break_the_promise_of_a_thread_domain() {
-    let (context, watch) = watched(BlueFlameSettings::default());
+    static WATCH: Watch = Watch::new();
+    static PROVIDER: WatchedProvider = WatchedProvider { registers: (16, 4), watch: &WATCH };
+    let context = watched(&PROVIDER);
     let pd = context.alloc_pd().expect("a protection domain");
     let parent = pd.for_thread(&context.alloc_td().expect("a thread domain"));
     post_from_two_threads([0; 2].map(|_| Loop::new(&parent)));
-    assert!(watch.mixed.load(Ordering::Relaxed) > 0);
+    assert!(WATCH.mixed() > 0);
 }
