@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 pub mod loops;
+pub mod sides;
 
 use doorbell_card::CardConfig;
 use doorbell_driver::bus::CardBus;
