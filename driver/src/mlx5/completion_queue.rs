@@ -6,8 +6,8 @@
 
 use super::doorbell::DoorbellRecord;
 use super::events::{Arming, channel_number};
+use super::outstanding::Outstanding;
 use super::records::Record;
-use super::send_queue::Outstanding;
 use super::settings::take;
 use super::shared_receive::List;
 use super::tables::Mlx5Context;

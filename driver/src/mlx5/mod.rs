@@ -10,6 +10,7 @@ mod doors;
 mod extended;
 mod kinds;
 mod opcodes;
+mod outstanding;
 mod post_send;
 mod send_queue;
 
@@ -51,6 +52,7 @@ mod memory;
 mod records;
 mod registers;
 mod settings;
+mod sync;
 mod tables;
 
 pub use address_handle::address_segment;

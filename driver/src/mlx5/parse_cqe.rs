@@ -1,7 +1,7 @@
 //! What a CQE says: from its fields to those of a work completion.
 
 use super::completion_queue::{CqState, Entry, add};
-use super::send_queue::Outstanding;
+use super::outstanding::Outstanding;
 use crate::verbs::{Arrival, Completed, PollError, WorkCompletion, WorkStatus};
 use doorbell_prm::cqe::{Cqe, CqeOpcode, CqeSyndrome};
 use doorbell_prm::wqe::SendOpcode;
@@ -61,10 +61,10 @@ pub fn parse_other<P: Probe>(
     match opcode {
         REQUESTER => {
             let outstanding = member(&state.watched, entry.word::<USER_INDEX>())?;
-            completion.wr_id = outstanding.retire(counter(entry));
             completion.opcode = SENT[(entry.word::<OPCODE_QPN>() >> 24) as usize];
             completion.byte_len = entry.word::<BYTE_COUNT>();
             look_closely(outstanding, entry, completion);
+            completion.wr_id = outstanding.retire(counter(entry));
         }
         RECEIVED_WRITE_IMMEDIATE | RECEIVED | RECEIVED_IMMEDIATE | RECEIVED_INVALIDATE => {
             let receives = member(&state.receivers, entry.word::<USER_INDEX>())?;

@@ -3,12 +3,13 @@
 use super::completion_queue::{CqState, Member, Mlx5CompletionQueue, Receives};
 use super::doorbell::BlueFlame;
 use super::opcodes::Opcodes;
+use super::outstanding::Outstanding;
 use super::receive_queue::ReceiveQueue;
 use super::records::Record;
 use super::registers::{self, Register, Sharing};
 use super::ring::{BLOCK, Ring, UNIT};
 use super::segments::common_control;
-use super::send_queue::{Limits, Outstanding, SendQueue};
+use super::send_queue::{Limits, SendQueue};
 use super::shared_receive::Mlx5SharedReceiveQueue;
 use super::sizes::Sizes;
 use super::tables::Mlx5Context;

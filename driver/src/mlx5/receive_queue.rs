@@ -1,8 +1,8 @@
 //! The receive queue: WQEs of one size, each a list of pointers.
 
 use super::doorbell::DoorbellRecord;
+use super::outstanding::Outstanding;
 use super::ring::Ring;
-use super::send_queue::Outstanding;
 use doorbell_tracer::RegionId;
 use std::sync::Arc;
 

@@ -8,14 +8,14 @@
 use super::completion_queue::CqState;
 use super::doorbell::{BlueFlame, DoorbellRecord};
 use super::opcodes::Opcodes;
-use super::ring::{Block, Notes, Ring};
+use super::outstanding::Outstanding;
+use super::ring::{Block, Ring};
 use super::settings::Settings;
 use crate::bus::UarPage;
 use crate::verbs::SendFlags;
 use doorbell_tracer::{Group, Probe, RegionId, Relation, probe};
 use spin::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 const PROBE_GROUP: Group = Group::PostSend;
 
@@ -74,71 +74,6 @@ pub struct Limits {
     pub max_sge: usize,
     /// Bytes of inline data of one.
     pub max_inline: u32,
-}
-
-/// Which work request each block of a queue belongs to, and how far completions have come.
-///
-/// Written by posts under the queue's lock, read by polls under the completion queue's. A block is
-/// not written again before its completion has moved `tail` past it, so the two never meet on one.
-pub struct Outstanding {
-    slots: Notes<Slot>,
-    /// Work requests known to be done.
-    tail: AtomicU32,
-}
-
-/// One block's work request (`wrid` and `wqe_head` of `struct mlx5_wq`).
-#[derive(Default)]
-struct Slot {
-    wr_id: AtomicU64,
-    /// Work requests that are done once this one is: its number, and one.
-    done: AtomicU32,
-    /// Of a change of a memory key: it binds a window. (`wr_data`)
-    binds: AtomicBool,
-}
-
-impl Outstanding {
-    /// For a queue of `entries` blocks or WQEs, a power of two.
-    pub fn new(entries: u32) -> Self {
-        Self { slots: Notes::new(entries), tail: AtomicU32::new(0) }
-    }
-
-    /// Remembers the work request whose WQE begins at `counter`: number `head` of the queue's.
-    #[inline(always)]
-    pub fn remember(&self, counter: u32, wr_id: u64, head: u32) {
-        let slot = self.slots.at(counter);
-        slot.wr_id.store(wr_id, Ordering::Relaxed);
-        slot.done.store(head.wrapping_add(1), Ordering::Relaxed);
-    }
-
-    /// Remembers of a change of a memory key whether it binds a window.
-    pub fn remember_bind(&self, counter: u32, binds: bool) {
-        self.slots.at(counter).binds.store(binds, Ordering::Relaxed);
-    }
-
-    /// Whether the change of a memory key whose WQE began at `counter` has bound a window.
-    pub fn is_bind(&self, counter: u32) -> bool {
-        self.slots.at(counter).binds.load(Ordering::Relaxed)
-    }
-
-    /// The work request whose WQE began at `counter` is done, and with it all before it: that is
-    /// how unsignalled requests are retired. Returns its `wr_id`.
-    #[inline(always)]
-    pub fn retire(&self, counter: u32) -> u64 {
-        let slot = self.slots.at(counter);
-        self.tail.store(slot.done.load(Ordering::Relaxed), Ordering::Relaxed);
-        slot.wr_id.load(Ordering::Relaxed)
-    }
-
-    /// Counts from the beginning again: nothing is outstanding.
-    pub fn forget_work(&self) {
-        self.tail.store(0, Ordering::Relaxed);
-    }
-
-    /// Work requests outstanding when `head` have been posted.
-    #[inline(always)]
-    pub fn count(&self, head: u32) -> u32 {
-        head.wrapping_sub(self.tail.load(Ordering::Relaxed))
-    }
 }
 
 /// A WQE under construction.
