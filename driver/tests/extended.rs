@@ -24,6 +24,7 @@ struct World {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Data {
     None,
+    Eight,
     One,
     Two,
     Inline,
@@ -75,6 +76,7 @@ impl World {
     fn elements(&self, data: Data) -> Vec<ScatterGatherElement> {
         match data {
             None => Vec::new(),
+            Eight => vec![self.memory.element(8, 8)],
             One | Inline => vec![self.memory.element(8, 24)],
             Two | InlineTwo => vec![self.memory.element(8, 24), self.memory.element(100, 17)],
         }
@@ -146,11 +148,11 @@ impl World {
         };
         let elements = self.elements(data);
         match data {
-            One => begun.set_sge(elements[0]),
+            Eight | One => begun.set_sge(elements[0]),
             None | Two => begun.set_sge_list(&elements),
             Inline => begun.set_inline_data(elements[0]),
             InlineTwo => begun.set_inline_data_list(&elements),
-        }
+        };
     }
 
     /// What was stored, ordered and written to registers since the trace was taken last; then the
@@ -185,11 +187,14 @@ fn a_batch_writes_what_a_post_of_the_same_requests_writes() {
                     matches!(opcode, Opcode::LocalInvalidate | Opcode::BindMemoryWindow);
                 let data =
                     if changes_key { None } else { [None, One, Two, Inline, InlineTwo][round % 5] };
-                let reads = matches!(
-                    opcode,
-                    Opcode::RdmaRead | Opcode::AtomicCompareAndSwap | Opcode::AtomicFetchAndAdd
-                );
-                let data = if reads && matches!(data, Inline | InlineTwo) { One } else { data };
+                let atomic =
+                    matches!(opcode, Opcode::AtomicCompareAndSwap | Opcode::AtomicFetchAndAdd);
+                let data = match data {
+                    // `post_send` writes the length of eight bytes whatever the element says.
+                    One | Two | Inline | InlineTwo if atomic => Eight,
+                    Inline | InlineTwo if opcode == Opcode::RdmaRead => One,
+                    data => data,
+                };
                 let flags = SendFlags::from_bits_truncate(round as u32 % 8) | SendFlags::SIGNALED;
                 let count = 1 + round % 3;
                 post.post(opcode, data, flags, count);
@@ -239,9 +244,13 @@ fn what_is_aborted_or_refused_leaves_the_queue_as_it_was() {
             match round % 4 {
                 0 => return End::Abort,
                 1 => {
-                    batch.rdma_write(other.remote()).set_sge_list(&[other.memory.element(0, 1); 3])
+                    let elements = [other.memory.element(0, 1); 3];
+                    batch.rdma_write(other.remote()).set_sge_list(&elements);
                 }
-                2 => batch.rdma_write(other.remote()).set_inline_data(other.memory.element(0, 200)),
+                2 => {
+                    let element = other.memory.element(0, 200);
+                    batch.rdma_write(other.remote()).set_inline_data(element);
+                }
                 _ => drop(batch.rdma_write(other.remote())),
             }
             other.add(batch, Opcode::LocalInvalidate, None, flags);
@@ -326,6 +335,164 @@ fn nothing_is_posted_before_rts_and_after_a_reset() {
     assert_eq!(post_send(&qp, &[SendRequest::default()]), Ok(()), "it will be flushed");
     qp.reset().expect("RESET");
     refused();
+}
+
+#[test]
+fn the_address_of_a_datagram_may_come_behind_its_data() {
+    let [before, behind] = [(); 2].map(|()| World::new(Transport::UnreliableDatagram));
+    for round in 0..100 {
+        for data in [None, One, Two, Inline, InlineTwo] {
+            let count = 1 + round % 3;
+            before.batch(Opcode::Send, data, SendFlags::SIGNALED, count);
+            let elements = behind.elements(data);
+            wr_start(&behind.qp, |batch| {
+                (batch.wr_id, batch.wr_flags) = (5, SendFlags::SIGNALED);
+                for _ in 0..count {
+                    let filled = match data {
+                        One => batch.send().set_sge(elements[0]),
+                        Inline => batch.send().set_inline_data(elements[0]),
+                        InlineTwo => batch.send().set_inline_data_list(&elements),
+                        _ => batch.send().set_sge_list(&elements),
+                    };
+                    filled.set_ud_addr(&behind.handle, 0x42, 9);
+                }
+                End::Complete
+            })
+            .expect("there is room");
+            // The same stores, in another order, and then the same doorbell.
+            let [wanted, found] = [&before, &behind].map(|world| in_order(world.written()));
+            assert!(!wanted.is_empty());
+            assert_eq!(found, wanted, "round {round}, {data:?}");
+        }
+    }
+}
+
+/// The same, with stores that nothing stands between in the order of their places.
+fn in_order(mut written: Vec<Kind>) -> Vec<Kind> {
+    let is_store = |kind: &Kind| matches!(kind, Kind::Store { .. });
+    let place = |kind: &Kind| match kind {
+        Kind::Store { offset, .. } => *offset,
+        _ => 0,
+    };
+    for stores in written.chunk_by_mut(|one, other| is_store(one) && is_store(other)) {
+        stores.sort_by_key(place);
+    }
+    written
+}
+
+#[test]
+fn a_datagram_without_address_or_data_makes_the_batch_fail() {
+    let world = World::new(Transport::UnreliableDatagram);
+    let unfinished = |index| Err(BatchError { index, cause: PostCause::Unfinished });
+    for round in 0..3 {
+        let result = wr_start(&world.qp, |batch| {
+            world.add(batch, Opcode::Send, One, SendFlags::SIGNALED);
+            match round {
+                0 => drop(batch.send().set_sge(world.memory.element(0, 1))),
+                1 => drop(batch.send().set_ud_addr(&world.handle, 1, 1)),
+                // The second address is not taken for the data.
+                _ => drop(batch.send().set_ud_addr(&world.handle, 1, 1).set_ud_addr(
+                    &world.handle,
+                    1,
+                    1,
+                )),
+            }
+            world.add(batch, Opcode::Send, One, SendFlags::SIGNALED);
+            End::Complete
+        });
+        assert_eq!(result, unfinished(1), "round {round}");
+        // What is refused is not called unfinished.
+        let result = wr_start(&world.qp, |batch| {
+            let too_many = [world.memory.element(0, 1); 3];
+            batch.send().set_sge_list(&too_many).set_ud_addr(&world.handle, 1, 1);
+            batch.rdma_write(world.remote()).set_sge_list(&[]);
+            End::Complete
+        });
+        let cause = PostCause::TooManyElements { limit: 2 };
+        assert_eq!(result, Err(BatchError { index: 0, cause }));
+    }
+    world.written();
+    world.batch(Opcode::Send, One, SendFlags::SIGNALED, 2);
+    assert!(world.written().iter().any(|kind| matches!(kind, Kind::RegisterWrite { .. })));
+}
+
+#[test]
+fn what_a_transport_has_not_makes_the_batch_fail() {
+    for transport in TRANSPORTS {
+        let world = World::new(transport);
+        for opcode in Opcode::ALL.into_iter().filter(|opcode| *opcode != Opcode::Tso) {
+            world.written();
+            let data = if opcode == Opcode::RdmaWrite { One } else { None };
+            let result = wr_start(&world.qp, |batch| {
+                world.add(batch, opcode, data, SendFlags::SIGNALED);
+                End::Complete
+            });
+            let cause = PostCause::Opcode { opcode, transport };
+            let refused = Err(BatchError { index: 0, cause });
+            let wanted = if posts(transport, opcode) { Ok(()) } else { refused };
+            assert_eq!(result, wanted, "{transport:?} {opcode:?}");
+        }
+    }
+}
+
+#[test]
+fn one_element_is_not_counted_and_an_empty_one_is_left_out() {
+    let context = context(BlueFlameSettings::default(), &Tracer::off());
+    let none = QueuePairCapabilities { max_send_sge: 0, ..SIZES };
+    let pair = Pair::on(context, none);
+    let (source, target) = (pair.memory(&pattern(8, 1)), pair.memory(&[0; 8]));
+    let remote = RemoteAddress { address: target.buffer().address(), rkey: target.rkey() };
+    let result = wr_start(&pair.a, |batch| {
+        batch.wr_flags = SendFlags::SIGNALED;
+        batch.rdma_write(remote).set_sge(source.element(0, 8));
+        batch.rdma_write(remote).set_sge(source.element(0, 0));
+        End::Complete
+    });
+    assert_eq!(result, Ok(()));
+    let done = pair.drain(&pair.a_cq);
+    assert!(done.len() == 2 && done.iter().all(|one| one.status == WorkStatus::Success));
+    assert_eq!(target.buffer().read(0, 8), Some(pattern(8, 1)));
+    let result = wr_start(&pair.a, |batch| {
+        batch.rdma_write(remote).set_sge_list(&[source.element(0, 8)]);
+        End::Complete
+    });
+    let cause = PostCause::TooManyElements { limit: 0 };
+    assert_eq!(result, Err(BatchError { index: 0, cause }));
+}
+
+#[test]
+fn an_atomic_of_a_batch_has_the_length_that_it_is_given() {
+    let world = World::new(Transport::ReliableConnection);
+    let lengths = |told: Vec<Kind>| -> Vec<Vec<u8>> {
+        let pointers = told.into_iter().filter_map(|kind| match kind {
+            Kind::Store { layout, bytes, .. } if layout.as_ref() == "wqe_data_segment" => {
+                Some(bytes[..4].to_vec())
+            }
+            _ => Option::None,
+        });
+        pointers.collect()
+    };
+    world.written();
+    world.post(Opcode::AtomicFetchAndAdd, One, SendFlags::SIGNALED, 1);
+    assert_eq!(lengths(world.written()), [[0, 0, 0, 8]]);
+    world.batch(Opcode::AtomicFetchAndAdd, One, SendFlags::SIGNALED, 1);
+    assert_eq!(lengths(world.written()), [[0, 0, 0, 24]]);
+}
+
+#[test]
+fn a_batch_that_panics_is_given_up_and_the_queue_is_free() {
+    let world = World::new(Transport::ReliableConnection);
+    world.written();
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        wr_start(&world.qp, |batch| {
+            world.add(batch, Opcode::RdmaWrite, One, SendFlags::SIGNALED);
+            panic!("of the test");
+        })
+    }));
+    assert!(result.is_err());
+    assert!(!world.written().iter().any(|kind| matches!(kind, Kind::RegisterWrite { .. })));
+    world.post(Opcode::RdmaWrite, One, SendFlags::SIGNALED, 1);
+    assert!(world.written().iter().any(|kind| matches!(kind, Kind::RegisterWrite { .. })));
 }
 
 #[test]

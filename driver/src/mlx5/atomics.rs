@@ -27,14 +27,26 @@ pub fn write_atomic<U: UarPage, P: Probe>(
     let Operands::Atomic { compare_add, swap } = request.operands else {
         return None;
     };
-    let (swap_add, compare) = match request.opcode {
+    Some(write_operands(queue, wqe, request.opcode, (compare_add, swap), units, probe))
+}
+
+/// The operands of an opcode: what is compared or added, and what is stored.
+pub fn write_operands<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    opcode: Opcode,
+    (compare_add, swap): (u64, u64),
+    units: u32,
+    probe: &P,
+) -> u32 {
+    let (swap_add, compare) = match opcode {
         Opcode::AtomicCompareAndSwap => (swap, compare_add),
         _ => (compare_add, 0),
     };
     let segment = AtomicSegment { swap_add: swap_add.into(), compare: compare.into() };
     let unit = wqe.unit(units);
     queue.ring.store(unit, &transmute!(segment));
-    match request.opcode {
+    match opcode {
         Opcode::AtomicCompareAndSwap => {
             probe!(P: *probe, store(queue.region, queue.ring.offset(unit), "wqe_atomic_segment", segment.as_bytes());
                 from "swap_add" = "wr.operands.swap", "compare" = "wr.operands.compare_add");
@@ -44,7 +56,7 @@ pub fn write_atomic<U: UarPage, P: Probe>(
                 from "swap_add" = "wr.operands.compare_add");
         }
     }
-    Some(units + 1)
+    units + 1
 }
 // ANCHOR_END: atomic_segment
 

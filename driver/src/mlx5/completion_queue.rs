@@ -16,7 +16,7 @@ use crate::control::{Control, CqRequest};
 use crate::verbs::{self, CompletionChannel, Context, VerbsError};
 use doorbell_prm::cqe::{Cqe, CqeOpcode};
 use doorbell_tracer::{Group, Probe, RegionId, Role, Site, Tracer, probe, site};
-use spin::Mutex;
+use spin::mutex::SpinMutex as Mutex;
 use std::ptr::NonNull;
 use std::sync::Arc;
 

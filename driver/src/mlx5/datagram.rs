@@ -4,7 +4,7 @@ use super::address_handle::address_segment;
 use super::ring::UNIT;
 use super::send_queue::{SendQueue, Wqe};
 use crate::bus::UarPage;
-use crate::verbs::{Operands, SendRequest};
+use crate::verbs::{AddressHandle, Operands, SendRequest};
 use doorbell_prm::wqe::DatagramSegment;
 use doorbell_tracer::{Group, Probe, probe};
 use zerocopy::transmute;
@@ -13,7 +13,7 @@ const PROBE_GROUP: Group = Group::PostSend;
 
 /// Units of the control segment and the datagram segment: a whole block, so that the data of a
 /// datagram always begins at a block.
-const UNITS: u32 = 1 + (DatagramSegment::SIZE / UNIT) as u32;
+pub const UNITS: u32 = 1 + (DatagramSegment::SIZE / UNIT) as u32;
 
 // ANCHOR: datagram_segment
 /// Where a datagram goes: the address handle's 48 bytes, with the receiver's queue pair and queue key.
@@ -28,6 +28,19 @@ pub fn write_datagram<U: UarPage, P: Probe>(
     let Operands::Datagram { handle, remote_qpn, remote_qkey } = request.operands else {
         return None;
     };
+    write_address(queue, wqe, handle, remote_qpn, remote_qkey, probe)
+}
+
+/// The datagram segment from its parts. (`_set_datagram_seg`)
+#[inline(always)]
+pub fn write_address<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    handle: &AddressHandle,
+    remote_qpn: u32,
+    remote_qkey: u32,
+    probe: &P,
+) -> Option<u32> {
     let segment = address_segment(handle)?;
     let [first, second, third]: [[[u8; UNIT / 2]; 2]; 3] = transmute!(*segment);
     let queue_key = transmute!([remote_qkey.to_be_bytes(), [0; 4]]);

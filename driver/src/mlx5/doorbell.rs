@@ -12,7 +12,7 @@ use super::send_queue::{Built, SendQueue, Wqe, blocks};
 use super::shared_register::ring_shared;
 use crate::bus::{DoorbellRegister, UarPage};
 use doorbell_tracer::{Group, Probe, RegionId, Relation, probe};
-use spin::Mutex;
+use spin::mutex::SpinMutex as Mutex;
 use std::hint::cold_path;
 use std::ptr::NonNull;
 use std::sync::Arc;

@@ -121,7 +121,13 @@ fn note_rare<U: UarPage>(
         queue.outstanding.remember_bind(number, request.opcode == Opcode::BindMemoryWindow);
         queue.opcodes.fence_next();
     }
-    // A poll that has begun holds the lock: none finds the completion without knowing.
+    watch(queue);
+}
+
+/// The completion queue is told to ask what requests were. A poll that has begun holds the lock: none
+/// finds the completion without knowing.
+#[cold]
+pub fn watch<U: UarPage>(queue: &SendQueue<U>) {
     take(&queue.completions).watch(&queue.outstanding);
 }
 

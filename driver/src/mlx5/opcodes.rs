@@ -36,25 +36,31 @@ bitflags! {
 pub type Table = [Posted; Opcode::ALL.len()];
 
 /// What reliable connections have. (`IBV_QPT_RC` in the switch that follows the table's use)
-static RELIABLE: Tables = {
+static RELIABLE: Tables = Tables::of(RELIABLE_OPCODES);
+
+/// The table of reliable connections.
+pub const RELIABLE_OPCODES: Table = {
     let mut table = connected();
     table[Opcode::RdmaRead as usize] = posted(SendOpcode::RdmaRead, REMOTE.union(SHORT));
     let atomic = REMOTE.union(Posted::ATOMIC);
     table[Opcode::AtomicCompareAndSwap as usize] = posted(SendOpcode::AtomicCompareSwap, atomic);
     table[Opcode::AtomicFetchAndAdd as usize] = posted(SendOpcode::AtomicFetchAdd, atomic);
-    Tables::of(table)
+    table
 };
 
 /// What unreliable connections have: no answer comes back, so nothing can be fetched. (`IBV_QPT_UC`)
 static UNRELIABLE: Tables = Tables::of(connected());
 
 /// What unreliable datagrams have. (`IBV_QPT_UD`)
-static DATAGRAM: Tables = {
+static DATAGRAM: Tables = Tables::of(DATAGRAM_OPCODES);
+
+/// The table of datagrams.
+pub const DATAGRAM_OPCODES: Table = {
     let mut table = [Posted::empty(); Opcode::ALL.len()];
     table[Opcode::Send as usize] = posted(SendOpcode::Send, Posted::DATAGRAM);
     table[Opcode::SendWithImmediate as usize] =
         posted(SendOpcode::SendImmediate, Posted::DATAGRAM.union(IMMEDIATE));
-    Tables::of(table)
+    table
 };
 
 const REMOTE: Posted = Posted::REMOTE;
@@ -112,6 +118,8 @@ struct Tables {
 pub struct Opcodes {
     /// Where the next request is looked up.
     pub now: &'static Table,
+    /// The next request must wait for the one before it: `now` is the fenced table.
+    pub fenced: bool,
     tables: &'static Tables,
     /// The transport.
     pub transport: Transport,
@@ -121,20 +129,19 @@ impl Opcodes {
     /// Those of a transport.
     pub fn of(transport: Transport) -> Self {
         let tables = tables(transport);
-        Self { now: &tables.plain, tables, transport }
+        Self { now: &tables.plain, fenced: false, tables, transport }
     }
 
     /// The next request shall wait for this one.
     pub fn fence_next(&mut self) {
-        self.now = &self.tables.fenced;
+        (self.now, self.fenced) = (&self.tables.fenced, true);
     }
 
     /// Whether this request must wait for the one before it. The next must not.
     #[inline(always)]
     pub fn take_fence(&mut self) -> bool {
-        let is_fenced = std::ptr::eq(self.now, &self.tables.fenced);
         self.now = &self.tables.plain;
-        is_fenced
+        std::mem::take(&mut self.fenced)
     }
 }
 

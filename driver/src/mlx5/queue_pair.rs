@@ -2,6 +2,7 @@
 
 use super::completion_queue::{CqState, Member, Mlx5CompletionQueue, Receives};
 use super::doorbell::BlueFlame;
+use super::extended::Batch;
 use super::opcodes::Opcodes;
 use super::outstanding::Outstanding;
 use super::receive_queue::ReceiveQueue;
@@ -20,7 +21,7 @@ use crate::verbs::{
     VerbsError,
 };
 use doorbell_tracer::{Group, RegionId, Role, Site, Tracer, Value, probe, site};
-use spin::Mutex;
+use spin::mutex::SpinMutex as Mutex;
 use std::sync::Arc;
 
 const PROBE_GROUP: Group = Group::Control;
@@ -217,12 +218,13 @@ fn send_queue<B: Bus>(
         Sharing::Locked(lock) => Some(Arc::clone(lock)),
         Sharing::Dedicated | Sharing::Plain | Sharing::Thread => None,
     };
+    // SAFETY: the keeper holds the buffer for as long as the queue pair lives.
+    let ring = unsafe { Ring::new(buffer, sizes.receive_bytes(), sizes.send_bytes()) };
     SendQueue {
-        // SAFETY: the keeper holds the buffer for as long as the queue pair lives.
-        ring: unsafe { Ring::new(buffer, sizes.receive_bytes(), sizes.send_bytes()) },
+        ring,
         cur_post: 0,
         head: 0,
-        full_at: sizes.max_post,
+        full_at: 0,
         outstanding: Arc::new(Outstanding::new(1 << sizes.log_send_blocks)),
         record: record.word(doorbell_prm::doorbell::SEND_RECORD_OFFSET, regions.record),
         register: BlueFlame {
@@ -245,6 +247,7 @@ fn send_queue<B: Bus>(
         elements_below: 0,
         settings: mlx5.settings.clone(),
         region: regions.send,
+        batch: Batch::new::<B>(request.transport, &ring),
     }
 }
 

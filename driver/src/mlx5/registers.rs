@@ -12,7 +12,7 @@ use crate::control::{Control, ControlError, Mapping};
 use crate::verbs::{self, Context, VerbsError};
 use doorbell_prm::registers::uar::{BLUEFLAME, BLUEFLAME_REGISTER_SIZE};
 use doorbell_tracer::{Group, Tracer, probe};
-use spin::Mutex;
+use spin::mutex::SpinMutex as Mutex;
 use std::collections::VecDeque;
 use std::sync::{Arc, MutexGuard, PoisonError};
 

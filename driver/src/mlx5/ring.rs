@@ -146,6 +146,9 @@ impl<T: Default> Notes<T> {
 #[derive(Clone, Copy)]
 pub struct Block(NonNull<[u8; UNIT]>);
 
+// SAFETY: as for the ring that it is of.
+unsafe impl Send for Block {}
+
 impl Block {
     /// Stores unit number `INDEX`, which is below 4, of the block: two halves of 8 bytes.
     #[inline(always)]
@@ -162,8 +165,60 @@ impl Block {
     /// Stores the last four bytes of the block's first unit: a number, big endian.
     #[inline(always)]
     pub fn store_immediate(self, immediate: u32) {
+        self.store_word::<3>(immediate.to_be_bytes());
+    }
+
+    /// Stores word number `INDEX`, which is below 4, of the block's first unit.
+    #[inline(always)]
+    pub fn store_word<const INDEX: usize>(self, bytes: [u8; 4]) {
+        const { assert!(INDEX < UNIT / 4) };
         // SAFETY: unit 0 has four words.
-        unsafe { self.0.cast::<[u8; 4]>().add(3).write_unaligned(immediate.to_be_bytes()) };
+        unsafe { self.0.cast::<[u8; 4]>().add(INDEX).write_unaligned(bytes) };
+    }
+
+    /// Stores the second half of the block's first unit.
+    #[inline(always)]
+    pub fn store_second_half(self, bytes: [u8; UNIT / 2]) {
+        // SAFETY: unit 0 has two halves.
+        unsafe { self.0.cast::<[u8; UNIT / 2]>().add(1).write_unaligned(bytes) };
+    }
+
+    /// Where a unit of it is, which counts modulo 4, for somebody who hands the place back.
+    #[inline(always)]
+    pub fn place(self, unit: u32) -> NonNull<()> {
+        // SAFETY: the block has four units.
+        unsafe { self.0.add((unit % 4) as usize).cast() }
+    }
+
+    /// The block that a place lies in: blocks are aligned to their size.
+    ///
+    /// # Safety
+    /// - It is the [`Block::place`] of a block whose ring still lives.
+    #[inline(always)]
+    pub unsafe fn of(place: NonNull<()>) -> Self {
+        let block = place.as_ptr().map_addr(|address| address & !(BLOCK - 1));
+        // SAFETY: the block of a place is not at address 0.
+        Self(unsafe { NonNull::new_unchecked(block.cast()) })
+    }
+
+    /// Stores a unit at a place: two halves of 8 bytes.
+    ///
+    /// # Safety
+    /// - As for [`Block::of`].
+    #[inline(always)]
+    pub unsafe fn store_place(place: NonNull<()>, halves: [[u8; UNIT / 2]; 2]) {
+        let to = place.cast::<[u8; UNIT / 2]>();
+        // SAFETY: by the caller's word all of the unit lies in the block.
+        unsafe {
+            to.write_unaligned(halves[0]);
+            to.add(1).write_unaligned(halves[1]);
+        }
+    }
+
+    /// Length in units of the WQE that begins with this block, as its control segment has it.
+    #[inline(always)]
+    pub fn length(self) -> u32 {
+        u32::from(self.first_word()[7] & 63)
     }
 
     /// Stores a unit of the block; `unit` counts modulo 4.

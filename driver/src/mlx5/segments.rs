@@ -7,7 +7,7 @@ use super::opcodes::Posted;
 use super::ring::UNIT;
 use super::send_queue::{SendQueue, Wqe};
 use crate::bus::UarPage;
-use crate::verbs::{ScatterGatherElement, SendFlags, SendRequest};
+use crate::verbs::{RemoteAddress, ScatterGatherElement, SendFlags, SendRequest};
 use doorbell_prm::wqe::{
     CONTROL_CQ_UPDATE, CONTROL_FENCE, CONTROL_INITIATOR_SMALL_FENCE, CONTROL_SOLICITED,
     ControlSegment, DataSegment, RemoteAddressSegment,
@@ -33,11 +33,22 @@ pub fn write_fixed<U: UarPage, P: Probe>(
     if !posted.contains(Posted::REMOTE) {
         return posted.units();
     }
-    let segment = RemoteAddressSegment::new(request.remote.address, request.remote.rkey);
+    write_remote(queue, wqe, request.remote, probe);
+    2
+}
+
+/// The remote address segment, as the second unit of a WQE. (`set_raddr_seg`)
+#[inline(always)]
+pub fn write_remote<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    remote: RemoteAddress,
+    probe: &P,
+) {
+    let segment = RemoteAddressSegment::new(remote.address, remote.rkey);
     wqe.block.store::<1>(transmute!(segment));
     probe!(P: *probe, store(queue.region, queue.ring.block_offset(wqe.number) + UNIT, "wqe_remote_address_segment", &wqe.block.unit(1));
         from "remote_address" = "wr.remote.address", "rkey" = "wr.remote.rkey");
-    2
 }
 // ANCHOR_END: remote_address
 
@@ -102,7 +113,12 @@ fn pointer(element: &ScatterGatherElement) -> [u8; UNIT] {
 
 /// Tells the trace of a pointer.
 #[inline(always)]
-fn tell_pointer<U: UarPage, P: Probe>(queue: &SendQueue<U>, unit: u32, bytes: &[u8], probe: &P) {
+pub fn tell_pointer<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    unit: u32,
+    bytes: &[u8],
+    probe: &P,
+) {
     probe!(P: *probe, store(queue.region, queue.ring.offset(unit), "wqe_data_segment", bytes);
         from "byte_count" = "wr.sg_list[i].length", "lkey" = "wr.sg_list[i].lkey",
             "address" = "wr.sg_list[i].address");
@@ -142,6 +158,36 @@ pub fn write_control<U: UarPage, P: Probe>(
         wqe.block.store_immediate(special.window.unwrap_or(request.immediate));
     }
     tell_control(queue, wqe, special, probe);
+}
+
+/// The control segment of a WQE that is built by several calls, but for the second of its four words:
+/// the length is still to come.
+#[inline(always)]
+pub fn begin_control<U: UarPage>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    flags: SendFlags,
+    posted: Posted,
+    small_fence: bool,
+) {
+    let index_opcode = (wqe.number & 0xffff) << 8 | posted.bits() & 0xff;
+    wqe.block.store_word::<0>(index_opcode.to_be_bytes());
+    let flags = (flags | queue.always).bits() as usize & 15;
+    wqe.block.store_second_half(SECOND_HALVES[flags | usize::from(small_fence) << 4]);
+}
+
+/// That word, of a WQE of `units` units: the queue pair, and the length.
+#[inline(always)]
+pub fn qpn_ds<U: UarPage>(queue: &SendQueue<U>, units: u32) -> u32 {
+    let [_, qpn]: [[u8; 4]; 2] = transmute!(queue.control);
+    u32::from_ne_bytes(qpn) | u32::from_ne_bytes([0, 0, 0, units as u8])
+}
+
+/// Writes it. Now the segment is whole.
+#[inline(always)]
+pub fn finish_control<U: UarPage, P: Probe>(queue: &SendQueue<U>, wqe: Wqe, word: u32, probe: &P) {
+    wqe.block.store_word::<1>(word.to_ne_bytes());
+    tell_control(queue, wqe, Special::default(), probe);
 }
 
 /// Tells the trace of a control segment.

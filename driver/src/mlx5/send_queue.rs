@@ -7,6 +7,7 @@
 
 use super::completion_queue::CqState;
 use super::doorbell::{BlueFlame, DoorbellRecord};
+use super::extended::Batch;
 use super::opcodes::Opcodes;
 use super::outstanding::Outstanding;
 use super::ring::{Block, Ring};
@@ -14,7 +15,7 @@ use super::settings::Settings;
 use crate::bus::UarPage;
 use crate::verbs::SendFlags;
 use doorbell_tracer::{Group, Probe, RegionId, Relation, probe};
-use spin::Mutex;
+use spin::mutex::SpinMutex as Mutex;
 use std::sync::Arc;
 
 const PROBE_GROUP: Group = Group::PostSend;
@@ -63,6 +64,8 @@ pub struct SendQueue<U: UarPage> {
     pub settings: Settings,
     /// The ring's number in the trace.
     pub region: RegionId,
+    /// What is kept between the calls of a batch.
+    pub batch: Batch,
 }
 
 /// What a queue was created for.
@@ -139,6 +142,13 @@ impl Built {
         }
     }
 
+    /// What a batch has built up to work request `head`, whose WQE has `units` units: the queue's
+    /// `cur_post` runs with it.
+    #[inline(always)]
+    pub fn up_to(self, head: u32, units: u32) -> Self {
+        Self { head, last_units: units, ..self }
+    }
+
     /// The WQE built last. In a call that builds no more than one it is at hand; else it is found
     /// again by its length, once, instead of being kept from each to the next.
     #[inline(always)]
@@ -160,8 +170,9 @@ impl Built {
 impl<U: UarPage> SendQueue<U> {
     /// Counts from the beginning again, as the card does after a reset. (`mlx5_init_qp_indices`)
     pub fn forget_work(&mut self) {
-        (self.head, self.cur_post, self.full_at) = (0, 0, self.limits.max_post);
+        (self.head, self.cur_post, self.full_at) = (0, 0, 0);
         self.elements_below = 0;
+        self.batch.sends(false);
         self.outstanding.forget_work();
     }
 
@@ -169,6 +180,7 @@ impl<U: UarPage> SendQueue<U> {
     /// The queue pair has come to RTS: requests are taken. (`set_qp_operational_state`)
     pub fn take_requests(&mut self) {
         self.elements_below = self.limits.max_sge + 1;
+        self.batch.sends(true);
     }
 
     /// Whether requests are taken.
@@ -191,6 +203,12 @@ impl<U: UarPage> SendQueue<U> {
         }
     }
 
+    /// The WQE that a batch builds next.
+    #[inline(always)]
+    pub fn next_wqe(&self) -> Wqe {
+        Wqe { number: self.cur_post, block: self.ring.block(self.cur_post) }
+    }
+
     // ANCHOR: overflow
     /// Is there room for a work request of number `head`?
     ///
@@ -199,6 +217,13 @@ impl<U: UarPage> SendQueue<U> {
     #[inline(always)]
     pub fn has_room<P: Probe>(&mut self, head: u32, probe: &P) -> bool {
         let fits = head != self.full_at || self.look_again(head);
+        self.tell_room(head, fits, probe);
+        fits
+    }
+
+    /// Tells the trace whether there is.
+    #[inline(always)]
+    pub fn tell_room<P: Probe>(&self, head: u32, fits: bool, probe: &P) {
         probe!(
             P: *probe,
             check(
@@ -209,7 +234,6 @@ impl<U: UarPage> SendQueue<U> {
                 fits
             )
         );
-        fits
     }
 
     /// The queue would be full if nothing had been polled since we looked last. Look again.

@@ -3,7 +3,7 @@
 
 use crate::bus::Memory;
 use crate::verbs::VerbsError;
-use spin::{Mutex, MutexGuard};
+use spin::mutex::{SpinMutex as Mutex, SpinMutexGuard as MutexGuard};
 use std::ffi::OsString;
 use std::hint::{cold_path, spin_loop};
 use std::sync::Arc;

@@ -20,7 +20,7 @@ use crate::verbs::{
 };
 use doorbell_prm::wqe::{DataSegment, NextSegment};
 use doorbell_tracer::{Group, Probe, RegionId, Relation, Role, Site, Tracer, Value, probe, site};
-use spin::Mutex;
+use spin::mutex::SpinMutex as Mutex;
 use std::sync::Arc;
 use zerocopy::transmute;
 

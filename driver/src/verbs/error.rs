@@ -156,7 +156,7 @@ pub enum PostCause {
     WindowKind,
     /// A request of a batch was begun, and its data was never given.
     #[error(
-        "a request of the batch was begun and not finished (EINVAL); give each its data, if only an empty list"
+        "a request of the batch was begun and not finished (EINVAL); give each its data, if only an empty list, and a datagram its address"
     )]
     Unfinished,
     /// Too much inline data.

@@ -5,6 +5,7 @@
 //! is a call through that table.
 
 mod address_handle;
+mod batch_ops;
 mod completion_queue;
 mod context;
 mod device;
@@ -28,13 +29,14 @@ mod transitions;
 mod work_request;
 
 pub use address_handle::AddressHandle;
+pub use batch_ops::{BatchOps, Begun, Locked, Started};
 pub use completion_queue::{Arrival, Completed, CompletionQueue, WorkCompletion, WorkStatus};
 pub use context::{Context, open_device};
 pub use device::{Device, DeviceInfo, Door, NothingThere, get_device_list};
 pub use drain::{Drain, DrainError};
 pub use error::{BatchError, PollError, PostCause, PostError, VerbsError};
 pub use events::{AsyncEvent, CompletionChannel, get_cq_event, req_notify_cq};
-pub use extended::{Batch, Builder, End, Fill, Request, wr_start};
+pub use extended::{Batch, End, Filled, Request, wr_start};
 pub use memory_region::{Access, Buffer, MemoryRegion, ProtectionDomain};
 pub use memory_window::{MemoryWindow, WindowKind, WindowPart, bind_mw};
 pub use ops::{ContextOps, CreateCq, CreateQp, NOT_SUPPORTED};

@@ -4,12 +4,13 @@
 //! the same struct. A provider fills it by field name over defaults that say "not supported", as
 //! libibverbs' `dummy_ops.c` does, so that no slot is ever a null pointer.
 
+use super::batch_ops::not_started;
 use super::{
-    Access, AddressHandle, AddressVector, AsyncEvent, BatchError, Buffer, CompletionChannel,
-    CompletionQueue, Context, DeviceAttributes, Fill, MemoryRegion, MemoryWindow, PollError,
-    PortAttributes, PostCause, PostError, ProtectionDomain, QueuePair, QueuePairAttributes,
-    QueuePairRequest, ReceiveRequest, SendRequest, SharedReceiveAttributes, SharedReceiveQueue,
-    ThreadDomain, Transition, VerbsError, WindowKind, WorkCompletion,
+    Access, AddressHandle, AddressVector, AsyncEvent, Buffer, CompletionChannel, CompletionQueue,
+    Context, DeviceAttributes, MemoryRegion, MemoryWindow, PollError, PortAttributes, PostCause,
+    PostError, ProtectionDomain, QueuePair, QueuePairAttributes, QueuePairRequest, ReceiveRequest,
+    SendRequest, SharedReceiveAttributes, SharedReceiveQueue, Started, ThreadDomain, Transition,
+    VerbsError, WindowKind, WorkCompletion,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,9 +83,8 @@ pub struct ContextOps {
     pub query_qp: fn(&QueuePair) -> Result<QueuePairAttributes, VerbsError>,
     /// `ibv_post_send`.
     pub post_send: fn(&QueuePair, &[SendRequest<'_>]) -> Result<(), PostError>,
-    /// The two ends of a batch, `ibv_wr_start` and `ibv_wr_complete` or `ibv_wr_abort`, and between
-    /// them the one that fills it.
-    pub wr_start: fn(&QueuePair, Fill<'_>) -> Result<(), BatchError>,
+    /// `ibv_wr_start`: locks the send queue, and says which functions fill and end the batch.
+    pub wr_start: fn(&QueuePair) -> Started,
     /// `ibv_post_recv`.
     pub post_recv: fn(&QueuePair, &[ReceiveRequest<'_>]) -> Result<(), PostError>,
     /// `ibv_post_srq_recv`.
@@ -122,7 +122,7 @@ pub const NOT_SUPPORTED: ContextOps = ContextOps {
     modify_qp: |_, _| not_supported("modify_qp"),
     query_qp: |_| not_supported("query_qp"),
     post_send: |_, _| Err(NOT_POSTED),
-    wr_start: |_, _| Err(BatchError { index: 0, cause: PostCause::NotSupported }),
+    wr_start: not_started,
     post_recv: |_, _| Err(NOT_POSTED),
     post_srq_recv: |_, _| Err(NOT_POSTED),
     poll_cq: |_, _| Err(PollError::NotSupported),
