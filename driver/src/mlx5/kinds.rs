@@ -15,6 +15,8 @@ pub trait Kind {
     const INLINE: Option<bool>;
     /// The queue's doorbell register has a lock, since other queues ring it, too.
     const SHARED: bool = false;
+    /// The queue sends datagrams.
+    const DATAGRAM: bool = false;
 
     /// Is the data to be copied into the WQE?
     #[inline(always)]
@@ -58,5 +60,26 @@ impl Kind for Shared {
     const ONE: bool = false;
     const INLINE: Option<bool> = None;
     const SHARED: bool = true;
+}
+
+/// One datagram with one element of data, which the card will fetch.
+pub struct OneDatagram;
+
+impl Kind for OneDatagram {
+    type List<'a> = [SendRequest<'a>; 1];
+    const ONE: bool = true;
+    const INLINE: Option<bool> = Some(false);
+    const DATAGRAM: bool = true;
+}
+
+/// Which copies a queue pair's posts take: known when it is created, and asked once in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Those of a connection with a register of its own.
+    Plain,
+    /// That of a register with a lock.
+    Shared,
+    /// Those of datagrams with a register of their own.
+    Datagrams,
 }
 // ANCHOR_END: kinds

@@ -11,13 +11,13 @@
 
 use super::checks::{Refusal, elements_fit, why};
 use super::doorbell::{Alone, ring_doorbell};
-use super::kinds::{Any, Kind, One, OneInline, Shared};
+use super::kinds::{Any, Kind, One, OneDatagram, OneInline, Shared, Way};
 use super::long::build_long;
 use super::opcodes::Posted;
 use super::queue_pair::Mlx5QueuePair;
 use super::send_queue::{Built, SendQueue};
 use super::settings::take;
-use super::wqe::{any_list, one_inline, one_pointer};
+use super::wqe::{any_list, one_datagram, one_inline, one_pointer};
 use crate::bus::{Bus, UarPage};
 use crate::verbs::{self, PostCause, PostError, QueuePair, SendRequest};
 use doorbell_tracer::{Group, Probe, Relation, Value, probe};
@@ -33,26 +33,55 @@ pub fn post_send<B: Bus, P: Probe>(
     qp: &QueuePair,
     requests: &[SendRequest<'_>],
 ) -> Result<(), PostError> {
+    let mlx5 = match qp.provider_at_once::<Mlx5QueuePair<B>>() {
+        Some(mlx5) if mlx5.way == Way::Plain => mlx5,
+        Some(mlx5) => return post_other::<B, P>(qp, mlx5, requests),
+        None => return post_after_a_look::<B, P>(qp, requests),
+    };
     match requests {
         [one] if Any::is_inline(one) && !one.sg_list.is_empty() => {
-            post_locked::<B, P, OneInline>(qp, array::from_ref(one))
+            post_locked::<B, P, OneInline>(qp, mlx5, array::from_ref(one))
         }
-        [one] => post_locked::<B, P, One>(qp, array::from_ref(one)),
-        any => post_locked::<B, P, Any>(qp, any),
+        [one] => post_locked::<B, P, One>(qp, mlx5, array::from_ref(one)),
+        any => post_locked::<B, P, Any>(qp, mlx5, any),
     }
+}
+
+/// The same for a queue pair that sends datagrams, or whose doorbell register has a lock: with copies of
+/// their own, so that the others need not ask again.
+#[inline(never)]
+fn post_other<B: Bus, P: Probe>(
+    qp: &QueuePair,
+    mlx5: &Mlx5QueuePair<B>,
+    requests: &[SendRequest<'_>],
+) -> Result<(), PostError> {
+    match requests {
+        any if mlx5.way == Way::Shared => post_locked::<B, P, Shared>(qp, mlx5, any),
+        [one] if !Any::is_inline(one) && one.sg_list.len() == 1 => {
+            post_locked::<B, P, OneDatagram>(qp, mlx5, array::from_ref(one))
+        }
+        any => post_locked::<B, P, Any>(qp, mlx5, any),
+    }
+}
+
+/// The same where it takes a look to tell whose queue pair this is.
+#[cold]
+#[inline(never)]
+fn post_after_a_look<B: Bus, P: Probe>(
+    qp: &QueuePair,
+    requests: &[SendRequest<'_>],
+) -> Result<(), PostError> {
+    post_other::<B, P>(qp, Mlx5QueuePair::of(qp), requests)
 }
 
 /// The queue's lock, around all that is done.
 #[inline(never)]
 fn post_locked<B: Bus, P: Probe, K: Kind>(
     qp: &QueuePair,
+    mlx5: &Mlx5QueuePair<B>,
     requests: &K::List<'_>,
 ) -> Result<(), PostError> {
     let requests = requests.as_ref();
-    let mlx5 = Mlx5QueuePair::<B>::of(qp);
-    if !K::SHARED && mlx5.shares_register {
-        return post_shared::<B, P>(qp, requests);
-    }
     let probe = P::of(&mlx5.tracer);
     tell_call::<B, P>(qp, requests, &probe);
 
@@ -64,17 +93,6 @@ fn post_locked<B: Bus, P: Probe, K: Kind>(
 
     tell_return(&result, &probe);
     result
-}
-
-/// The same for a queue pair whose doorbell register has a lock: with a copy of its own, so that the
-/// others need not ask again.
-#[cold]
-#[inline(never)]
-fn post_shared<B: Bus, P: Probe>(
-    qp: &QueuePair,
-    requests: &[SendRequest<'_>],
-) -> Result<(), PostError> {
-    post_locked::<B, P, Shared>(qp, requests)
 }
 // ANCHOR_END: post_send
 
@@ -153,6 +171,9 @@ pub(super) fn build<U: UarPage, P: Probe, K: Kind>(
             posted.contains(Posted::YES)
         )
     );
+    if K::DATAGRAM && posted.contains(Posted::DATAGRAM) {
+        return one_datagram(queue, request, posted, built, probe);
+    }
     if !posted.contains(Posted::SHORT) {
         let (number, head) = (built.cur_post, built.head);
         let units = build_long(queue, request, posted, number, head, probe)?;

@@ -3,6 +3,7 @@
 use super::completion_queue::{CqState, Member, Mlx5CompletionQueue, Receives};
 use super::doorbell::BlueFlame;
 use super::extended::Batch;
+use super::kinds::Way;
 use super::opcodes::Opcodes;
 use super::outstanding::Outstanding;
 use super::receive_queue::ReceiveQueue;
@@ -18,7 +19,7 @@ use crate::bus::{Bus, DmaRegion, Purpose};
 use crate::control::{Control, QpRequest};
 use crate::verbs::{
     self, ProtectionDomain, QueuePairCapabilities, QueuePairRequest, SendFlags, SharedReceiveQueue,
-    VerbsError,
+    Transport, VerbsError,
 };
 use doorbell_tracer::{Group, RegionId, Role, Site, Tracer, Value, probe, site};
 use spin::mutex::SpinMutex as Mutex;
@@ -34,8 +35,8 @@ pub struct Mlx5QueuePair<B: Bus> {
     pub receive: Mutex<ReceiveQueue>,
     /// Where events of this queue pair go.
     pub tracer: Tracer,
-    /// Its doorbell register has a lock, since other queue pairs ring it, too.
-    pub shares_register: bool,
+    /// Which way its posts go.
+    pub way: Way,
     /// How large the queues have become.
     pub capabilities: QueuePairCapabilities,
     keeper: Keeper<B>,
@@ -79,6 +80,15 @@ impl<B: Bus> Mlx5QueuePair<B> {
     /// What completions name it by.
     pub fn user_index(&self) -> u32 {
         self.keeper.user_index
+    }
+}
+
+/// Which way the posts of a queue pair go.
+fn way<B: Bus>(register: &Register<B>, transport: Transport) -> Way {
+    match (&register.sharing, transport) {
+        (Sharing::Locked(_), _) => Way::Shared,
+        (_, Transport::UnreliableDatagram) => Way::Datagrams,
+        _ => Way::Plain,
     }
 }
 
@@ -149,7 +159,7 @@ pub fn create_qp<B: Bus>(
         send: Mutex::new(send),
         receive: Mutex::new(receive),
         tracer: tracer.clone(),
-        shares_register: matches!(register.sharing, Sharing::Locked(_)),
+        way: way(&register, request.transport),
         capabilities: sizes.capabilities(),
         keeper: Keeper {
             context: Arc::clone(pd.context()),

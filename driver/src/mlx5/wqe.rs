@@ -3,11 +3,12 @@
 //! Most work requests have one element of data. Their WQE fits one block of the ring, so that no
 //! segment has to ask where the ring ends. The rest goes through [`write_any`], which does.
 
-use super::checks::Refusal;
+use super::checks::{Refusal, elements_fit};
+use super::datagram::write_datagram;
 use super::inline::Short;
 use super::long::write_any;
 use super::opcodes::Posted;
-use super::segments::{Special, write_control, write_first_pointer, write_fixed};
+use super::segments::{Special, write_control, write_first_pointer, write_fixed, write_pointer};
 use super::send_queue::{Built, SendQueue, Wqe};
 use crate::bus::UarPage;
 use crate::verbs::SendRequest;
@@ -51,6 +52,29 @@ pub fn one_inline<U: UarPage, P: Probe>(
     let units = short.write(queue, wqe, fixed, probe);
     finish(queue, wqe, request, posted, built.head, units, probe);
     Ok(built.and_block(units))
+}
+
+/// A datagram with one element: its first block is control segment and address, so that the pointer
+/// begins the next. The opcodes of datagrams are not short, and so the checks are here.
+#[inline(always)]
+pub fn one_datagram<U: UarPage, P: Probe>(
+    queue: &mut SendQueue<U>,
+    request: &SendRequest<'_>,
+    posted: Posted,
+    built: Built,
+    probe: &P,
+) -> Result<Built, Refusal> {
+    if !queue.has_room(built.head, probe) {
+        return Err(Refusal::Room);
+    }
+    if !elements_fit(queue, request, probe) {
+        return Err(Refusal::Elements);
+    }
+    let wqe = built.next();
+    let fixed = write_datagram(queue, wqe, request, probe).ok_or(Refusal::Operands)?;
+    let units = write_pointer(queue, wqe, &request.sg_list[0], fixed, probe);
+    finish(queue, wqe, request, posted, built.head, units, probe);
+    Ok(built.and(units))
 }
 
 /// The same with any list of elements.

@@ -230,6 +230,12 @@ impl QueuePair {
         self.provider.get()
     }
 
+    /// The same, or `None` where a closer look is needed: then [`QueuePair::provider`] tells.
+    #[inline(always)]
+    pub(crate) fn provider_at_once<T: Any>(&self) -> Option<&T> {
+        self.provider.get_at_once()
+    }
+
     /// The state that it was last brought to, or last found in. The card may have moved it to the
     /// error state since: [`QueuePair::query`] asks.
     pub fn state(&self) -> QueuePairState {
