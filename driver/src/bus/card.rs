@@ -38,6 +38,8 @@ pub struct CardBus {
     pci_ids: (u16, u16),
     slot: Arc<Mutex<Slot>>,
     network: Option<Plug>,
+    /// Pages of registers are mapped write-combining.
+    combines: bool,
 }
 
 /// The network at the card's wire.
@@ -96,6 +98,13 @@ impl CardBus {
         Self::with(config, MEMORY_PAGES, None, tracer)
     }
 
+    /// The same in a slot whose registers cannot be mapped write-combining, as behind some hypervisors:
+    /// they take no BlueFlame.
+    pub fn uncached(config: CardConfig, tracer: &Tracer) -> Arc<Self> {
+        let bus = Self::build(config, MEMORY_PAGES, None, tracer);
+        Arc::new(Self { combines: false, ..bus })
+    }
+
     /// The same with so many pages of shared memory: a thousand queue pairs need about as many.
     pub fn with_memory(config: CardConfig, pages: usize, tracer: &Tracer) -> Arc<Self> {
         Self::with(config, pages, None, tracer)
@@ -109,12 +118,17 @@ impl CardBus {
     }
 
     fn with(config: CardConfig, pages: usize, network: Option<Plug>, tracer: &Tracer) -> Arc<Self> {
+        Arc::new(Self::build(config, pages, network, tracer))
+    }
+
+    fn build(config: CardConfig, pages: usize, network: Option<Plug>, tracer: &Tracer) -> Self {
         let memory = Memory::new(pages, MEMORY_ADDRESS);
         let window = Window { memory: Arc::clone(&memory), raised: BTreeSet::new() };
         let pci_ids = (config.vendor_id, config.device_id);
         let card = Card::new(config, tracer.acting_as(Actor::Card));
         let slot = Slot { card, combining: Vec::new(), posted: VecDeque::new(), window };
-        Arc::new(Self { memory, pci_ids, slot: Arc::new(Mutex::new(slot)), network })
+        let slot = Arc::new(Mutex::new(slot));
+        Self { memory, pci_ids, slot, network, combines: true }
     }
 
     /// The memory shared with the card.
@@ -205,7 +219,7 @@ impl Registers for CardBus {
     }
 
     fn write_combining(&self) -> bool {
-        true
+        self.combines
     }
 
     fn interrupts(&self) -> u16 {
