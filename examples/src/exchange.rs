@@ -1,10 +1,11 @@
 //! The program of most scenarios: work requests from one queue pair to the other, as the settings say.
 
 use crate::pair::{expect_arrived, wait_for};
+use crate::start::use_blocks;
 use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{
-    Access, MemoryRegion, Opcode, ReceiveRequest, RemoteAddress, ScatterGatherElement, SendFlags,
-    SendRequest, WorkCompletion, post_recv, post_send,
+    Access, MemoryRegion, Opcode, Operands, ReceiveRequest, RemoteAddress, ScatterGatherElement,
+    SendFlags, SendRequest, WorkCompletion, post_recv, post_send,
 };
 use doorbell_tracer::Tracer;
 
@@ -14,12 +15,17 @@ const FIRST_RECEIVE: u64 = 101;
 /// Immediate data of a work request: this, and its number.
 const IMMEDIATE: u32 = 0x1000;
 
+/// What an atomic operation adds, and what it stores instead.
+const ADDED: u64 = 5;
+const SWAPPED: u64 = 0x5eed;
+
 // ANCHOR: exchange
 /// Moves a message from one queue pair's buffer to the other's, in one call of `ibv_post_send`, and
 /// waits until it is there.
 pub fn exchange(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> {
     let context = world.open()?;
     let pair = Pair::of(&context, settings)?;
+    use_blocks(&pair, settings, SendRequest::default())?;
     let exchange = Exchange::new(&pair, *settings)?;
 
     exchange.post_receives()?;
@@ -45,10 +51,13 @@ pub struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     // ANCHOR: exchange_memory
     /// Takes two buffers. Which of them is the sender's own depends on the opcode: an RDMA READ brings the
-    /// message, all others take it away.
+    /// message, and so do atomic operations, eight bytes each; all others take it away.
     pub fn new(pair: &'a Pair, settings: Settings) -> Result<Self, ExampleError> {
         let (from, to) = match settings.opcode {
             Opcode::RdmaRead => (Access::REMOTE_READ, Access::LOCAL_WRITE),
+            Opcode::AtomicFetchAndAdd | Opcode::AtomicCompareAndSwap => {
+                (Access::LOCAL_WRITE | Access::REMOTE_ATOMIC, Access::LOCAL_WRITE)
+            }
             Opcode::Send | Opcode::SendWithImmediate => (Access::empty(), Access::LOCAL_WRITE),
             _ => (Access::empty(), Access::LOCAL_WRITE | Access::REMOTE_WRITE),
         };
@@ -103,8 +112,25 @@ impl<'a> Exchange<'a> {
                 address: remote.buffer().address() + begin,
                 rkey: remote.rkey(),
             },
-            ..SendRequest::default()
+            operands: self.operands(request),
         }
+    }
+
+    /// What an atomic operation works with. It expects what is there, and so each swap succeeds.
+    fn operands(&self, request: u32) -> Operands<'static> {
+        match self.settings.opcode {
+            Opcode::AtomicFetchAndAdd => Operands::Atomic { compare_add: ADDED, swap: 0 },
+            Opcode::AtomicCompareAndSwap => {
+                Operands::Atomic { compare_add: self.word(request), swap: SWAPPED }
+            }
+            _ => Operands::None,
+        }
+    }
+
+    /// The eight bytes of a piece of the message, as this machine's CPU reads them.
+    fn word(&self, request: u32) -> u64 {
+        let piece = &self.message[self.settings.piece(request)];
+        piece.first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes))
     }
     // ANCHOR_END: exchange_request
 
@@ -130,7 +156,24 @@ impl<'a> Exchange<'a> {
         let sent = self.wait_for_sends()?;
         let received = self.wait_for_receives()?;
         expect_arrived(&self.target, &self.message, tracer)?;
+        self.expect_changed()?;
         Ok(vec![format!("{sent}{}", self.outcome(&received))])
+    }
+
+    /// After atomic operations, looks whether the other side's numbers have changed.
+    fn expect_changed(&self) -> Result<(), ExampleError> {
+        let changed = |request| match self.settings.opcode {
+            Opcode::AtomicCompareAndSwap => SWAPPED,
+            Opcode::AtomicFetchAndAdd => self.word(request).wrapping_add(ADDED),
+            _ => self.word(request),
+        };
+        let requests = 0..if self.settings.is_atomic() { self.settings.list } else { 0 };
+        let expected: Vec<u8> =
+            requests.flat_map(|request| changed(request).to_ne_bytes()).collect();
+        match self.source.buffer().read(0, expected.len()) == Some(expected) {
+            true => Ok(()),
+            false => Err(ExampleError::NotArrived("the other side's numbers are not changed")),
+        }
     }
 
     /// Compares the buffers after work request 1 has completed.

@@ -12,6 +12,8 @@ mod settings;
 
 mod pair;
 
+mod start;
+
 mod exchange;
 
 mod scenarios;
@@ -50,7 +52,9 @@ pub use scenarios::{
     Failure, IN_ACTS, LabScenario, NO_RECEIVE, Named, SILENT_PEER, Scenario, Topic,
     UnknownScenario, WRONG_LKEY, WRONG_RKEY, failure, lab_scenarios, named, scenario, scenarios,
 };
-pub use settings::{BlueFlame, Form, Key, MAX_INLINE, Settings, SettingsError, Value, WhatIf};
+pub use settings::{
+    BlueFlame, Form, Key, MAX_INLINE, Machine, Register, Settings, SettingsError, Value, WhatIf,
+};
 pub use sources::{source, sources};
 pub use switches::{Switches, UnknownGroup};
 pub use trace_options::{TraceOptions, Traced};

@@ -244,7 +244,7 @@ impl Pair {
         bytes: &[u8],
         access: Access,
     ) -> Result<MemoryRegion, ExampleError> {
-        let buffer = self.context.alloc_buffer(bytes.len(), name)?;
+        let buffer = self.context.alloc_buffer(bytes.len().max(1), name)?;
         buffer.write(0, bytes);
         Ok(self.pd.reg_mr(buffer, access)?)
     }

@@ -1,7 +1,7 @@
 //! The frame of an example program: its options, its trace, its exit code.
 
 use crate::run::changed;
-use crate::{Device, Scenario, TraceOptions, Traced, WhatIf, scenario};
+use crate::{Device, Machine, Scenario, TraceOptions, Traced, WhatIf, scenario};
 use clap::Parser;
 use doorbell_tracer::Clock;
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ pub fn main_of(scenario: &Scenario) -> ExitCode {
         Err(error) => return failed(&error.to_string()),
     };
     let traced = Traced {
-        blueflame: settings.blueflame,
+        machine: Machine::from(&settings),
         settings: changed(scenario, &settings),
         ..Traced::of(scenario.name, device, (Clock::Logical, "logical"))
     };

@@ -1,7 +1,8 @@
 //! Running a scenario: recorded, or live.
 
 use crate::{
-    Device, Guest, LabScenario, Scenario, Settings, SettingsError, TOOL, WhatIf, World, source,
+    Device, Guest, LabScenario, Machine, Scenario, Settings, SettingsError, TOOL, WhatIf, World,
+    source,
 };
 use doorbell_tracer::live::{Stepper, live};
 use doorbell_tracer::{Clock, Full, Trace, TraceBuilder, Tracer};
@@ -45,7 +46,7 @@ fn record_settled(scenario: &Scenario, device: &Device, settings: Settings) -> R
 
 /// Runs a scenario's program.
 fn play(scenario: &Scenario, device: &Device, settings: Settings, tracer: &Tracer) -> Outcome {
-    scenario.play(&World::with(device.clone(), settings.blueflame, tracer), &settings)
+    scenario.play(&World::with(device.clone(), Machine::from(&settings), tracer), &settings)
 }
 
 /// Runs a scenario without recording anything; fails without a run if the settings make no sense.

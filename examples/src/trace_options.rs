@@ -2,7 +2,7 @@
 
 #[cfg(target_os = "linux")]
 use crate::attach::{Listening, default_place};
-use crate::{BlueFlame, Device, TOOL, World, source};
+use crate::{Device, Machine, TOOL, World, source};
 use clap::Args;
 use doorbell_tracer::{Clock, Counts, Full, Record, Trace, TraceBuilder, Tracer, file};
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ impl TraceOptions {
     /// returned, or told by its own means.
     pub fn run<T>(&self, traced: &Traced, program: impl FnOnce(&World) -> T) -> Result<T, String> {
         let tracer = self.tracer(traced.clock.0);
-        let world = World::with(traced.device.clone(), traced.blueflame, &tracer);
+        let world = World::with(traced.device.clone(), traced.machine, &tracer);
         #[cfg(target_os = "linux")]
         let listening = self.listen(traced, &world)?;
         let outcome = program(&world);
@@ -109,8 +109,8 @@ pub struct Traced {
     pub device: Device,
     /// The clock of its events, and that clock's name.
     pub clock: (Clock, &'static str),
-    /// When to use BlueFlame.
-    pub blueflame: BlueFlame,
+    /// What its settings ask of the machine.
+    pub machine: Machine,
     /// Settings of the scenario that were changed.
     pub settings: BTreeMap<String, String>,
 }
@@ -119,7 +119,7 @@ impl Traced {
     /// A program without settings.
     pub fn of(name: &str, device: &Device, clock: (Clock, &'static str)) -> Self {
         let (name, device) = (name.to_owned(), device.clone());
-        Self { name, device, clock, blueflame: BlueFlame::default(), settings: BTreeMap::new() }
+        Self { name, device, clock, machine: Machine::default(), settings: BTreeMap::new() }
     }
 
     /// The trace of these events.

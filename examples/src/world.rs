@@ -1,6 +1,6 @@
 //! What a program finds when it starts: doors to devices, and a tracer.
 
-use crate::{BlueFlame, Device, ExampleError, Switches, WiredCard};
+use crate::{Device, ExampleError, Machine, Register, Switches, WiredCard};
 use doorbell_card::CardConfig;
 use doorbell_card_network::{NetworkError, Traffic, UdpNetwork, config_of};
 use doorbell_driver::bus::CardBus;
@@ -29,14 +29,14 @@ pub struct World {
 impl World {
     /// A machine with this device, and nothing said of BlueFlame.
     pub fn new(device: Device, tracer: &Tracer) -> Self {
-        Self::with(device, BlueFlame::default(), tracer)
+        Self::with(device, Machine::default(), tracer)
     }
 
-    /// A machine with this device, where the environment says when to use BlueFlame. It does so for the
-    /// software card; what a real card's provider reads is this process's own environment.
-    pub fn with(device: Device, blueflame: BlueFlame, tracer: &Tracer) -> Self {
+    /// A machine with this device, where environment and slot of the software card are such. What a real
+    /// card's provider reads is this process's own environment.
+    pub fn with(device: Device, machine: Machine, tracer: &Tracer) -> Self {
         let (mut network, none) = (None, Arc::new(NoDoor));
-        let card_door = |bus| card_door(bus, blueflame);
+        let card_door = |bus| card_door(bus, machine);
         let door: Arc<dyn Door> = match &device {
             Device::None => none,
             #[cfg(target_os = "linux")]
@@ -45,6 +45,9 @@ impl World {
             Device::Vfio(address) => Arc::new(VfioDoor::to(address)),
             #[cfg(not(target_os = "linux"))]
             Device::Kernel(_) | Device::Vfio(_) => none,
+            Device::Card if machine.register == Register::Plain => {
+                card_door(CardBus::uncached(CardConfig::default(), tracer))
+            }
             Device::Card => card_door(CardBus::new(CardConfig::default(), tracer)),
             Device::Wired(card) => {
                 let wire = network.insert(plug(card)).clone();
@@ -91,8 +94,8 @@ impl World {
 }
 
 /// The door to the software card behind this bus.
-fn card_door(bus: Arc<CardBus>, blueflame: BlueFlame) -> Arc<dyn Door> {
-    Arc::new(CardDoor::new(bus, blueflame.into()))
+fn card_door(bus: Arc<CardBus>, machine: Machine) -> Arc<dyn Door> {
+    Arc::new(CardDoor::new(bus, machine.into()))
 }
 
 /// Plugs a card into the network.

@@ -3,8 +3,10 @@
 //!
 //! `DOORBELL_BLESS=1 cargo test -p doorbell-examples --test branches` writes the table anew.
 
+mod runs;
+
 use doorbell_examples::{Device, record, record_with, scenario};
-use doorbell_tracer::{Kind, LockAction, Trace};
+use doorbell_tracer::{Kind, LockAction, Trace, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -28,6 +30,18 @@ enum Seen {
     Index(&'static str),
     /// A lock was taken.
     Locked(&'static str),
+    /// A check compared with these words.
+    Limit(&'static str),
+    /// The ring ended behind the first structure, and the second was stored at its beginning.
+    Wraps(&'static str, &'static str),
+    /// The ring ended within a burst of BlueFlame writes.
+    BurstWraps,
+    /// A WQE has fewer pointers than its request had elements.
+    Skips,
+    /// A call rang no doorbell.
+    RingsNothing,
+    /// A call returned with this error number, and no structure of this layout was stored.
+    Fails(&'static str, &'static str),
 }
 
 /// A branch: libmlx5's function and condition, the function of ours, and where it is taken.
@@ -93,6 +107,13 @@ const BRANCHES: &[Branch] = &[
         "elements_fit",
         ("enomem-too-many-sges", ""),
         Seen::Check(CHECK_ELEMENTS, false),
+    ),
+    branch(
+        POST,
+        "the queue is before RTS (qp_state_max_gs): ENOMEM",
+        "elements_fit",
+        ("enomem-before-rts", ""),
+        Seen::Limit("-1: not in RTS"),
     ),
     branch(
         POST,
@@ -199,7 +220,28 @@ const BRANCHES: &[Branch] = &[
         ("rc-fetch-add", ""),
         Seen::Bytes("wqe_atomic_segment", &[0, 0, 0, 0, 0, 0, 0, 5]),
     ),
-    branch(POST, "BIND_MW", "keys", ("rc-window", ""), Seen::Store("wqe_umr_control_segment")),
+    branch(POST, "RC: BIND_MW", "keys", ("rc-window", ""), Seen::Store("wqe_umr_control_segment")),
+    branch(
+        "set_bind_wr",
+        "longer than 2 GiB: EOPNOTSUPP",
+        "keys",
+        ("eopnotsupp-window", ""),
+        Seen::Fails("95 at request 0", "wqe_umr_control_segment"),
+    ),
+    branch(
+        "set_umr_control_seg",
+        "a window of type 2: it must be free",
+        "keys",
+        ("rc-window", ""),
+        Seen::Bytes("wqe_umr_control_segment", &[0xb0]),
+    ),
+    branch(
+        "set_umr_control_seg",
+        "a window of type 1",
+        "keys",
+        ("rc-window-type1", ""),
+        Seen::Bytes("wqe_umr_control_segment", &[0x90]),
+    ),
     branch(
         "set_umr_mkey_seg",
         "with a length: rights, address, length",
@@ -216,7 +258,7 @@ const BRANCHES: &[Branch] = &[
     ),
     branch(
         POST,
-        "LOCAL_INV: the key alone, freed",
+        "RC: LOCAL_INV: the key alone, freed",
         "keys",
         ("rc-window", ""),
         Seen::Bytes("wqe_mkey_context_segment", &[0x40]),
@@ -242,12 +284,27 @@ const BRANCHES: &[Branch] = &[
         ("uc-send", ""),
         Seen::Control { mask: 0, flags: 0, opcode: 0x0a },
     ),
+    branch(POST, "UC: BIND_MW", "keys", ("uc-window", ""), Seen::Store("wqe_klm_segment")),
+    branch(
+        POST,
+        "UC: LOCAL_INV",
+        "keys",
+        ("uc-window", ""),
+        Seen::Bytes("wqe_mkey_context_segment", &[0x40]),
+    ),
     branch(
         POST,
         "UD: the datagram segment",
         "datagram",
         ("ud-send", ""),
         Seen::Store("wqe_datagram_segment"),
+    ),
+    branch(
+        POST,
+        "UD: the ring ends behind the datagram segment",
+        "datagram",
+        ("ud-send", "start=7"),
+        Seen::Wraps("wqe_datagram_segment", "wqe_data_segment"),
     ),
     branch(
         POST,
@@ -270,7 +327,28 @@ const BRANCHES: &[Branch] = &[
         ("rc-send-inline", ""),
         Seen::Store("wqe_inline_header"),
     ),
+    branch(
+        "set_data_inl_seg",
+        "the ring ends within inline data",
+        "inline",
+        ("rc-write", "inline=on,length=100,start=31"),
+        Seen::Wraps("", ""),
+    ),
     branch(POST, "pointers", "segments", ("rc-write", ""), Seen::Store("wqe_data_segment")),
+    branch(
+        POST,
+        "the ring ends between two pointers",
+        "segments",
+        ("rc-write", "sges=4,start=15"),
+        Seen::Wraps("wqe_data_segment", "wqe_data_segment"),
+    ),
+    branch(
+        POST,
+        "an element of no bytes is skipped",
+        "segments::write_pointer",
+        ("rc-send", "length=0"),
+        Seen::Skips,
+    ),
     branch(
         "set_data_ptr_seg_atomic",
         "the result of an atomic: eight bytes",
@@ -284,6 +362,20 @@ const BRANCHES: &[Branch] = &[
         "ring_doorbell",
         ("rc-write", ""),
         Seen::Index("sq.head"),
+    ),
+    branch(
+        "post_send_db",
+        "nothing was posted",
+        "post_send::refuse",
+        ("einval-opcode", ""),
+        Seen::RingsNothing,
+    ),
+    branch(
+        "post_send_db",
+        "a register that is shared: its lock",
+        "shared_register",
+        ("rc-write", "register=shared"),
+        Seen::Locked("bf.lock"),
     ),
     branch(
         "post_send_db",
@@ -322,6 +414,13 @@ const BRANCHES: &[Branch] = &[
     ),
     branch(
         "post_send_db",
+        "it does not",
+        "tell_conditions",
+        ("rc-write", "register=plain"),
+        Seen::Check("the register takes BlueFlame", false),
+    ),
+    branch(
+        "post_send_db",
         "inline, or BlueFlame preferred",
         "tell_conditions",
         ("rc-write", ""),
@@ -343,6 +442,13 @@ const BRANCHES: &[Branch] = &[
     ),
     branch(
         "post_send_db",
+        "a control segment alone",
+        "tell_conditions",
+        ("rc-send", "length=0"),
+        Seen::Check("the WQE is more than a control segment", false),
+    ),
+    branch(
+        "post_send_db",
         "it fits the buffer",
         "tell_conditions",
         ("rc-write", ""),
@@ -357,6 +463,13 @@ const BRANCHES: &[Branch] = &[
     ),
     branch("mlx5_bf_copy", "64 bytes", "doorbell", ("rc-write", ""), Seen::Register("BlueFlame")),
     branch("mlx5_bf_copy", "and 64 more", "doorbell", ("rc-write", "sges=4"), Seen::Burst(2)),
+    branch(
+        "mlx5_bf_copy",
+        "the ring ends within the burst",
+        "doorbell",
+        ("rc-write", "sges=4,start=15"),
+        Seen::BurstWraps,
+    ),
     branch(
         "post_send_db",
         "the first 8 bytes instead",
@@ -379,65 +492,8 @@ const NOT_TAKEN: &[(&str, &str, &str)] = &[
     (POST, "XRC", "not covered"),
     (POST, "raw packet, its Ethernet segment, underlay queue pairs", "not covered"),
     (POST, "TSO", "not covered"),
-    (
-        POST,
-        "the queue is before RTS (qp_state_max_gs): ENOMEM",
-        "ours: no scenario yet; held by tests of the driver",
-    ),
     (POST, "atomics are not enabled: EOPNOTSUPP", "not ours yet"),
-    (
-        "set_umr_control_seg",
-        "a window of type 1",
-        "ours: no scenario yet; held by tests of the driver",
-    ),
-    (
-        "set_bind_wr",
-        "longer than 2 GiB: EOPNOTSUPP",
-        "ours: no scenario yet; held by tests of the driver",
-    ),
-    (POST, "UC: BIND_MW, LOCAL_INV", "ours: no scenario yet; held by tests of the driver"),
-    (
-        POST,
-        "UD: the ring ends behind the datagram segment",
-        "ours: no scenario yet; held by tests of the driver",
-    ),
-    (
-        "set_data_inl_seg",
-        "the ring ends within inline data",
-        "ours: no scenario yet; held by tests of the driver",
-    ),
-    (
-        POST,
-        "the ring ends between two pointers",
-        "ours: no scenario yet; held by tests of the driver",
-    ),
-    (
-        POST,
-        "an element of no bytes is skipped",
-        "ours: no scenario yet; held by tests of the driver",
-    ),
     (POST, "a signature of each WQE (MLX5_QP_SIGNATURE)", "not ours yet"),
-    ("post_send_db", "nothing was posted", "ours: no scenario yet; held by tests of the driver"),
-    (
-        "post_send_db",
-        "a register that is shared: its lock",
-        "ours: no scenario yet; held by tests of the driver",
-    ),
-    (
-        "post_send_db",
-        "a register without BlueFlame",
-        "ours: no scenario yet; held by tests of the driver",
-    ),
-    (
-        "post_send_db",
-        "a control segment alone",
-        "ours: no scenario yet; held by tests of the driver",
-    ),
-    (
-        "mlx5_bf_copy",
-        "the ring ends within the burst",
-        "ours: no scenario yet; held by tests of the driver",
-    ),
 ];
 
 #[test]
@@ -473,6 +529,19 @@ fn a_branch_that_is_not_taken_is_not_seen() {
     assert!(!found(&wrong, &trace(&wrong)));
     let wrong = branch("", "", "atomics", ("rc-write", ""), Seen::Store("wqe_data_segment"));
     assert!(!found(&wrong, &trace(&wrong)));
+    for (name, settings, seen) in [
+        ("rc-write", "sges=4,start=14", Seen::Wraps("wqe_data_segment", "wqe_data_segment")),
+        ("rc-write", "inline=on,length=100,start=29", Seen::Wraps("", "")),
+        ("rc-write", "sges=4,start=14", Seen::BurstWraps),
+        ("rc-write", "sges=4", Seen::Skips),
+        ("rc-write", "", Seen::RingsNothing),
+        ("rc-write", "", Seen::Fails("95 at request 0", "wqe_umr_control_segment")),
+        ("enomem-too-many-sges", "", Seen::Limit("-1: not in RTS")),
+        ("rc-window", "", Seen::Bytes("wqe_umr_control_segment", &[0x90])),
+    ] {
+        let wrong = branch("", "", "", (name, settings), seen);
+        assert!(!found(&wrong, &trace(&wrong)), "{name} {settings}");
+    }
 }
 
 /// Runs a row's scenario.
@@ -494,6 +563,16 @@ fn found(row: &Branch, trace: &Trace) -> bool {
     };
     let events: Vec<_> = trace.events.iter().filter(|event| ours(event.site as usize)).collect();
     match &row.seen {
+        Seen::Wraps(first, then) => {
+            runs::wraps(trace, first, then, |event| ours(event.site as usize))
+        }
+        Seen::BurstWraps => runs::burst_wraps(trace),
+        Seen::Skips => runs::skips_an_element(trace),
+        Seen::RingsNothing => runs::rings_for_nothing(trace),
+        Seen::Fails(error, layout) => {
+            let layout = Seen::Store(layout);
+            runs::returns(trace, error) && !events.iter().any(|event| shows(&layout, &event.kind))
+        }
         Seen::Burst(times) => {
             let registers = trace.events.iter().map(|event| match &event.kind {
                 Kind::RegisterWrite { register, .. } => register == "BlueFlame",
@@ -511,6 +590,9 @@ fn shows(seen: &Seen, kind: &Kind) -> bool {
     match (seen, kind) {
         (Seen::Check(words, verdict), Kind::Check { what, holds, .. }) => {
             what.contains(words) && holds == verdict
+        }
+        (Seen::Limit(words), Kind::Check { right, .. }) => {
+            matches!(&right.value, Value::Text(text) if text == words)
         }
         (Seen::Store(name), Kind::Store { layout, .. }) => layout == name,
         (Seen::Bytes(name, first), Kind::Store { layout, bytes, .. }) => {

@@ -21,7 +21,7 @@ fn tried(scenario: &Scenario, text: &str) -> Option<Vec<String>> {
 /// The values of a key that are tried: the ends and the middle.
 fn values(key: Key) -> Vec<Value> {
     match key {
-        Key::Length => [1, 64, 764, 5000].map(Value::Number).to_vec(),
+        Key::Length => [0, 1, 8, 64, 764, 5000].map(Value::Number).to_vec(),
         Key::List => [1, 3].map(Value::Number).to_vec(),
         Key::Sges => [1, 3].map(Value::Number).to_vec(),
         _ => key.choices(),
@@ -131,7 +131,7 @@ fn every_choice_is_one_that_can_be_typed() {
 #[test]
 fn a_failure_of_the_gallery_ends_as_it_should() {
     let gallery: Vec<_> = scenarios().iter().filter(|s| s.failure.is_some()).collect();
-    assert_eq!(gallery.len(), 10);
+    assert_eq!(gallery.len(), 12);
     for scenario in gallery {
         assert_eq!(scenario.topic, Topic::Failures);
         let failure = scenario.failure.expect("filtered");
@@ -165,13 +165,15 @@ fn what_is_no_setting_is_told_what_there_is() {
         ("", "KEY=VALUE"),
         ("length", "\"length\""),
         ("lenght=3", "there are: opcode, length"),
-        ("length=0", "\"0\"; it can be: 1 to 1048576"),
+        ("length=1048577", "\"1048577\"; it can be: 0 to 1048576"),
+        ("start=256", "\"256\"; it can be: 0 to 255"),
+        ("register=mine", "own, shared, plain"),
         ("length=4k", "\"4k\""),
         ("length=-1", "\"-1\""),
         ("inline=yes", "on, off"),
         ("bf=never", "prefer, auto, forbid"),
         ("mtu=1500", "256, 512, 1024, 2048, 4096"),
-        ("opcode=nop", "write, write-imm, send, send-imm, read"),
+        ("opcode=nop", "write, write-imm, send, send-imm, read, fetch-add, compare-swap"),
         ("list=0", "\"0\"; it can be: 1 to 256"),
         ("sges=1,sges=2", "sges is set twice, to 1 and to \"2\""),
         ("length=1,,list=2", "\"\" is no setting"),
@@ -187,6 +189,13 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
         ("rc-read", "inline=on", "inline=on makes no sense here: an RDMA READ brings data in"),
         ("rc-write", "inline=on,length=765", "length=765 makes no sense here"),
         ("rc-write", "length=2,sges=3", "use sges=1 to 2"),
+        ("rc-write", "length=0,sges=2", "use sges=1 to 1"),
+        ("rc-write-list", "opcode=fetch-add", "length=16 makes no sense here: an atomic operation"),
+        ("rc-write-sges", "opcode=fetch-add,length=8", "are not divided"),
+        ("rc-write-list", "opcode=compare-swap,length=8,inline=on", "an atomic operation brings"),
+        ("rc-write-list", "opcode=fetch-add,length=8,solicited=on", "consumes no receive"),
+        ("rc-window", "length=0", "is closed; use length=1 or more"),
+        ("rc-write", "register=shared,bf=forbid", "without a lock"),
         ("rc-write", "length=65536,list=17", "use list=1 to 16"),
         ("rc-write", "solicited=on", "rc-write has no setting solicited (asked for: on)"),
         ("rc-write", "opcode=read", "it has: length, list"),
@@ -200,6 +209,8 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     let found = scenario("rc-write").expect("a scenario");
     let error = found.settings(&what_if("bf=forbid"), &card).expect_err("the environment says it");
     assert!(error.to_string().contains("MLX5_SHUT_UP_BF=1"), "{error}");
+    let error = found.settings(&what_if("register=shared"), &card).expect_err("so does this");
+    assert!(error.to_string().contains("MLX5_NUM_LOW_LAT_UUARS=0"), "{error}");
 }
 
 /// The limit is the driver's own.
@@ -261,6 +272,12 @@ fn the_settings_reach_the_card() {
     assert_eq!(registers("length=4096,mtu=4096").1, 1);
     // An empty write follows what is not signalled.
     assert_eq!(registers("signaled=off"), (2, 2));
+    // What was before is posted in calls of four; one that posts one request goes to BlueFlame.
+    assert_eq!(registers("start=1"), (2, 2));
+    assert_eq!(registers("start=9"), (2, 10));
+    assert_eq!(registers("register=plain"), (0, 1));
+    assert_eq!(registers("register=shared"), (1, 1));
+    assert_eq!(registers("length=0"), (1, 1));
 }
 
 #[test]

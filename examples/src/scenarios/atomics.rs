@@ -2,6 +2,7 @@
 
 use super::{Scenario, Topic};
 use crate::pair::wait_for;
+use crate::start::use_blocks;
 use crate::{ExampleError, Key, Pair, Settings, World};
 use doorbell_driver::verbs::{
     Access, MemoryRegion, Opcode, Operands, RemoteAddress, SendFlags, SendRequest, post_send,
@@ -14,7 +15,7 @@ pub const FETCH_AND_ADD: Scenario = Scenario {
     topic: Topic::Opcodes,
     summary: "Adds 5 to eight bytes of the other side; what was there before comes back into the local buffer.",
     own: Settings { opcode: Opcode::AtomicFetchAndAdd, length: WORD as u32, ..Settings::DEFAULT },
-    keys: &[Key::Fence, Key::BlueFlame],
+    keys: &[Key::Fence, Key::BlueFlame, Key::Register, Key::Start],
     failure: None,
     run,
 };
@@ -45,6 +46,7 @@ const SWAPPED: u64 = 0x5eed;
 fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> {
     let context = world.open()?;
     let pair = Pair::of(&context, settings)?;
+    use_blocks(&pair, settings, SendRequest::default())?;
     let counter =
         pair.memory("counter", &BEFORE.to_ne_bytes(), Access::LOCAL_WRITE | Access::REMOTE_ATOMIC)?;
     let result = pair.memory("result", &[0; WORD], Access::LOCAL_WRITE)?;

@@ -16,6 +16,7 @@ mod uc_send;
 mod uc_write;
 mod ud_send;
 mod window;
+mod window_kinds;
 
 // posted in other ways,
 mod rc_send_inline;
@@ -53,8 +54,10 @@ static SCENARIOS: &[Scenario] = &[
     atomics::FETCH_AND_ADD,
     atomics::COMPARE_AND_SWAP,
     window::SCENARIO,
+    window_kinds::TYPE_ONE,
     uc_write::SCENARIO,
     uc_send::SCENARIO,
+    window_kinds::UNRELIABLE,
     ud_send::SCENARIO,
     rc_write_list::SCENARIO,
     rc_write_sges::SCENARIO,
@@ -66,7 +69,9 @@ static SCENARIOS: &[Scenario] = &[
     gallery::queue_full::SCENARIO,
     gallery::too_many_sges::SCENARIO,
     gallery::inline_too_long::SCENARIO,
+    gallery::before_rts::SCENARIO,
     gallery::wrong_opcode::SCENARIO,
+    gallery::window_too_long::SCENARIO,
     gallery::unsignalled_queue::SCENARIO,
     gallery::wrong_lkey::SCENARIO,
     gallery::wrong_rkey::SCENARIO,

@@ -23,6 +23,8 @@ pub const SCENARIO: Scenario = Scenario {
         Key::Solicited,
         Key::Fence,
         Key::BlueFlame,
+        Key::Register,
+        Key::Start,
         Key::Mtu,
     ],
     failure: None,

@@ -2,8 +2,9 @@
 
 use super::{Scenario, Topic};
 use crate::exchange::Exchange;
+use crate::start::use_blocks;
 use crate::{ExampleError, Key, Pair, Settings, World};
-use doorbell_driver::verbs::post_send;
+use doorbell_driver::verbs::{SendRequest, post_send};
 
 /// What the registry knows of it.
 pub const SCENARIO: Scenario = Scenario {
@@ -24,6 +25,8 @@ pub const SCENARIO: Scenario = Scenario {
         Key::Solicited,
         Key::Fence,
         Key::BlueFlame,
+        Key::Register,
+        Key::Start,
         Key::Mtu,
     ],
     failure: None,
@@ -35,6 +38,7 @@ pub const SCENARIO: Scenario = Scenario {
 fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> {
     let context = world.open()?;
     let pair = Pair::of(&context, settings)?;
+    use_blocks(&pair, settings, SendRequest::default())?;
     let exchange = Exchange::new(&pair, *settings)?;
 
     exchange.post_receives()?;

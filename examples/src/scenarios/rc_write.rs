@@ -20,6 +20,8 @@ pub const SCENARIO: Scenario = Scenario {
         Key::SignalAll,
         Key::Fence,
         Key::BlueFlame,
+        Key::Register,
+        Key::Start,
         Key::Mtu,
     ],
     failure: None,

@@ -22,6 +22,8 @@ pub const SCENARIO: Scenario = Scenario {
         Key::Solicited,
         Key::Fence,
         Key::BlueFlame,
+        Key::Register,
+        Key::Start,
         Key::Mtu,
     ],
     failure: None,

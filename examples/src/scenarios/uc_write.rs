@@ -24,6 +24,8 @@ pub const SCENARIO: Scenario = Scenario {
         Key::Signaled,
         Key::SignalAll,
         Key::BlueFlame,
+        Key::Register,
+        Key::Start,
         Key::Mtu,
     ],
     failure: None,

@@ -2,6 +2,7 @@
 
 use super::{Scenario, Topic};
 use crate::pair::{QUEUE_KEY, wait_for};
+use crate::start::use_blocks;
 use crate::{ExampleError, Key, Pair, Settings, World};
 use doorbell_driver::verbs::{
     Access, Opcode, Operands, ReceiveRequest, SendRequest, Transport, post_recv, post_send,
@@ -19,7 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
         opcode: Opcode::Send,
         ..Settings::DEFAULT
     },
-    keys: &[Key::Inline, Key::BlueFlame],
+    keys: &[Key::Inline, Key::BlueFlame, Key::Register, Key::Start],
     failure: None,
     run,
 };
@@ -35,10 +36,18 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
     let message = settings.message();
     let source = pair.memory("source", &message, Access::empty())?;
     let target = pair.memory("target", &vec![0; HEADER + message.len()], Access::LOCAL_WRITE)?;
+    let handle = pair.pd.create_ah(&context.query_gid()?)?;
+    let operands = Operands::Datagram {
+        handle: &handle,
+        remote_qpn: pair.receiver.number(),
+        remote_qkey: QUEUE_KEY.0,
+    };
+    // Nobody has posted a receive: these are lost, and only their blocks count.
+    let opcode = Opcode::Send;
+    use_blocks(&pair, settings, SendRequest { opcode, operands, ..SendRequest::default() })?;
+
     let room = [target.element(0, (HEADER + message.len()) as u32)];
     post_recv(&pair.receiver, &[ReceiveRequest { wr_id: 101, sg_list: &room }])?;
-
-    let handle = pair.pd.create_ah(&context.query_gid()?)?;
     post_send(
         &pair.sender,
         &[SendRequest {
@@ -47,11 +56,7 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
             opcode: settings.opcode,
             send_flags: settings.flags(0),
             immediate: 0x1001,
-            operands: Operands::Datagram {
-                handle: &handle,
-                remote_qpn: pair.receiver.number(),
-                remote_qkey: QUEUE_KEY.0,
-            },
+            operands,
             ..SendRequest::default()
         }],
     )?;

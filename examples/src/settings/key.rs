@@ -1,6 +1,5 @@
 //! The settings by name, and what each can be.
 
-use doorbell_driver::mlx5::BlueFlameSettings;
 use doorbell_driver::verbs::Opcode;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -28,6 +27,10 @@ pub enum Key {
     Fence,
     /// [`super::Settings::blueflame`].
     BlueFlame,
+    /// [`super::Settings::register`].
+    Register,
+    /// [`super::Settings::start`].
+    Start,
     /// [`super::Settings::mtu`].
     Mtu,
 }
@@ -67,16 +70,19 @@ impl fmt::Display for Value {
 }
 
 /// The opcodes by the words for them.
-const OPCODES: [(&str, Opcode); 5] = [
+const OPCODES: [(&str, Opcode); 7] = [
     ("write", Opcode::RdmaWrite),
     ("write-imm", Opcode::RdmaWriteWithImmediate),
     ("send", Opcode::Send),
     ("send-imm", Opcode::SendWithImmediate),
     ("read", Opcode::RdmaRead),
+    ("fetch-add", Opcode::AtomicFetchAndAdd),
+    ("compare-swap", Opcode::AtomicCompareAndSwap),
 ];
 
 /// The same words.
-const OPCODE_WORDS: [&str; 5] = ["write", "write-imm", "send", "send-imm", "read"];
+const OPCODE_WORDS: [&str; 7] =
+    ["write", "write-imm", "send", "send-imm", "read", "fetch-add", "compare-swap"];
 
 /// The opcode of a word.
 pub(super) fn opcode_of(word: &str) -> Option<Opcode> {
@@ -89,50 +95,9 @@ pub(super) fn opcode_word(opcode: Opcode) -> &'static str {
     found.map_or_else(|| opcode.name(), |(word, _)| word)
 }
 
-/// When a WQE is written to the BlueFlame register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum BlueFlame {
-    /// For every single work request that fits: what libmlx5 does if the environment says nothing.
-    #[default]
-    Prefer,
-    /// For single work requests with inline data (`MLX5_POST_SEND_PREFER_BF=0`).
-    Auto,
-    /// Never (`MLX5_SHUT_UP_BF=1`).
-    Forbid,
-}
-
-impl BlueFlame {
-    /// All of them.
-    const ALL: [Self; 3] = [Self::Prefer, Self::Auto, Self::Forbid];
-
-    /// The word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Prefer => "prefer",
-            Self::Auto => "auto",
-            Self::Forbid => "forbid",
-        }
-    }
-
-    /// The one of that word.
-    pub(super) fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|blueflame| blueflame.word() == word)
-    }
-}
-
-impl From<BlueFlame> for BlueFlameSettings {
-    fn from(blueflame: BlueFlame) -> Self {
-        Self {
-            forbidden: blueflame == BlueFlame::Forbid,
-            preferred: blueflame == BlueFlame::Prefer,
-            ..Self::default()
-        }
-    }
-}
-
 impl Key {
     /// Every setting, in the order in which they are shown.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Opcode,
         Self::Length,
         Self::List,
@@ -143,6 +108,8 @@ impl Key {
         Self::Solicited,
         Self::Fence,
         Self::BlueFlame,
+        Self::Register,
+        Self::Start,
         Self::Mtu,
     ];
 
@@ -159,6 +126,8 @@ impl Key {
             Self::Solicited => "solicited",
             Self::Fence => "fence",
             Self::BlueFlame => "bf",
+            Self::Register => "register",
+            Self::Start => "start",
             Self::Mtu => "mtu",
         }
     }
@@ -176,6 +145,8 @@ impl Key {
             Self::Solicited => "ask the other side for an event",
             Self::Fence => "wait for READs and atomics before",
             Self::BlueFlame => "when to use BlueFlame",
+            Self::Register => "the doorbell register of each queue pair",
+            Self::Start => "blocks of the ring used before",
             Self::Mtu => "path MTU in bytes",
         }
     }
@@ -184,10 +155,12 @@ impl Key {
     pub fn form(self) -> Form {
         match self {
             Self::Opcode => Form::Word(&OPCODE_WORDS),
-            Self::Length => Form::Number(1..=super::MOST_BYTES),
+            Self::Length => Form::Number(0..=super::MOST_BYTES),
             Self::List => Form::Number(1..=256),
             Self::Sges => Form::Number(1..=30),
             Self::BlueFlame => Form::Word(&["prefer", "auto", "forbid"]),
+            Self::Register => Form::Word(&["own", "shared", "plain"]),
+            Self::Start => Form::Number(0..=255),
             Self::Mtu => Form::OneOf(&[256, 512, 1024, 2048, 4096]),
             Self::Inline | Self::Signaled | Self::SignalAll | Self::Solicited | Self::Fence => {
                 Form::Switch
@@ -203,8 +176,9 @@ impl Key {
             Form::Word(words) => words.iter().copied().map(Value::Word).collect(),
             Form::OneOf(list) => numbers(list),
             Form::Number(_) if self == Self::Length => {
-                numbers(&[1, 8, 16, 32, 64, 100, 256, 764, 1024, 4096, 65_536])
+                numbers(&[0, 1, 8, 16, 32, 64, 100, 256, 764, 1024, 4096, 65_536])
             }
+            Form::Number(_) if self == Self::Start => numbers(&[0, 1, 3, 7, 15, 31, 63]),
             Form::Number(range) => {
                 let list = [1, 2, 3, 4, 8, 16, 30, 64, 128, 256];
                 numbers(&list.into_iter().filter(|n| range.contains(n)).collect::<Vec<_>>())

@@ -6,11 +6,13 @@
 
 mod error;
 mod key;
+mod machine;
 mod sense;
 mod what_if;
 
 pub use error::SettingsError;
-pub use key::{BlueFlame, Form, Key, Value};
+pub use key::{Form, Key, Value};
+pub use machine::{BlueFlame, Machine, Register};
 pub use sense::{MAX_INLINE, MOST_BYTES};
 pub use what_if::WhatIf;
 
@@ -44,6 +46,10 @@ pub struct Settings {
     pub fence: bool,
     /// When BlueFlame is used.
     pub blueflame: BlueFlame,
+    /// Which doorbell register the queue pairs ring.
+    pub register: Register,
+    /// Blocks of the sender's ring that were used before, so that its first WQE begins there.
+    pub start: u32,
     /// Path MTU in bytes.
     pub mtu: u32,
 }
@@ -62,6 +68,8 @@ impl Settings {
         solicited: false,
         fence: false,
         blueflame: BlueFlame::Prefer,
+        register: Register::Own,
+        start: 0,
         mtu: 1024,
     };
 
@@ -78,6 +86,8 @@ impl Settings {
             Key::Solicited => Value::Switch(self.solicited),
             Key::Fence => Value::Switch(self.fence),
             Key::BlueFlame => Value::Word(self.blueflame.word()),
+            Key::Register => Value::Word(self.register.word()),
+            Key::Start => Value::Number(self.start),
             Key::Mtu => Value::Number(self.mtu),
         }
     }
@@ -91,6 +101,10 @@ impl Settings {
             (Key::BlueFlame, Value::Word(word)) => {
                 self.blueflame = BlueFlame::of(word).unwrap_or(self.blueflame);
             }
+            (Key::Register, Value::Word(word)) => {
+                self.register = Register::of(word).unwrap_or(self.register);
+            }
+            (Key::Start, Value::Number(number)) => self.start = number,
             (Key::Length, Value::Number(number)) => self.length = number,
             (Key::List, Value::Number(number)) => self.list = number,
             (Key::Sges, Value::Number(number)) => self.sges = number,
@@ -153,9 +167,14 @@ impl Settings {
         matches!(self.opcode, Opcode::RdmaWriteWithImmediate | Opcode::SendWithImmediate)
     }
 
-    /// Whether the data comes from the other side.
+    /// Whether the data comes from the other side. What an atomic operation brings is what was there before.
     pub fn is_read(&self) -> bool {
-        self.opcode == Opcode::RdmaRead
+        self.opcode == Opcode::RdmaRead || self.is_atomic()
+    }
+
+    /// Whether eight bytes of the other side are read and changed at once.
+    pub fn is_atomic(&self) -> bool {
+        matches!(self.opcode, Opcode::AtomicFetchAndAdd | Opcode::AtomicCompareAndSwap)
     }
 }
 

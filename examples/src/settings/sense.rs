@@ -1,6 +1,6 @@
 //! Which settings make sense together.
 
-use super::{Key, Settings, SettingsError};
+use super::{BlueFlame, Key, Register, Settings, SettingsError};
 use crate::Device;
 use doorbell_driver::verbs::Opcode;
 
@@ -12,6 +12,9 @@ pub const MAX_INLINE: u32 = 764;
 /// The most bytes of all work requests together: two such buffers fit the memory of the software card.
 pub const MOST_BYTES: u32 = 1 << 20;
 
+/// Bytes that an atomic operation works on.
+const ATOMIC_BYTES: u32 = 8;
+
 /// Refuses settings that make no sense together, or not on this device.
 pub(crate) fn check(settings: &Settings, device: &Device) -> Result<(), SettingsError> {
     let no = |key: Key, why: &str, allowed: String| SettingsError::Senseless {
@@ -21,7 +24,10 @@ pub(crate) fn check(settings: &Settings, device: &Device) -> Result<(), Settings
         allowed,
     };
     if settings.inline && settings.is_read() {
-        let why = "an RDMA READ brings data in, and so there is none to copy into the WQE";
+        let why = match settings.is_atomic() {
+            true => "an atomic operation brings data in, and so there is none to copy into the WQE",
+            false => "an RDMA READ brings data in, and so there is none to copy into the WQE",
+        };
         return Err(no(Key::Inline, why, "use inline=off, or another opcode".to_owned()));
     }
     if settings.inline && settings.length > MAX_INLINE {
@@ -29,9 +35,22 @@ pub(crate) fn check(settings: &Settings, device: &Device) -> Result<(), Settings
         let allowed = format!("use length=1 to {MAX_INLINE}, or inline=off");
         return Err(no(Key::Length, why, allowed));
     }
-    if settings.sges > settings.length {
+    if settings.opcode == Opcode::BindMemoryWindow && settings.length == 0 {
+        let why = "a window that is bound to nothing is closed";
+        return Err(no(Key::Length, why, "use length=1 or more".to_owned()));
+    }
+    if settings.is_atomic() && settings.length != ATOMIC_BYTES {
+        let why = "an atomic operation works on eight bytes";
+        return Err(no(Key::Length, why, format!("use length={ATOMIC_BYTES}, or another opcode")));
+    }
+    if settings.is_atomic() && settings.sges != 1 {
+        let why = "the eight bytes that an atomic operation brings are not divided: the card would bring \
+                   all of them to each element";
+        return Err(no(Key::Sges, why, "use sges=1, or another opcode".to_owned()));
+    }
+    if settings.sges > settings.length.max(1) {
         let why = "each element has one byte at least, and together they have the length";
-        return Err(no(Key::Sges, why, format!("use sges=1 to {}", settings.length)));
+        return Err(no(Key::Sges, why, format!("use sges=1 to {}", settings.length.max(1))));
     }
     if settings.bytes() > MOST_BYTES as usize {
         let why = format!("all work requests together would have {} bytes", settings.bytes());
@@ -39,7 +58,7 @@ pub(crate) fn check(settings: &Settings, device: &Device) -> Result<(), Settings
             format!("use list=1 to {}, or a smaller length", MOST_BYTES / settings.length);
         return Err(no(Key::List, &why, allowed));
     }
-    let silent = matches!(settings.opcode, Opcode::RdmaWrite | Opcode::RdmaRead);
+    let silent = settings.is_read() || settings.opcode == Opcode::RdmaWrite;
     if settings.solicited && silent {
         let why = "this opcode consumes no receive, and so nothing could make an event there";
         let allowed = "use solicited=off, or opcode send, send-imm or write-imm".to_owned();
@@ -50,6 +69,17 @@ pub(crate) fn check(settings: &Settings, device: &Device) -> Result<(), Settings
         let why = "on a real card the environment says it, as for libmlx5";
         let allowed = "set MLX5_SHUT_UP_BF=1 (forbid) or MLX5_POST_SEND_PREFER_BF=0 (auto) instead";
         return Err(no(Key::BlueFlame, why, allowed.to_owned()));
+    }
+    if by_environment && settings.register != Settings::DEFAULT.register {
+        let why = "on a real card the environment and the way it is mapped say it";
+        let allowed =
+            "set MLX5_TOTAL_UUARS=2 and MLX5_NUM_LOW_LAT_UUARS=0 (shared) instead, as for libmlx5";
+        return Err(no(Key::Register, why, allowed.to_owned()));
+    }
+    if settings.register == Register::Shared && settings.blueflame == BlueFlame::Forbid {
+        let why = "where BlueFlame is forbidden all queue pairs ring the register of the context's own page, \
+                   with 8 bytes and without a lock";
+        return Err(no(Key::Register, why, "use register=own, or bf=prefer or auto".to_owned()));
     }
     Ok(())
 }

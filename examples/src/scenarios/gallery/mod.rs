@@ -4,6 +4,7 @@
 //! is told by its [`super::Failure`], with the explanation. The words there are those of `doorbell decode`
 //! and of the book.
 
+pub mod before_rts;
 pub mod init_to_rtr;
 pub mod inline_too_long;
 pub mod no_receive;
@@ -11,6 +12,7 @@ pub mod queue_full;
 pub mod silent_peer;
 pub mod too_many_sges;
 pub mod unsignalled_queue;
+pub mod window_too_long;
 pub mod wrong_lkey;
 pub mod wrong_opcode;
 pub mod wrong_rkey;

@@ -1,0 +1,34 @@
+//! Work that was done before: it moves the ring on, so that what a scenario posts begins at another block.
+
+use crate::pair::wait_for;
+use crate::{ExampleError, Pair, Settings};
+use doorbell_driver::verbs::{SendFlags, SendRequest, post_send};
+
+/// What is posted in one call: every queue of a [`Pair`] has room for it.
+const AT_ONCE: u32 = 4;
+
+// ANCHOR: start
+/// Uses up as many blocks of the sender's ring as the settings say. Each `empty` request, which carries no
+/// data, takes one block; the last of a call is signalled.
+pub fn use_blocks(
+    pair: &Pair,
+    settings: &Settings,
+    empty: SendRequest<'_>,
+) -> Result<(), ExampleError> {
+    let mut left = settings.start;
+    while left > 0 {
+        let count = left.min(AT_ONCE);
+        let mut requests = vec![empty; count as usize];
+        if let Some(last) = requests.last_mut() {
+            last.send_flags = SendFlags::SIGNALED;
+        }
+        post_send(&pair.sender, &requests)?;
+        let completions = if settings.signal_all { count } else { 1 };
+        for _ in 0..completions {
+            wait_for(&pair.send_cq, &pair.context)?;
+        }
+        left -= count;
+    }
+    Ok(())
+}
+// ANCHOR_END: start
