@@ -47,7 +47,7 @@ impl Card {
         bus: &mut Bus<'_>,
     ) -> Result<Owed, Refusal> {
         let operation = packet.atomic.ok_or(INVALID)?;
-        if !qp.context.rae() {
+        if !qp.context.rae() || !self.has_atomics() {
             return Err(ACCESS);
         }
         let span = Span { key: operation.rkey, address: operation.address, length: ATOMIC_SIZE };

@@ -86,7 +86,7 @@ impl Capabilities {
             .set_rc(true)
             .set_ud(true)
             .set_uc(true)
-            .set_atomic(true)
+            .set_atomic(config.atomics)
             .set_imaicl(true)
             .set_cqe_version(1)
             .set_cq_oi(true)
@@ -128,6 +128,11 @@ impl Card {
         self.capabilities.current.cmdif_checksum() == SIGNATURES_ON
     }
 
+    /// Whether it has atomic operations.
+    pub(crate) fn has_atomics(&self) -> bool {
+        self.capabilities.most.atomic()
+    }
+
     pub(crate) fn query_hca_cap(
         &mut self,
         given: Given<'_, QueryHcaCapIn>,
@@ -148,15 +153,15 @@ impl Card {
                     *roce = roce_capabilities();
                 }
             }
-            Some(CapabilityGroup::Atomic) => {
+            Some(CapabilityGroup::Atomic) if self.has_atomics() => {
                 let mode = if current { self.capabilities.atomic_mode } else { HOST_ENDIANNESS };
                 let bytes = output.capability_mut().as_mut_bytes();
                 if let Ok((atomic, _)) = AtomicCapabilities::mut_from_prefix(bytes) {
                     *atomic = atomic_capabilities(mode);
                 }
             }
-            // Nothing of this group is supported: all its fields are 0.
-            Some(CapabilityGroup::Odp) => {}
+            // Nothing of these groups is supported: all their fields are 0.
+            Some(CapabilityGroup::Atomic | CapabilityGroup::Odp) => {}
             None => return Err(Reason::UnknownCapabilityGroup),
         }
         plain(output)
@@ -165,7 +170,7 @@ impl Card {
     /// What a driver may choose: whether signatures are used, and the byte order of what atomics
     /// found. Everything else is as it is, and may be set back to what the card said.
     pub(crate) fn set_hca_cap(&mut self, given: Given<'_, SetHcaCapIn>) -> Answer<SetHcaCapOut> {
-        if given.input.op_mod() == CapabilityGroup::Atomic.code() << 1 {
+        if given.input.op_mod() == CapabilityGroup::Atomic.code() << 1 && self.has_atomics() {
             let bytes = given.input.capability().as_bytes();
             let chosen = AtomicCapabilities::ref_from_prefix(bytes);
             let mode = chosen.map_or(0, |(chosen, _)| chosen.atomic_req_8b_endianness_mode());

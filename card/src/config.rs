@@ -32,6 +32,8 @@ pub struct CardConfig {
     /// A wire hangs at the port: packets for others leave by it, see [`crate::Card::take_packet`].
     /// Without one they are lost.
     pub has_wire: bool,
+    /// The card has atomic operations.
+    pub atomics: bool,
     /// Pages of host memory the firmware wants before it answers queries.
     pub boot_pages: u32,
     /// Pages of host memory the firmware wants before INIT_HCA.
@@ -53,6 +55,7 @@ impl Default for CardConfig {
             uars: 256,
             mapped_uars: 0..0,
             has_wire: false,
+            atomics: true,
             boot_pages: 2,
             init_pages: 6,
         }

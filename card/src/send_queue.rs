@@ -112,7 +112,8 @@ impl Card {
             return self.start_message(qp, bus);
         }
         let index = qp.send.consumer;
-        match fetch(qp, bus).and_then(|wqe| understand(qp, &wqe)) {
+        let has_atomics = self.has_atomics();
+        match fetch(qp, bus).and_then(|wqe| understand(qp, &wqe, has_atomics)) {
             Ok(request) => {
                 qp.send.consumer = index.wrapping_add(request.blocks);
                 qp.begin_message(request);
@@ -270,8 +271,8 @@ fn own_blocks(qp: &QueuePair, wqe: &[u8]) -> u16 {
 ///
 /// A DS count of 0, one that reaches beyond what is posted, a block number or queue pair number
 /// that is not this WQE's, anything but a NOP in a send queue of its own, a read or an atomic on an
-/// unreliable connection: each is a local queue pair operation error.
-fn understand(qp: &QueuePair, wqe: &[u8]) -> Result<WorkRequest, Refused> {
+/// unreliable connection, an atomic on a card without: each is a local queue pair operation error.
+fn understand(qp: &QueuePair, wqe: &[u8], has_atomics: bool) -> Result<WorkRequest, Refused> {
     let Ok((control, _)) = ControlSegment::ref_from_prefix(wqe) else {
         return Err(Refused::Dma);
     };
@@ -297,7 +298,8 @@ fn understand(qp: &QueuePair, wqe: &[u8]) -> Result<WorkRequest, Refused> {
     let service = (qp.is_datagram(), qp.is_extended());
     let request = read_work_request(control, bytes, blocks, service).map_err(refused)?;
     // Nothing comes back over a connection that does not acknowledge.
-    match request.fetches() && !qp.is_reliable() {
+    let unanswered = request.fetches() && !qp.is_reliable();
+    match unanswered || (request.operands.is_some() && !has_atomics) {
         true => Err(refused(CqeSyndrome::LocalQpOperationError)),
         false => Ok(request),
     }

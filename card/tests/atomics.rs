@@ -2,12 +2,14 @@
 
 mod support;
 
+use doorbell_card::CardConfig;
 use doorbell_prm::commands::*;
 use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome};
 use doorbell_prm::eqe::EventType;
 use doorbell_prm::roce::BthOpcode::*;
 use doorbell_prm::wqe::*;
 use doorbell_prm::zerocopy::IntoBytes;
+use doorbell_tracer::Tracer;
 use support::data::{Outcome::*, *};
 use support::network::*;
 use support::*;
@@ -230,4 +232,26 @@ fn two_sides_that_count_in_one_place_lose_nothing() {
         assert!(found.contains(&(round * 2)) && found.contains(&(round * 2 + 1)), "{found:?}");
     }
     assert_eq!(number(&it, REMOTE), 16);
+}
+
+/// The capabilities say so, a WQE is refused, and what comes by packet too.
+#[test]
+fn a_card_without_atomics_carries_none_out() {
+    let config = CardConfig { atomics: false, ..CardConfig::default() };
+    let mut it =
+        Setup::with(Machine::of(config, Tracer::off()).brought_up(), Connection::default());
+    let capability = *it.machine.command(&QueryHcaCapIn::new(), &[]).capability();
+    assert!(!capability.atomic());
+    let mut query = QueryHcaCapIn::new();
+    query.set_op_mod(capability_op_mod(CapabilityGroup::Atomic, false));
+    let group = *it.machine.command(&query, &[]).capability();
+    assert!(group.as_bytes().iter().all(|byte| *byte == 0), "nothing of the group");
+    let key = it.key;
+    it.put(REMOTE, &7_u64.to_le_bytes());
+    fails_with(
+        &mut it,
+        atomic_add((REMOTE, key), 1, (VIRTUAL, 8, key)),
+        CqeSyndrome::LocalQpOperationError,
+    );
+    assert_eq!(number(&it, REMOTE), 7);
 }
