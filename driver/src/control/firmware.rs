@@ -52,6 +52,8 @@ struct Held {
     ethernet: bool,
     /// The largest queues that the card has.
     limits: Option<QueueLimits>,
+    /// The card has atomic operations, as programs know them.
+    atomics: bool,
     /// Our address on the network.
     address: Option<PortAddress>,
 }

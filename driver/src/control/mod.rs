@@ -203,6 +203,11 @@ pub enum ControlError {
         /// The request.
         request: &'static str,
     },
+    /// The other side cannot be allowed what the card cannot do.
+    #[error(
+        "the card has no atomic operations, and so the other side cannot be allowed any (EOPNOTSUPP); leave REMOTE_ATOMIC out"
+    )]
+    NoAtomics,
     /// A table of the port has no such entry.
     #[error(
         "entry {index} of the port's {table} is not there or empty; ibv_devinfo -v shows the table"

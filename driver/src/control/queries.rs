@@ -10,6 +10,11 @@ pub trait Query {
         Err(ControlError::NotOffered { request: "query_device" })
     }
 
+    /// Whether it has atomic operations. (`atomic_cap` is not `IBV_ATOMIC_NONE`)
+    fn has_atomics(&self) -> bool {
+        false
+    }
+
     /// What its port is and how it is.
     fn query_port(&self) -> Result<PortAttributes, ControlError> {
         Err(ControlError::NotOffered { request: "query_port" })

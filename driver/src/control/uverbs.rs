@@ -51,6 +51,8 @@ pub struct Uverbs {
     limits: QueueLimits,
     /// Pages can be mapped write-combining.
     blueflame: bool,
+    /// The device has atomic operations.
+    atomics: bool,
     /// The device's folder in sysfs.
     sysfs: PathBuf,
     handles: Mutex<Handles>,
@@ -73,6 +75,9 @@ struct Handles {
 /// What uverbs calls a context that has its own UAR pages and names queue pairs in CQEs itself.
 const CQE_VERSION: u8 = 1;
 
+/// `IBV_ATOMIC_NONE`
+const NO_ATOMICS: u32 = 0;
+
 impl Uverbs {
     // ANCHOR: uverbs_context
     /// Opens a device and asks for a context (`ibv_open_device`, the part below the provider).
@@ -89,6 +94,7 @@ impl Uverbs {
             address,
             limits: QueueLimits::new(0, 0, 0, 0),
             blueflame: false,
+            atomics: false,
             sysfs: sysfs.to_owned(),
             handles: Mutex::default(),
             files: Mutex::default(),
@@ -125,6 +131,8 @@ impl Uverbs {
         uverbs.blueflame = answer.bf_reg_size != 0;
         let (send, receive) = (answer.max_sq_desc_sz, answer.max_rq_desc_sz);
         uverbs.limits = QueueLimits::new(send, receive, answer.max_send_wqebb, answer.max_recv_wr);
+        // libmlx5, too, asks once, for what decides about every queue pair. (`mlx5_query_device_ctx`)
+        uverbs.atomics = uverbs.ask_device()?.atomic_cap != NO_ATOMICS;
         Ok(uverbs)
     }
     // ANCHOR_END: uverbs_context

@@ -1,11 +1,14 @@
 //! Atomic operations: eight bytes on the other side that are read and changed at once.
 
+use super::checks::Refusal;
+use super::opcodes::Posted;
 use super::ring::UNIT;
+use super::segments::write_fixed;
 use super::send_queue::{SendQueue, Wqe};
 use crate::bus::UarPage;
 use crate::verbs::{Opcode, Operands, ScatterGatherElement, SendRequest};
 use doorbell_prm::wqe::{AtomicSegment, DataSegment};
-use doorbell_tracer::{Group, Probe, probe};
+use doorbell_tracer::{Group, Probe, Relation, probe};
 use zerocopy::{IntoBytes, transmute};
 
 const PROBE_GROUP: Group = Group::PostSend;
@@ -14,20 +17,34 @@ const PROBE_GROUP: Group = Group::PostSend;
 const LENGTH: u32 = 8;
 
 // ANCHOR: atomic_segment
-/// The operands, behind the remote address; `None` if the request has none. Returns the number of
-/// units so far. What is added stands where the new value of a compare-and-swap does.
-/// (`set_atomic_seg`)
+/// The remote address, and the operands behind it. Returns the number of units so far. What is added
+/// stands where the new value of a compare-and-swap does. (`set_atomic_seg`)
 pub fn write_atomic<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
     wqe: Wqe,
     request: &SendRequest<'_>,
-    units: u32,
+    posted: Posted,
     probe: &P,
-) -> Option<u32> {
+) -> Result<u32, Refusal> {
+    let enabled = u32::from(queue.atomics_enabled);
+    probe!(
+        P: *probe,
+        check(
+            "atomic operations are enabled",
+            ("atomics_enabled", enabled),
+            Relation::Equal,
+            ("needed", 1_u32),
+            enabled == 1
+        )
+    );
+    if !queue.atomics_enabled {
+        return Err(Refusal::Atomics);
+    }
     let Operands::Atomic { compare_add, swap } = request.operands else {
-        return None;
+        return Err(Refusal::Operands);
     };
-    Some(write_operands(queue, wqe, request.opcode, (compare_add, swap), units, probe))
+    let units = write_fixed(queue, wqe, request, posted, probe);
+    Ok(write_operands(queue, wqe, request.opcode, (compare_add, swap), units, probe))
 }
 
 /// The operands of an opcode: what is compared or added, and what is stored.

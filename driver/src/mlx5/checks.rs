@@ -52,6 +52,8 @@ pub enum Refusal {
     Operands,
     /// A memory window would be too long.
     Window,
+    /// The device has no atomic operations.
+    Atomics,
 }
 
 /// Why a request is refused, with the numbers. They are gathered here and not on the way, so that a
@@ -72,5 +74,6 @@ pub fn why<U: UarPage>(
         Refusal::Inline => inline::why_not(queue, request.sg_list),
         Refusal::Operands => PostCause::Operands { opcode },
         Refusal::Window => PostCause::WindowTooLong,
+        Refusal::Atomics => PostCause::NoAtomics,
     }
 }

@@ -73,11 +73,11 @@ fn write_middle<U: UarPage, P: Probe>(
     if posted.contains(Posted::DATAGRAM) {
         return write_datagram(queue, wqe, request, probe).ok_or(Refusal::Operands);
     }
-    let fixed = write_fixed(queue, wqe, request, posted, probe);
     if posted.contains(Posted::ATOMIC) {
         cold_path();
-        return write_atomic(queue, wqe, request, fixed, probe).ok_or(Refusal::Operands);
+        return write_atomic(queue, wqe, request, posted, probe);
     }
+    let fixed = write_fixed(queue, wqe, request, posted, probe);
     if posted.contains(Posted::KEY) {
         cold_path();
         return write_key_change(queue, wqe, request, probe);

@@ -255,6 +255,7 @@ fn send_queue<B: Bus>(
             max_inline: sizes.max_inline,
         },
         elements_below: 0,
+        atomics_enabled: mlx5.control.has_atomics(),
         settings: mlx5.settings.clone(),
         region: regions.send,
         batch: Batch::new::<B>(request.transport, &ring),

@@ -60,6 +60,8 @@ pub struct SendQueue<U: UarPage> {
     /// A request must have fewer elements than this: 0 until the queue pair sends, so that not even a
     /// request without any is taken. (`qp_state_max_gs`, and one)
     pub elements_below: usize,
+    /// The device has atomic operations. (`atomics_enabled`)
+    pub atomics_enabled: bool,
     /// The provider's two BlueFlame settings.
     pub settings: Settings,
     /// The ring's number in the trace.

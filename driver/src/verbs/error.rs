@@ -128,6 +128,11 @@ pub enum PostCause {
     /// More memory than one memory window can show.
     #[error("a memory window shows at most 2 GiB (EOPNOTSUPP); bind several, each to a part")]
     WindowTooLong,
+    /// The device has no atomic operations.
+    #[error(
+        "the device has no atomic operations (EOPNOTSUPP); ask for `atomic_cap`, as `ibv_devinfo -v` shows it, before posting them"
+    )]
+    NoAtomics,
     /// No room in the queue.
     #[error(
         "the queue is full: as many as the {limit} work requests that it takes are outstanding (ENOMEM); poll the completion queue, and signal at least one request of each queue length"
@@ -186,7 +191,7 @@ impl PostCause {
     /// that the card refuses; and operands are a union there, of which nobody knows what was filled in.
     pub fn errno(&self) -> i32 {
         match self {
-            Self::NotSupported | Self::WindowTooLong => 95,
+            Self::NotSupported | Self::WindowTooLong | Self::NoAtomics => 95,
             Self::Opcode { .. } | Self::Operands { .. } | Self::WindowKind | Self::Unfinished => 22,
             Self::QueueFull { .. }
             | Self::TooManyElements { .. }

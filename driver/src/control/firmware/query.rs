@@ -73,6 +73,10 @@ impl<R: Registers> Query for Firmware<R> {
     }
     // ANCHOR_END: firmware_query_device
 
+    fn has_atomics(&self) -> bool {
+        self.held.atomics
+    }
+
     // ANCHOR: firmware_query_port
     /// State and addresses from one command, the rest from registers that ACCESS_REG reads.
     /// (`mlx5_query_hca_port`; over Ethernet, where the kernel asks its network device, the same.)

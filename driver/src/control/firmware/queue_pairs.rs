@@ -75,7 +75,7 @@ impl<R: Registers> QueuePairs for Firmware<R> {
 impl<R: Registers> Firmware<R> {
     // ANCHOR: rst2init
     /// Port and partition; then what the other side may do here, or the key of datagrams. With
-    /// remote atomics the card is told their kind: 8 bytes, as InfiniBand has them.
+    /// remote atomics the card is told their kind: 8 bytes, as InfiniBand has them. (`get_atomic_mode`)
     fn init_qp(&self, number: u32, parameters: &InitParameters) -> Result<(), ControlError> {
         let mut input = Rst2initQpIn::new();
         input.set_qpn(number);
@@ -84,6 +84,9 @@ impl<R: Registers> Firmware<R> {
         match *parameters {
             InitParameters::Connected(access) => {
                 let atomics = access.contains(Access::REMOTE_ATOMIC);
+                if atomics && !self.held.atomics {
+                    return Err(ControlError::NoAtomics);
+                }
                 context
                     .set_rre(access.contains(Access::REMOTE_READ))
                     .set_rwe(access.contains(Access::REMOTE_WRITE))

@@ -9,14 +9,22 @@ use crate::verbs::{DeviceAttributes, PortAttributes, PortState};
 /// `IBV_LINK_LAYER_ETHERNET`.
 const LINK_ETHERNET: u8 = 2;
 
+impl Uverbs {
+    // ANCHOR: uverbs_ask_device
+    /// What the kernel says of the device.
+    pub(super) fn ask_device(&self) -> Result<abi::QueryDeviceAnswer, ControlError> {
+        let request = |response| abi::QueryDevice { response };
+        self.ask(Command::QueryDevice, [], request, |answer: &abi::QueryDeviceAnswer| {
+            answer.vendor_part_id
+        })
+    }
+    // ANCHOR_END: uverbs_ask_device
+}
+
 impl Query for Uverbs {
     // ANCHOR: uverbs_query_device
     fn query_device(&self) -> Result<DeviceAttributes, ControlError> {
-        let request = |response| abi::QueryDevice { response };
-        let answer: abi::QueryDeviceAnswer =
-            self.ask(Command::QueryDevice, [], request, |answer: &abi::QueryDeviceAnswer| {
-                answer.vendor_part_id
-            })?;
+        let answer = self.ask_device()?;
         let version = |shift: u32| (answer.fw_ver >> shift) as u16;
         Ok(DeviceAttributes {
             fw_ver: [version(32), version(16), version(0)],
@@ -47,6 +55,10 @@ impl Query for Uverbs {
         })
     }
     // ANCHOR_END: uverbs_query_device
+
+    fn has_atomics(&self) -> bool {
+        self.atomics
+    }
 
     // ANCHOR: uverbs_query_port
     fn query_port(&self) -> Result<PortAttributes, ControlError> {
