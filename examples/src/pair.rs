@@ -182,7 +182,8 @@ impl Pair {
             let way = self.way_to(other, other_psn, settings)?;
             match settings.transport {
                 Transport::ReliableConnection => {
-                    own.init(ACCESS)?;
+                    let atomics = Access::REMOTE_ATOMIC;
+                    own.init(if settings.atomics { ACCESS } else { ACCESS - atomics })?;
                     own.connect(&way)?;
                     own.start(&patience.parameters(own_psn))?;
                 }

@@ -45,10 +45,7 @@ impl World {
             Device::Vfio(address) => Arc::new(VfioDoor::to(address)),
             #[cfg(not(target_os = "linux"))]
             Device::Kernel(_) | Device::Vfio(_) => none,
-            Device::Card if machine.register == Register::Plain => {
-                card_door(CardBus::uncached(CardConfig::default(), tracer))
-            }
-            Device::Card => card_door(CardBus::new(CardConfig::default(), tracer)),
+            Device::Card => card_door(card_bus(machine, tracer)),
             Device::Wired(card) => {
                 let wire = network.insert(plug(card)).clone();
                 let bus = |wire| CardBus::plugged(config_of(card.address), wire, tracer);
@@ -91,6 +88,15 @@ impl World {
         Ok(context)
     }
     // ANCHOR_END: program_open
+}
+
+/// The software card, in such a slot.
+fn card_bus(machine: Machine, tracer: &Tracer) -> Arc<CardBus> {
+    let config = CardConfig { atomics: !machine.without_atomics, ..CardConfig::default() };
+    match machine.register {
+        Register::Plain => CardBus::uncached(config, tracer),
+        Register::Own | Register::Shared => CardBus::new(config, tracer),
+    }
 }
 
 /// The door to the software card behind this bus.

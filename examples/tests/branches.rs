@@ -207,6 +207,20 @@ const BRANCHES: &[Branch] = &[
         Seen::Store("wqe_remote_address_segment"),
     ),
     branch(
+        POST,
+        "atomics are not enabled: EOPNOTSUPP",
+        "atomics",
+        ("eopnotsupp-atomics", ""),
+        Seen::Check("atomic operations are enabled", false),
+    ),
+    branch(
+        POST,
+        "they are",
+        "atomics",
+        ("rc-fetch-add", ""),
+        Seen::Check("atomic operations are enabled", true),
+    ),
+    branch(
         "set_atomic_seg",
         "compare-and-swap",
         "atomics",
@@ -492,7 +506,6 @@ const NOT_TAKEN: &[(&str, &str, &str)] = &[
     (POST, "XRC", "not covered"),
     (POST, "raw packet, its Ethernet segment, underlay queue pairs", "not covered"),
     (POST, "TSO", "not covered"),
-    (POST, "atomics are not enabled: EOPNOTSUPP", "not ours yet"),
     (POST, "a signature of each WQE (MLX5_QP_SIGNATURE)", "not ours yet"),
 ];
 

@@ -131,7 +131,7 @@ fn every_choice_is_one_that_can_be_typed() {
 #[test]
 fn a_failure_of_the_gallery_ends_as_it_should() {
     let gallery: Vec<_> = scenarios().iter().filter(|s| s.failure.is_some()).collect();
-    assert_eq!(gallery.len(), 12);
+    assert_eq!(gallery.len(), 13);
     for scenario in gallery {
         assert_eq!(scenario.topic, Topic::Failures);
         let failure = scenario.failure.expect("filtered");
@@ -150,6 +150,7 @@ fn a_failure_that_does_not_happen_is_told() {
         ("wrong-lkey", "inline=on"),
         ("enomem-too-many-sges", "sges=1"),
         ("enomem-inline-too-long", "length=16"),
+        ("eopnotsupp-atomics", "atomics=on"),
     ] {
         let scenario = scenario(name).expect("a scenario");
         let outcome = run(scenario, &Device::Card, &what_if(text)).expect("it makes sense");
@@ -211,6 +212,9 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     assert!(error.to_string().contains("MLX5_SHUT_UP_BF=1"), "{error}");
     let error = found.settings(&what_if("register=shared"), &card).expect_err("so does this");
     assert!(error.to_string().contains("MLX5_NUM_LOW_LAT_UUARS=0"), "{error}");
+    let found = scenario("eopnotsupp-atomics").expect("a scenario");
+    let error = found.settings(&WhatIf::default(), &card).expect_err("a real card has them");
+    assert!(error.to_string().contains("--device card"), "{error}");
 }
 
 /// The limit is the driver's own.

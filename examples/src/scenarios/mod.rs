@@ -72,6 +72,7 @@ static SCENARIOS: &[Scenario] = &[
     gallery::before_rts::SCENARIO,
     gallery::wrong_opcode::SCENARIO,
     gallery::window_too_long::SCENARIO,
+    gallery::no_atomics::SCENARIO,
     gallery::unsignalled_queue::SCENARIO,
     gallery::wrong_lkey::SCENARIO,
     gallery::wrong_rkey::SCENARIO,

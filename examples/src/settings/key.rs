@@ -31,6 +31,8 @@ pub enum Key {
     Register,
     /// [`super::Settings::start`].
     Start,
+    /// [`super::Settings::atomics`].
+    Atomics,
     /// [`super::Settings::mtu`].
     Mtu,
 }
@@ -97,7 +99,7 @@ pub(super) fn opcode_word(opcode: Opcode) -> &'static str {
 
 impl Key {
     /// Every setting, in the order in which they are shown.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Opcode,
         Self::Length,
         Self::List,
@@ -110,6 +112,7 @@ impl Key {
         Self::BlueFlame,
         Self::Register,
         Self::Start,
+        Self::Atomics,
         Self::Mtu,
     ];
 
@@ -128,6 +131,7 @@ impl Key {
             Self::BlueFlame => "bf",
             Self::Register => "register",
             Self::Start => "start",
+            Self::Atomics => "atomics",
             Self::Mtu => "mtu",
         }
     }
@@ -147,6 +151,7 @@ impl Key {
             Self::BlueFlame => "when to use BlueFlame",
             Self::Register => "the doorbell register of each queue pair",
             Self::Start => "blocks of the ring used before",
+            Self::Atomics => "the card has atomic operations",
             Self::Mtu => "path MTU in bytes",
         }
     }
@@ -162,9 +167,12 @@ impl Key {
             Self::Register => Form::Word(&["own", "shared", "plain"]),
             Self::Start => Form::Number(0..=255),
             Self::Mtu => Form::OneOf(&[256, 512, 1024, 2048, 4096]),
-            Self::Inline | Self::Signaled | Self::SignalAll | Self::Solicited | Self::Fence => {
-                Form::Switch
-            }
+            Self::Inline
+            | Self::Signaled
+            | Self::SignalAll
+            | Self::Solicited
+            | Self::Fence
+            | Self::Atomics => Form::Switch,
         }
     }
 

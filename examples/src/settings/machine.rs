@@ -74,11 +74,17 @@ pub struct Machine {
     pub blueflame: BlueFlame,
     /// Which registers there are.
     pub register: Register,
+    /// The card has no atomic operations.
+    pub without_atomics: bool,
 }
 
 impl From<&Settings> for Machine {
     fn from(settings: &Settings) -> Self {
-        Self { blueflame: settings.blueflame, register: settings.register }
+        Self {
+            blueflame: settings.blueflame,
+            register: settings.register,
+            without_atomics: !settings.atomics,
+        }
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Settings {
     pub register: Register,
     /// Blocks of the sender's ring that were used before, so that its first WQE begins there.
     pub start: u32,
+    /// The card has atomic operations.
+    pub atomics: bool,
     /// Path MTU in bytes.
     pub mtu: u32,
 }
@@ -70,6 +72,7 @@ impl Settings {
         blueflame: BlueFlame::Prefer,
         register: Register::Own,
         start: 0,
+        atomics: true,
         mtu: 1024,
     };
 
@@ -88,6 +91,7 @@ impl Settings {
             Key::BlueFlame => Value::Word(self.blueflame.word()),
             Key::Register => Value::Word(self.register.word()),
             Key::Start => Value::Number(self.start),
+            Key::Atomics => Value::Switch(self.atomics),
             Key::Mtu => Value::Number(self.mtu),
         }
     }
@@ -114,6 +118,7 @@ impl Settings {
             (Key::SignalAll, Value::Switch(on)) => self.signal_all = on,
             (Key::Solicited, Value::Switch(on)) => self.solicited = on,
             (Key::Fence, Value::Switch(on)) => self.fence = on,
+            (Key::Atomics, Value::Switch(on)) => self.atomics = on,
             _ => {}
         }
     }

@@ -76,6 +76,10 @@ pub(crate) fn check(settings: &Settings, device: &Device) -> Result<(), Settings
             "set MLX5_TOTAL_UUARS=2 and MLX5_NUM_LOW_LAT_UUARS=0 (shared) instead, as for libmlx5";
         return Err(no(Key::Register, why, allowed.to_owned()));
     }
+    if by_environment && !settings.atomics {
+        let why = "only the software card can be told to be a card without them";
+        return Err(no(Key::Atomics, why, "use --device card".to_owned()));
+    }
     if settings.register == Register::Shared && settings.blueflame == BlueFlame::Forbid {
         let why = "where BlueFlame is forbidden all queue pairs ring the register of the context's own page, \
                    with 8 bytes and without a lock";

@@ -7,6 +7,7 @@
 pub mod before_rts;
 pub mod init_to_rtr;
 pub mod inline_too_long;
+pub mod no_atomics;
 pub mod no_receive;
 pub mod queue_full;
 pub mod silent_peer;
