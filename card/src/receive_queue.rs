@@ -13,7 +13,7 @@ use doorbell_prm::Layout;
 use doorbell_prm::cqe::{Cqe, CqeOpcode, CqeSyndrome};
 use doorbell_prm::doorbell::{QpDoorbellRecord, RECEIVE_RECORD_OFFSET};
 use doorbell_prm::roce::NakCode;
-use doorbell_prm::wqe::{DataSegment, INVALID_LKEY};
+use doorbell_prm::wqe::{DataSegment, INVALID_LKEY, ReceiveSignature};
 use doorbell_prm::zerocopy::{self, FromBytes, big_endian::U16, big_endian::U32};
 
 /// A receive WQE that a message has taken.
@@ -192,13 +192,19 @@ fn read_receive_counter(qp: &mut QueuePair, bus: &mut Bus<'_>) -> Result<(), Ref
 fn fetch(qp: &QueuePair, index: u16, bus: &mut Bus<'_>) -> Result<Vec<Span>, Refusal> {
     let mut wqe = vec![0; qp.receive.stride as usize];
     let mut done = 0;
+    let signed = qp.context.wq_signature();
     for (address, length) in qp.buffer.pieces(qp.receive.place(index), qp.receive.stride) {
         let part = &mut wqe[done..done + length as usize];
-        read_host!(bus, address, part, "receive WQE fetch", "wqe_data_segment")
-            .map_err(|_| Refusal::Broken("the receive queue cannot be read"))?;
+        let read = match signed {
+            true => read_host!(bus, address, part, "receive WQE fetch", "wqe_receive_signature"),
+            false => read_host!(bus, address, part, "receive WQE fetch", "wqe_data_segment"),
+        };
+        read.map_err(|_| Refusal::Broken("the receive queue cannot be read"))?;
         done += length as usize;
     }
-    Ok(read_scatter(&wqe))
+    // The signature is not looked at: which bytes a ConnectX counts in it is not public.
+    let front = if signed { ReceiveSignature::SIZE } else { 0 };
+    Ok(read_scatter(wqe.get(front..).unwrap_or_default()))
 }
 
 /// The data segments of a receive WQE, up to the one that ends the list, or to its end.

@@ -271,7 +271,9 @@ fn own_blocks(qp: &QueuePair, wqe: &[u8]) -> u16 {
 ///
 /// A DS count of 0, one that reaches beyond what is posted, a block number or queue pair number
 /// that is not this WQE's, anything but a NOP in a send queue of its own, a read or an atomic on an
-/// unreliable connection, an atomic on a card without: each is a local queue pair operation error.
+/// unreliable connection, an atomic on a card without, a signature that is not right where the queue pair
+/// has them: each is a local queue pair operation error. (What a ConnectX reports for a wrong signature is
+/// not public; this is its error for a WQE that makes no sense.)
 fn understand(qp: &QueuePair, wqe: &[u8], has_atomics: bool) -> Result<WorkRequest, Refused> {
     let Ok((control, _)) = ControlSegment::ref_from_prefix(wqe) else {
         return Err(Refused::Dma);
@@ -295,6 +297,11 @@ fn understand(qp: &QueuePair, wqe: &[u8], has_atomics: bool) -> Result<WorkReque
     let length = control.ds() as usize * SEGMENT_UNIT;
     let bytes = wqe.get(..length);
     let bytes = bytes.ok_or_else(|| refused(CqeSyndrome::LocalQpOperationError))?;
+    // With its signature all bytes of a WQE are 0xff together.
+    let together = bytes.iter().fold(0, |sum, byte| sum ^ byte);
+    if qp.context.wq_signature() && together != 0xff {
+        return Err(refused(CqeSyndrome::LocalQpOperationError));
+    }
     let service = (qp.is_datagram(), qp.is_extended());
     let request = read_work_request(control, bytes, blocks, service).map_err(refused)?;
     // Nothing comes back over a connection that does not acknowledge.

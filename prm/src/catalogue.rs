@@ -22,8 +22,8 @@ use crate::roce::{
 };
 use crate::wqe::{
     AtomicSegment, ControlSegment, DataSegment, DatagramSegment, EthernetSegment, InlineHeader,
-    KlmSegment, MkeyContextSegment, NextSegment, RemoteAddressSegment, UmrControlSegment,
-    XrcSegment,
+    KlmSegment, MkeyContextSegment, NextSegment, ReceiveSignature, RemoteAddressSegment,
+    UmrControlSegment, XrcSegment,
 };
 
 /// Every layout: first those of the data path, then packets, then the firmware's.
@@ -43,6 +43,7 @@ const SINGLE: &[&LayoutInfo] = &[
     EthernetSegment::LAYOUT,
     DataSegment::LAYOUT,
     NextSegment::LAYOUT,
+    ReceiveSignature::LAYOUT,
     InlineHeader::LAYOUT,
     AtomicSegment::LAYOUT,
     UmrControlSegment::LAYOUT,

@@ -206,6 +206,16 @@ wire! {
 }
 
 wire! {
+    /// What stands in front of a receive WQE's pointers where WQEs carry signatures.
+    pub struct ReceiveSignature [16] = "wqe_receive_signature"
+    from "struct mlx5_rwqe_sig in libmlx5's wqe.h" {
+        @ 0 reserved0: [u8; 4],
+        @ 4 signature: u8 "Checksum of the WQE, of the queue pair's number and of the receive counter.",
+        @ 5 reserved5: [u8; 11],
+    }
+}
+
+wire! {
     /// Inline segment header: the bytes themselves follow it, padded to 16.
     pub struct InlineHeader [4] = "wqe_inline_header"
     from "PRM \"Inline data segment\"; struct mlx5_wqe_inl_data_seg in mlx5dv.h" {
