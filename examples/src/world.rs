@@ -101,7 +101,7 @@ fn card_bus(machine: Machine, tracer: &Tracer) -> Arc<CardBus> {
 
 /// The door to the software card behind this bus.
 fn card_door(bus: Arc<CardBus>, machine: Machine) -> Arc<dyn Door> {
-    Arc::new(CardDoor::new(bus, machine.into()))
+    Arc::new(CardDoor::new(bus, machine))
 }
 
 /// Plugs a card into the network.

@@ -371,6 +371,13 @@ const BRANCHES: &[Branch] = &[
         Seen::Bytes("wqe_data_segment", &[0, 0, 0, 8]),
     ),
     branch(
+        POST,
+        "a signature of each WQE (MLX5_QP_SIGNATURE)",
+        "signature",
+        ("rc-write", "signature=on"),
+        Seen::Store(""),
+    ),
+    branch(
         "post_send_db",
         "something was posted: head, record, register",
         "ring_doorbell",
@@ -506,7 +513,6 @@ const NOT_TAKEN: &[(&str, &str, &str)] = &[
     (POST, "XRC", "not covered"),
     (POST, "raw packet, its Ethernet segment, underlay queue pairs", "not covered"),
     (POST, "TSO", "not covered"),
-    (POST, "a signature of each WQE (MLX5_QP_SIGNATURE)", "not ours yet"),
 ];
 
 #[test]
@@ -541,6 +547,8 @@ fn a_branch_that_is_not_taken_is_not_seen() {
     );
     assert!(!found(&wrong, &trace(&wrong)));
     let wrong = branch("", "", "atomics", ("rc-write", ""), Seen::Store("wqe_data_segment"));
+    assert!(!found(&wrong, &trace(&wrong)));
+    let wrong = branch("", "", "signature", ("rc-write", ""), Seen::Store(""));
     assert!(!found(&wrong, &trace(&wrong)));
     for (name, settings, seen) in [
         ("rc-write", "sges=4,start=14", Seen::Wraps("wqe_data_segment", "wqe_data_segment")),

@@ -174,7 +174,7 @@ fn what_is_no_setting_is_told_what_there_is() {
         ("inline=yes", "on, off"),
         ("bf=never", "prefer, auto, forbid"),
         ("mtu=1500", "256, 512, 1024, 2048, 4096"),
-        ("opcode=nop", "write, write-imm, send, send-imm, read, fetch-add, compare-swap"),
+        ("opcode=nop", "write, write-imm, send, send-imm, read, fetch-add, cmp-swap"),
         ("list=0", "\"0\"; it can be: 1 to 256"),
         ("sges=1,sges=2", "sges is set twice, to 1 and to \"2\""),
         ("length=1,,list=2", "\"\" is no setting"),
@@ -193,7 +193,7 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
         ("rc-write", "length=0,sges=2", "use sges=1 to 1"),
         ("rc-write-list", "opcode=fetch-add", "length=16 makes no sense here: an atomic operation"),
         ("rc-write-sges", "opcode=fetch-add,length=8", "are not divided"),
-        ("rc-write-list", "opcode=compare-swap,length=8,inline=on", "an atomic operation brings"),
+        ("rc-write-list", "opcode=cmp-swap,length=8,inline=on", "an atomic operation brings"),
         ("rc-write-list", "opcode=fetch-add,length=8,solicited=on", "consumes no receive"),
         ("rc-window", "length=0", "is closed; use length=1 or more"),
         ("rc-write", "register=shared,bf=forbid", "without a lock"),
@@ -212,6 +212,8 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     assert!(error.to_string().contains("MLX5_SHUT_UP_BF=1"), "{error}");
     let error = found.settings(&what_if("register=shared"), &card).expect_err("so does this");
     assert!(error.to_string().contains("MLX5_NUM_LOW_LAT_UUARS=0"), "{error}");
+    let error = found.settings(&what_if("signature=on"), &card).expect_err("so does this");
+    assert!(error.to_string().contains("MLX5_QP_SIGNATURE=1"), "{error}");
     let found = scenario("eopnotsupp-atomics").expect("a scenario");
     let error = found.settings(&WhatIf::default(), &card).expect_err("a real card has them");
     assert!(error.to_string().contains("--device card"), "{error}");

@@ -34,6 +34,8 @@ pub struct QpRequest {
     pub user_index: u32,
     /// What the program asked for; the sizes above follow from it.
     pub capabilities: QueuePairCapabilities,
+    /// Its WQEs carry signatures, and the card shall look at them.
+    pub signatures: bool,
 }
 
 /// The largest queues and WQEs of a card. `mlx5_ib` tells them with the answer to GET_CONTEXT, and

@@ -4,7 +4,7 @@
 //! the control path, and which bus the registers are on. From [`open_with`] on all are the same.
 
 use super::provider::open_with;
-use super::settings::BlueFlameSettings;
+use super::settings::ProviderSettings;
 use crate::bus::CardBus;
 #[cfg(target_os = "linux")]
 use crate::bus::{VfioCard, identify};
@@ -48,20 +48,20 @@ fn open_kernel(door: &KernelDoor, name: &str, tracer: &Tracer) -> Result<Opened,
     let address = door.address(name).ok_or_else(missing)?;
     let node = door.node(name).ok_or_else(missing)?;
     let uverbs = Uverbs::open(&node, &door.folder(name), address, tracer)?;
-    open_with(Arc::new(uverbs), BlueFlameSettings::from_environment()?, tracer)
+    open_with(Arc::new(uverbs), ProviderSettings::from_environment()?, tracer)
 }
 // ANCHOR_END: kernel_door
 
 /// The door to the software card in this process: a slot with a card in it.
 pub struct CardDoor {
     bus: Arc<CardBus>,
-    blueflame: BlueFlameSettings,
+    settings: ProviderSettings,
 }
 
 impl CardDoor {
     /// A door to the card behind `bus`.
-    pub fn new(bus: Arc<CardBus>, blueflame: BlueFlameSettings) -> Self {
-        Self { bus, blueflame }
+    pub fn new(bus: Arc<CardBus>, settings: impl Into<ProviderSettings>) -> Self {
+        Self { bus, settings: settings.into() }
     }
 
     // ANCHOR: card_door
@@ -69,7 +69,7 @@ impl CardDoor {
     fn open(&self, tracer: &Tracer) -> Result<Opened, VerbsError> {
         let memory = Arc::clone(self.bus.memory());
         let firmware = Firmware::bring_up(Arc::clone(&self.bus), memory, tracer)?;
-        open_with(Arc::new(firmware), self.blueflame, tracer)
+        open_with(Arc::new(firmware), self.settings, tracer)
     }
     // ANCHOR_END: card_door
 }
@@ -133,7 +133,7 @@ impl VfioDoor {
         let card = VfioCard::open(&self.address)?;
         let memory = Arc::clone(card.memory());
         let firmware = Firmware::bring_up(card, memory, tracer)?;
-        open_with(Arc::new(firmware), BlueFlameSettings::from_environment()?, tracer)
+        open_with(Arc::new(firmware), ProviderSettings::from_environment()?, tracer)
     }
     // ANCHOR_END: vfio_door
 }

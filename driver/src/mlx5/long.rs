@@ -9,6 +9,7 @@ use super::opcodes::Posted;
 use super::segments::{Special, write_control, write_data_pointers, write_fixed, write_pointer};
 use super::send_queue::{SendQueue, Wqe};
 use super::settings::take;
+use super::signature::sign;
 use crate::bus::UarPage;
 use crate::verbs::{Opcode, Operands, SendFlags, SendRequest};
 use doorbell_tracer::Probe;
@@ -55,8 +56,8 @@ pub fn write_any<U: UarPage, P: Probe>(
     let special = Special { small_fence: queue.opcodes.take_fence(), window: window(request) };
     write_control(queue, wqe, request, posted, units, special, probe);
     queue.outstanding.remember(number, request.wr_id, head);
-    if posted.intersects(Posted::KEY.union(Posted::ATOMIC)) {
-        note_rare(queue, request, posted, number);
+    if posted.intersects(Posted::KEY.union(Posted::ATOMIC).union(Posted::SIGNED)) {
+        finish_rare(queue, request, posted, number, units, probe);
     }
     NonZeroU32::new(units).ok_or(Refusal::Inline)
 }
@@ -105,6 +106,24 @@ fn write_data<U: UarPage, P: Probe>(
     match request.sg_list {
         [one] => Ok(write_pointer(queue, wqe, one, fixed, probe)),
         any => Ok(write_data_pointers(queue, wqe, any, fixed, probe)),
+    }
+}
+
+/// What few WQEs need at their end.
+#[cold]
+fn finish_rare<U: UarPage, P: Probe>(
+    queue: &mut SendQueue<U>,
+    request: &SendRequest<'_>,
+    posted: Posted,
+    number: u32,
+    units: u32,
+    probe: &P,
+) {
+    if posted.contains(Posted::SIGNED) {
+        sign(queue, number, units, probe);
+    }
+    if posted.intersects(Posted::KEY.union(Posted::ATOMIC)) {
+        note_rare(queue, request, posted, number);
     }
 }
 

@@ -38,6 +38,8 @@ mod shared_receive;
 mod clean_cq;
 mod completion_queue;
 mod events;
+mod signature;
+
 mod parse_cqe;
 mod poll_cq;
 
@@ -64,4 +66,4 @@ pub use doors::VfioDoor;
 pub use doors::{CardDoor, NoDoor};
 pub use opcodes::posts;
 pub use provider::{Mlx5, open_with};
-pub use settings::{BlueFlameSettings, RegisterCounts};
+pub use settings::{BlueFlameSettings, ProviderSettings, RegisterCounts};

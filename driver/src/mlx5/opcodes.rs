@@ -29,6 +29,8 @@ bitflags! {
         const ATOMIC = 0x2000;
         /// It changes a memory key.
         const KEY = 0x4000;
+        /// Its WQE carries a signature.
+        const SIGNED = 0x8000;
     }
 }
 
@@ -47,6 +49,11 @@ pub const RELIABLE_OPCODES: Table = {
     table[Opcode::AtomicFetchAndAdd as usize] = posted(SendOpcode::AtomicFetchAdd, atomic);
     table
 };
+
+/// The same for queue pairs whose WQEs carry signatures.
+static SIGNED_RELIABLE: Tables = RELIABLE.signed();
+static SIGNED_UNRELIABLE: Tables = UNRELIABLE.signed();
+static SIGNED_DATAGRAM: Tables = DATAGRAM.signed();
 
 /// What unreliable connections have: no answer comes back, so nothing can be fetched. (`IBV_QPT_UC`)
 static UNRELIABLE: Tables = Tables::of(connected());
@@ -132,6 +139,17 @@ impl Opcodes {
         Self { now: &tables.plain, fenced: false, tables, transport }
     }
 
+    /// The same for a queue pair whose WQEs carry signatures. There no request is short: the
+    /// signature is one thing more that the others need not ask for.
+    pub fn signed(transport: Transport) -> Self {
+        let tables = match transport {
+            Transport::ReliableConnection => &SIGNED_RELIABLE,
+            Transport::UnreliableConnection => &SIGNED_UNRELIABLE,
+            Transport::UnreliableDatagram => &SIGNED_DATAGRAM,
+        };
+        Self { now: &tables.plain, tables, transport }
+    }
+
     /// The next request shall wait for this one.
     pub fn fence_next(&mut self) {
         (self.now, self.fenced) = (&self.tables.fenced, true);
@@ -154,6 +172,18 @@ impl Tables {
             index += 1;
         }
         Self { plain, fenced }
+    }
+
+    const fn signed(&self) -> Self {
+        let mut plain = self.fenced;
+        let mut index = 0;
+        while index < plain.len() {
+            if plain[index].contains(Posted::YES) {
+                plain[index] = plain[index].union(Posted::SIGNED);
+            }
+            index += 1;
+        }
+        Self::of(plain)
     }
 }
 

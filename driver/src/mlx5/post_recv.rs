@@ -8,6 +8,7 @@ use super::queue_pair::Mlx5QueuePair;
 use super::receive_queue::ReceiveQueue;
 use super::ring::UNIT;
 use super::send_queue::small;
+use super::signature::{FRONT_UNITS, clear_receive, sign_receive};
 use crate::bus::Bus;
 use crate::verbs::{self, PostCause, PostError, QueuePair, ReceiveRequest};
 use doorbell_prm::wqe::DataSegment;
@@ -106,7 +107,13 @@ fn build<P: Probe>(
         return Err(PostCause::TooManyElements { limit: small(limit) });
     }
     let counter = queue.head.wrapping_add(built);
+    if queue.signed {
+        clear_receive(queue, counter, probe);
+    }
     write_pointers(queue, request, counter, probe);
+    if queue.signed {
+        sign_receive(queue, counter, given as u32, queue.head as u16, probe);
+    }
     queue.outstanding.remember(counter, request.wr_id, counter);
     Ok(())
 }
@@ -119,14 +126,15 @@ fn write_pointers<P: Probe>(
     counter: u32,
     probe: &P,
 ) {
+    let first = queue.unit(counter) + if queue.signed { FRONT_UNITS } else { 0 };
     let mut written = 0;
     for element in request.sg_list.iter().filter(|element| element.length > 0) {
         let segment = DataSegment::new(element.length, element.lkey, element.address);
-        store_segment(queue, queue.unit(counter) + written, segment, probe);
+        store_segment(queue, first + written, segment, probe);
         written += 1;
     }
     if written < queue.max_sge {
-        store_segment(queue, queue.unit(counter) + written, DataSegment::end_of_list(), probe);
+        store_segment(queue, first + written, DataSegment::end_of_list(), probe);
     }
 }
 

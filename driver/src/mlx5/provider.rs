@@ -1,7 +1,7 @@
 //! The provider: which devices are its own, and what it puts into the table.
 
 use super::doors;
-use super::settings::BlueFlameSettings;
+use super::settings::ProviderSettings;
 use super::tables::Mlx5Context;
 use super::{
     address_handle, completion_queue, events, extended, memory, modify_qp, poll_cq, post_recv,
@@ -131,10 +131,10 @@ fn address_vector(port: PortAddress) -> AddressVector {
 /// What a context gets, whoever answers its control path (`mlx5_init_context`).
 pub fn open_with<B: Bus>(
     control: Arc<dyn Control<B>>,
-    blueflame: BlueFlameSettings,
+    settings: impl Into<ProviderSettings>,
     tracer: &Tracer,
 ) -> Result<Opened, VerbsError> {
-    let provider = Mlx5Context::<B>::new(control, blueflame, tracer)?;
+    let provider = Mlx5Context::<B>::new(control, settings.into(), tracer)?;
     probe!(
         *tracer,
         note(

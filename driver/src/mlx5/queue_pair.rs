@@ -120,7 +120,10 @@ pub fn create_qp<B: Bus>(
         )
     );
     let limits = mlx5.control.limits();
-    let mut sizes = Sizes::of(&request.capabilities, request.transport, &limits)?;
+    let mut sizes = match mlx5.signatures {
+        true => Sizes::signed(&request.capabilities, request.transport, &limits)?,
+        false => Sizes::of(&request.capabilities, request.transport, &limits)?,
+    };
     if srq.is_some() {
         sizes = sizes.without_receives();
     }
@@ -146,10 +149,11 @@ pub fn create_qp<B: Bus>(
         srq: srq.map(|srq| srq.number()),
         user_index,
         capabilities: request.capabilities,
+        signatures: mlx5.signatures,
     })?;
     let regions = announce(&buffer, &record, &sizes, number, tracer);
     let send = send_queue(mlx5, &buffer, &record, &sizes, &register, number, request, &regions);
-    let receive = receive_queue(&buffer, &record, &sizes, &regions);
+    let receive = receive_queue(&buffer, &record, &sizes, number, &regions);
     let receives = match srq {
         Some(srq) => Receives::Shared(Arc::clone(&Mlx5SharedReceiveQueue::<B>::of(srq).list)),
         None => Receives::Own(Arc::clone(&receive.outstanding)),
@@ -246,7 +250,10 @@ fn send_queue<B: Bus>(
         },
         control: common_control(number),
         number,
-        opcodes: Opcodes::of(request.transport),
+        opcodes: match mlx5.signatures {
+            true => Opcodes::signed(request.transport),
+            false => Opcodes::of(request.transport),
+        },
         completions: Arc::clone(&Mlx5CompletionQueue::<B>::of(request.send_cq).queue),
         always: if request.signal_all { SendFlags::SIGNALED } else { SendFlags::empty() },
         limits: Limits {
@@ -268,6 +275,7 @@ fn receive_queue(
     buffer: &DmaRegion,
     record: &Record,
     sizes: &Sizes,
+    number: u32,
     regions: &Regions,
 ) -> ReceiveQueue {
     ReceiveQueue {
@@ -276,7 +284,10 @@ fn receive_queue(
         head: 0,
         outstanding: Arc::new(Outstanding::new(1 << sizes.log_receive_wqes)),
         record: record.word(doorbell_prm::doorbell::RECEIVE_RECORD_OFFSET, regions.record),
-        max_sge: 1 << sizes.log_receive_units,
+        max_sge: sizes.receive_elements(),
+        stride: 1 << sizes.log_receive_units,
+        signed: sizes.signed,
+        number,
         max_post: if sizes.shared { 0 } else { 1 << sizes.log_receive_wqes },
         region: regions.receive,
     }

@@ -18,6 +18,12 @@ pub struct ReceiveQueue {
     pub record: DoorbellRecord,
     /// Pointers in a WQE.
     pub max_sge: u32,
+    /// Size of a WQE in units.
+    pub stride: u32,
+    /// WQEs carry signatures: each has a unit in front of its pointers.
+    pub signed: bool,
+    /// Number of the queue pair (QPN).
+    pub number: u32,
     /// Work requests that can be outstanding, less one.
     pub max_post: u32,
     /// The ring's number in the trace.
@@ -34,6 +40,6 @@ impl ReceiveQueue {
     /// The first unit of the WQE that `counter` counts.
     #[inline(always)]
     pub fn unit(&self, counter: u32) -> u32 {
-        counter.wrapping_mul(self.max_sge)
+        counter.wrapping_mul(self.stride)
     }
 }

@@ -88,6 +88,19 @@ impl Ring {
         unsafe { self.base.add(self.offset(unit)).cast().write_unaligned(bytes) };
     }
 
+    /// Stores a byte that lies `skip` bytes behind the beginning of a unit; `skip` counts modulo 16.
+    pub fn store_byte(&self, unit: u32, skip: u32, byte: u8) {
+        let offset = self.offset(unit) + skip as usize % UNIT;
+        // SAFETY: the masked unit lies in the ring with all its bytes, see `new`.
+        unsafe { self.base.add(offset).write(byte) };
+    }
+
+    /// Loads a unit.
+    pub fn unit(&self, unit: u32) -> [u8; UNIT] {
+        // SAFETY: as for `store_byte`; units are aligned to their size.
+        unsafe { load_unit(self.base.add(self.offset(unit)).cast()) }
+    }
+
     /// A block of the ring.
     #[inline(always)]
     pub fn block(&self, block: u32) -> Block {

@@ -93,6 +93,33 @@ impl BlueFlameSettings {
     // ANCHOR_END: blueflame_environment
 }
 
+/// All that libmlx5 reads from the environment, as far as this provider has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProviderSettings {
+    /// When to use BlueFlame, and which registers there are for it.
+    pub blueflame: BlueFlameSettings,
+    /// Each WQE of a queue pair carries a checksum (`MLX5_QP_SIGNATURE`).
+    pub signatures: bool,
+}
+
+impl From<BlueFlameSettings> for ProviderSettings {
+    /// Without signatures.
+    fn from(blueflame: BlueFlameSettings) -> Self {
+        Self { blueflame, signatures: false }
+    }
+}
+
+impl ProviderSettings {
+    // ANCHOR: provider_environment
+    /// As the environment says: signatures are on if the variable is there, whatever it holds.
+    /// (`qp_sig_enabled`)
+    pub fn from_environment() -> Result<Self, VerbsError> {
+        let signatures = std::env::var_os("MLX5_QP_SIGNATURE").is_some();
+        Ok(Self { blueflame: BlueFlameSettings::from_environment()?, signatures })
+    }
+    // ANCHOR_END: provider_environment
+}
+
 /// A number of the environment, if it is set.
 fn number(name: &'static str, text: Option<OsString>, default: u32) -> Result<u32, VerbsError> {
     let Some(text) = text else { return Ok(default) };

@@ -5,6 +5,7 @@
 //! ENOMEM: a send queue is sized for the largest WQE that its opcodes could need.
 
 use super::ring::UNIT;
+use super::signature::FRONT_UNITS;
 use crate::control::QueueLimits;
 use crate::verbs::{QueuePairCapabilities, Transport, VerbsError};
 
@@ -31,6 +32,8 @@ pub struct Sizes {
     pub log_receive_units: u32,
     /// Receives come from a shared queue: there is no receive queue.
     pub shared: bool,
+    /// WQEs carry signatures: a receive WQE has a unit for it in front of its pointers.
+    pub signed: bool,
 }
 
 impl Sizes {
@@ -41,13 +44,31 @@ impl Sizes {
         transport: Transport,
         limits: &QueueLimits,
     ) -> Result<Self, VerbsError> {
+        Self::with(wanted, transport, limits, false)
+    }
+
+    /// The same for a queue pair whose WQEs carry signatures.
+    pub fn signed(
+        wanted: &QueuePairCapabilities,
+        transport: Transport,
+        limits: &QueueLimits,
+    ) -> Result<Self, VerbsError> {
+        Self::with(wanted, transport, limits, true)
+    }
+
+    fn with(
+        wanted: &QueuePairCapabilities,
+        transport: Transport,
+        limits: &QueueLimits,
+        signed: bool,
+    ) -> Result<Self, VerbsError> {
         let wqe = send_wqe_size(wanted, transport, limits)?;
         let bytes = bounded("max_send_wr", wanted.max_send_wr, limits.send_blocks)?.max(1) * wqe;
         let bytes = bytes.next_power_of_two();
         bounded("the send queue's number of blocks", bytes / BLOCK, limits.send_blocks)?;
-        let units = wanted.max_recv_sge.max(1);
-        bounded("max_recv_sge", units, limits.receive_wqe / UNIT as u32)?;
-        let units = units.next_power_of_two();
+        let (elements, front) = (wanted.max_recv_sge.max(1), u32::from(signed) * FRONT_UNITS);
+        let most = (limits.receive_wqe / UNIT as u32).saturating_sub(front);
+        let units = (bounded("max_recv_sge", elements, most)? + front).next_power_of_two();
         let receives = bounded("max_recv_wr", wanted.max_recv_wr, limits.receive_wqes)?.max(1);
         let receives = receives.next_power_of_two().max(BLOCK / (units * UNIT as u32));
         Ok(Self {
@@ -58,6 +79,7 @@ impl Sizes {
             log_receive_wqes: receives.trailing_zeros(),
             log_receive_units: units.trailing_zeros(),
             shared: false,
+            signed,
         })
     }
     // ANCHOR_END: queue_sizes
@@ -74,9 +96,14 @@ impl Sizes {
             max_send_wr: self.max_post,
             max_recv_wr: own(1 << self.log_receive_wqes),
             max_send_sge: self.max_send_sge,
-            max_recv_sge: own(1 << self.log_receive_units),
+            max_recv_sge: own(self.receive_elements()),
             max_inline_data: self.max_inline,
         }
+    }
+
+    /// Scatter/gather elements of a receive.
+    pub fn receive_elements(&self) -> u32 {
+        (1 << self.log_receive_units) - if self.signed { FRONT_UNITS } else { 0 }
     }
 
     /// Bytes of the send queue.

@@ -23,6 +23,8 @@ pub struct Mlx5Context<B: Bus> {
     pub memory: Arc<Memory>,
     /// What queues keep at hand.
     pub settings: Settings,
+    /// WQEs of new queue pairs carry signatures.
+    pub signatures: bool,
     /// The page of doorbell registers that came with the context: completion queues are armed there,
     /// and queue pairs ring there if nobody uses BlueFlame.
     pub uar: Arc<Uar<B>>,
@@ -58,13 +60,15 @@ impl<B: Bus> Mlx5Context<B> {
     /// What a context needs before any queue: the control path, and a first page of registers.
     pub fn new(
         control: Arc<dyn Control<B>>,
-        blueflame: super::BlueFlameSettings,
+        settings: super::ProviderSettings,
         tracer: &Tracer,
     ) -> Result<Self, ControlError> {
         let memory = Arc::clone(control.memory());
+        let super::ProviderSettings { blueflame, signatures } = settings;
         Ok(Self {
             uar: Arc::new(Uar::take(&control, Mapping::Uncached, tracer)?),
             settings: Settings { blueflame, memory: Arc::clone(&memory) },
+            signatures,
             control,
             memory,
             records: Records::default(),

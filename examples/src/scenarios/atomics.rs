@@ -15,7 +15,7 @@ pub const FETCH_AND_ADD: Scenario = Scenario {
     topic: Topic::Opcodes,
     summary: "Adds 5 to eight bytes of the other side; what was there before comes back into the local buffer.",
     own: Settings { opcode: Opcode::AtomicFetchAndAdd, length: WORD as u32, ..Settings::DEFAULT },
-    keys: &[Key::Fence, Key::BlueFlame, Key::Register, Key::Start],
+    keys: &[Key::Fence, Key::BlueFlame, Key::Register, Key::Start, Key::Signature],
     failure: None,
     run,
 };

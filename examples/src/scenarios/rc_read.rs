@@ -23,6 +23,7 @@ pub const SCENARIO: Scenario = Scenario {
         Key::BlueFlame,
         Key::Register,
         Key::Start,
+        Key::Signature,
         Key::Mtu,
     ],
     failure: None,

@@ -20,7 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
         opcode: Opcode::Send,
         ..Settings::DEFAULT
     },
-    keys: &[Key::Inline, Key::BlueFlame, Key::Register, Key::Start],
+    keys: &[Key::Inline, Key::BlueFlame, Key::Register, Key::Start, Key::Signature],
     failure: None,
     run,
 };

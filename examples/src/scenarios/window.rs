@@ -16,7 +16,7 @@ pub const SCENARIO: Scenario = Scenario {
     summary: "BIND_MW opens a window of type 2 onto a part of a region, the other side writes through its key, \
               and SEND with invalidate closes it again.",
     own: Settings { opcode: Opcode::BindMemoryWindow, ..Settings::DEFAULT },
-    keys: &[Key::Length, Key::BlueFlame, Key::Mtu],
+    keys: &[Key::Length, Key::BlueFlame, Key::Register, Key::Signature, Key::Mtu],
     failure: None,
     run,
 };

@@ -16,7 +16,7 @@ pub const TYPE_ONE: Scenario = Scenario {
     summary: "ibv_bind_mw opens a window that serves every queue pair of its protection domain, and closes it by \
               binding nothing.",
     own: Settings { opcode: Opcode::BindMemoryWindow, ..Settings::DEFAULT },
-    keys: &[Key::Length, Key::BlueFlame, Key::Register, Key::Mtu],
+    keys: &[Key::Length, Key::BlueFlame, Key::Register, Key::Signature, Key::Mtu],
     failure: None,
     run,
 };

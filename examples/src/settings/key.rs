@@ -31,6 +31,8 @@ pub enum Key {
     Register,
     /// [`super::Settings::start`].
     Start,
+    /// [`super::Settings::signature`].
+    Signature,
     /// [`super::Settings::atomics`].
     Atomics,
     /// [`super::Settings::mtu`].
@@ -79,12 +81,12 @@ const OPCODES: [(&str, Opcode); 7] = [
     ("send-imm", Opcode::SendWithImmediate),
     ("read", Opcode::RdmaRead),
     ("fetch-add", Opcode::AtomicFetchAndAdd),
-    ("compare-swap", Opcode::AtomicCompareAndSwap),
+    ("cmp-swap", Opcode::AtomicCompareAndSwap),
 ];
 
 /// The same words.
 const OPCODE_WORDS: [&str; 7] =
-    ["write", "write-imm", "send", "send-imm", "read", "fetch-add", "compare-swap"];
+    ["write", "write-imm", "send", "send-imm", "read", "fetch-add", "cmp-swap"];
 
 /// The opcode of a word.
 pub(super) fn opcode_of(word: &str) -> Option<Opcode> {
@@ -99,7 +101,7 @@ pub(super) fn opcode_word(opcode: Opcode) -> &'static str {
 
 impl Key {
     /// Every setting, in the order in which they are shown.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Opcode,
         Self::Length,
         Self::List,
@@ -112,6 +114,7 @@ impl Key {
         Self::BlueFlame,
         Self::Register,
         Self::Start,
+        Self::Signature,
         Self::Atomics,
         Self::Mtu,
     ];
@@ -131,6 +134,7 @@ impl Key {
             Self::BlueFlame => "bf",
             Self::Register => "register",
             Self::Start => "start",
+            Self::Signature => "signature",
             Self::Atomics => "atomics",
             Self::Mtu => "mtu",
         }
@@ -149,8 +153,9 @@ impl Key {
             Self::Solicited => "ask the other side for an event",
             Self::Fence => "wait for READs and atomics before",
             Self::BlueFlame => "when to use BlueFlame",
-            Self::Register => "the doorbell register of each queue pair",
+            Self::Register => "which doorbell register",
             Self::Start => "blocks of the ring used before",
+            Self::Signature => "each WQE carries a checksum",
             Self::Atomics => "the card has atomic operations",
             Self::Mtu => "path MTU in bytes",
         }
@@ -172,6 +177,7 @@ impl Key {
             | Self::SignalAll
             | Self::Solicited
             | Self::Fence
+            | Self::Signature
             | Self::Atomics => Form::Switch,
         }
     }

@@ -1,7 +1,7 @@
 //! What settings ask of the machine: the provider's environment, and the card's slot.
 
 use super::Settings;
-use doorbell_driver::mlx5::{BlueFlameSettings, RegisterCounts};
+use doorbell_driver::mlx5::{BlueFlameSettings, ProviderSettings, RegisterCounts};
 
 /// When a WQE is written to the BlueFlame register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +74,8 @@ pub struct Machine {
     pub blueflame: BlueFlame,
     /// Which registers there are.
     pub register: Register,
+    /// WQEs carry signatures.
+    pub signatures: bool,
     /// The card has no atomic operations.
     pub without_atomics: bool,
 }
@@ -83,21 +85,23 @@ impl From<&Settings> for Machine {
         Self {
             blueflame: settings.blueflame,
             register: settings.register,
+            signatures: settings.signature,
             without_atomics: !settings.atomics,
         }
     }
 }
 
-impl From<Machine> for BlueFlameSettings {
+impl From<Machine> for ProviderSettings {
     fn from(machine: Machine) -> Self {
         let registers = match machine.register {
             Register::Shared => RegisterCounts::new(2, 0).unwrap_or_default(),
             Register::Own | Register::Plain => RegisterCounts::default(),
         };
-        Self {
+        let blueflame = BlueFlameSettings {
             forbidden: machine.blueflame == BlueFlame::Forbid,
             preferred: machine.blueflame == BlueFlame::Prefer,
             registers,
-        }
+        };
+        Self { blueflame, signatures: machine.signatures }
     }
 }

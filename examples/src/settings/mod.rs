@@ -50,6 +50,8 @@ pub struct Settings {
     pub register: Register,
     /// Blocks of the sender's ring that were used before, so that its first WQE begins there.
     pub start: u32,
+    /// Each WQE carries a signature.
+    pub signature: bool,
     /// The card has atomic operations.
     pub atomics: bool,
     /// Path MTU in bytes.
@@ -72,6 +74,7 @@ impl Settings {
         blueflame: BlueFlame::Prefer,
         register: Register::Own,
         start: 0,
+        signature: false,
         atomics: true,
         mtu: 1024,
     };
@@ -91,6 +94,7 @@ impl Settings {
             Key::BlueFlame => Value::Word(self.blueflame.word()),
             Key::Register => Value::Word(self.register.word()),
             Key::Start => Value::Number(self.start),
+            Key::Signature => Value::Switch(self.signature),
             Key::Atomics => Value::Switch(self.atomics),
             Key::Mtu => Value::Number(self.mtu),
         }
@@ -118,6 +122,7 @@ impl Settings {
             (Key::SignalAll, Value::Switch(on)) => self.signal_all = on,
             (Key::Solicited, Value::Switch(on)) => self.solicited = on,
             (Key::Fence, Value::Switch(on)) => self.fence = on,
+            (Key::Signature, Value::Switch(on)) => self.signature = on,
             (Key::Atomics, Value::Switch(on)) => self.atomics = on,
             _ => {}
         }

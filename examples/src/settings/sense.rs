@@ -76,6 +76,10 @@ pub(crate) fn check(settings: &Settings, device: &Device) -> Result<(), Settings
             "set MLX5_TOTAL_UUARS=2 and MLX5_NUM_LOW_LAT_UUARS=0 (shared) instead, as for libmlx5";
         return Err(no(Key::Register, why, allowed.to_owned()));
     }
+    if by_environment && settings.signature {
+        let why = "on a real card the environment says it, as for libmlx5";
+        return Err(no(Key::Signature, why, "set MLX5_QP_SIGNATURE=1 instead".to_owned()));
+    }
     if by_environment && !settings.atomics {
         let why = "only the software card can be told to be a card without them";
         return Err(no(Key::Atomics, why, "use --device card".to_owned()));

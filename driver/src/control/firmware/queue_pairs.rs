@@ -39,6 +39,7 @@ impl<R: Registers> QueuePairs for Firmware<R> {
             .set_user_index(request.user_index)
             .set_cqn_snd(request.send_cq)
             .set_cqn_rcv(request.recv_cq)
+            .set_wq_signature(request.signatures)
             .set_dbr_addr(request.record);
         if let Some(srq) = request.srq {
             input.qpc_mut().set_rq_type(SHARED_RECEIVES).set_srqn_rmpn_xrqn(srq);

@@ -31,7 +31,7 @@ pub use ioctl::{Attribute, DRIVER, IoctlHeader, MANDATORY, uar};
 pub use query::{QueryDevice, QueryDeviceAnswer, QueryPort, QueryPortAnswer};
 pub use queues::{
     CQ_UAR_PAGE_INDEX, CreateCq, CreateCqAnswer, CreateQp, CreateQpAnswer, Destination, ModifyQp,
-    QP_UAR_PAGE_INDEX, QueryQp, QueryQpAnswer, mask,
+    QP_SIGNATURE, QP_UAR_PAGE_INDEX, QueryQp, QueryQpAnswer, mask,
 };
 pub use shared::{
     CreateAh, CreateAhAnswer, CreateSrq, CreateSrqAnswer, ModifySrq, QuerySrq, QuerySrqAnswer,

@@ -220,6 +220,7 @@ impl Uverbs {
     fn queue_pair(&self, request: &QpRequest, response: u64) -> abi::CreateQp {
         // With a shared receive queue there is none of its own.
         let own = |size: u32| if request.srq.is_some() { 0 } else { size };
+        let signature = if request.signatures { abi::QP_SIGNATURE } else { 0 };
         abi::CreateQp {
             response,
             pd_handle: self.handle(|handles| &handles.pds, request.pd),
@@ -238,7 +239,7 @@ impl Uverbs {
             sq_wqe_count: 1 << request.log_sq_size,
             rq_wqe_count: own(1 << request.log_rq_size),
             rq_wqe_shift: own(request.log_rq_stride + 4),
-            flags: abi::QP_UAR_PAGE_INDEX,
+            flags: abi::QP_UAR_PAGE_INDEX | signature,
             uidx: request.user_index,
             bfreg_index: request.uar,
             ..Default::default()

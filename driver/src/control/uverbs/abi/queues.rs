@@ -212,6 +212,9 @@ abi! {
 /// `uar_page_index` is valid (`MLX5_IB_CREATE_CQ_FLAGS_UAR_PAGE_INDEX`).
 pub const CQ_UAR_PAGE_INDEX: u16 = 1 << 1;
 
+/// WQEs carry signatures (`MLX5_QP_FLAG_SIGNATURE`).
+pub const QP_SIGNATURE: u32 = 1;
+
 /// `bfreg_index` is a page (`MLX5_QP_FLAG_UAR_PAGE_INDEX`).
 pub const QP_UAR_PAGE_INDEX: u32 = 1 << 10;
 

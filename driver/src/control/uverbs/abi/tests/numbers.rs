@@ -67,6 +67,7 @@ pub fn numbers() -> Vec<(u64, &'static str)> {
         (Mapping::Uncached as u64, "MLX5_IB_UAPI_UAR_ALLOC_TYPE_NC"),
         (LIB_CAPS, "MLX5_LIB_CAP_4K_UAR | MLX5_LIB_CAP_DYN_UAR"),
         (CQ_UAR_PAGE_INDEX.into(), "MLX5_IB_CREATE_CQ_FLAGS_UAR_PAGE_INDEX"),
+        (QP_SIGNATURE.into(), "MLX5_QP_FLAG_SIGNATURE"),
         (QP_UAR_PAGE_INDEX.into(), "MLX5_QP_FLAG_UAR_PAGE_INDEX"),
         (uar::OBJECT.into(), "MLX5_IB_OBJECT_UAR"),
         (uar::ALLOC.into(), "MLX5_IB_METHOD_UAR_OBJ_ALLOC"),
