@@ -53,6 +53,11 @@ impl<'a> Exchange<'a> {
     /// Takes two buffers. Which of them is the sender's own depends on the opcode: an RDMA READ brings the
     /// message, and so do atomic operations, eight bytes each; all others take it away.
     pub fn new(pair: &'a Pair, settings: Settings) -> Result<Self, ExampleError> {
+        Self::of(pair, settings, settings.message())
+    }
+
+    /// The same with a message of one's own, as long as the settings say.
+    pub fn of(pair: &'a Pair, settings: Settings, message: Vec<u8>) -> Result<Self, ExampleError> {
         let (from, to) = match settings.opcode {
             Opcode::RdmaRead => (Access::REMOTE_READ, Access::LOCAL_WRITE),
             Opcode::AtomicFetchAndAdd | Opcode::AtomicCompareAndSwap => {
@@ -61,7 +66,6 @@ impl<'a> Exchange<'a> {
             Opcode::Send | Opcode::SendWithImmediate => (Access::empty(), Access::LOCAL_WRITE),
             _ => (Access::empty(), Access::LOCAL_WRITE | Access::REMOTE_WRITE),
         };
-        let message = settings.message();
         let source = pair.memory("source", &message, from)?;
         let target = pair.memory("target", &vec![0; message.len()], to)?;
         Ok(Self { pair, settings, message, source, target })

@@ -22,6 +22,7 @@ mod run;
 mod sources;
 mod switches;
 mod trace_options;
+mod turns;
 
 #[cfg(target_os = "linux")]
 pub mod attach;

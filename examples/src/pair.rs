@@ -64,6 +64,11 @@ pub enum ExampleError {
     /// The data did not arrive as it was sent.
     #[error("the data did not arrive: {0}")]
     NotArrived(&'static str),
+    /// The scenario orders the stores of threads, and this device's bus cannot be held.
+    #[error(
+        "two threads can be held at a chosen store on the software card's bus only; use --device card"
+    )]
+    SoftwareCardOnly,
     /// The machine could not be changed as the scenario needs it.
     #[error(transparent)]
     Machine(#[from] MachineError),
@@ -119,7 +124,17 @@ impl Pair {
         channel: &Arc<CompletionChannel>,
         settings: &Settings,
     ) -> Result<Self, ExampleError> {
-        let pair = Self::created(context, settings, Some(channel))?;
+        let pair = Self::created(context.alloc_pd()?, settings, Some(channel))?;
+        pair.connect(settings, PATIENT)?;
+        Ok(pair)
+    }
+
+    /// A pair of this protection domain, connected.
+    pub(crate) fn of_domain(
+        pd: &Arc<ProtectionDomain>,
+        settings: &Settings,
+    ) -> Result<Self, ExampleError> {
+        let pair = Self::created(Arc::clone(pd), settings, None)?;
         pair.connect(settings, PATIENT)?;
         Ok(pair)
     }
@@ -129,17 +144,17 @@ impl Pair {
         context: &Arc<Context>,
         settings: &Settings,
     ) -> Result<Self, ExampleError> {
-        Self::created(context, settings, None)
+        Self::created(context.alloc_pd()?, settings, None)
     }
 
     // ANCHOR: program_resources
     /// Creates the resources, in the order in which they need each other.
     fn created(
-        context: &Arc<Context>,
+        pd: Arc<ProtectionDomain>,
         settings: &Settings,
         channel: Option<&Arc<CompletionChannel>>,
     ) -> Result<Self, ExampleError> {
-        let pd = context.alloc_pd()?;
+        let context = Arc::clone(pd.context());
         let send_cq = context.create_cq((settings.list + 1).max(8))?;
         let entries = settings.list.max(8);
         let recv_cq = match channel {
@@ -161,7 +176,7 @@ impl Pair {
             send_cq,
             recv_cq,
             pd,
-            context: Arc::clone(context),
+            context,
         })
     }
     // ANCHOR_END: program_resources

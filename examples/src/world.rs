@@ -18,6 +18,8 @@ pub struct World {
     doors: Vec<Arc<dyn Door>>,
     /// What the software card is plugged into, if it is; or why it cannot be.
     network: Option<Result<Arc<UdpNetwork>, NetworkError>>,
+    /// The bus of the software card, if it is one.
+    card: Option<Arc<CardBus>>,
     /// The device of this machine.
     pub device: Device,
     /// Where events go.
@@ -35,8 +37,8 @@ impl World {
     /// A machine with this device, where environment and slot of the software card are such. What a real
     /// card's provider reads is this process's own environment.
     pub fn with(device: Device, machine: Machine, tracer: &Tracer) -> Self {
-        let (mut network, none) = (None, Arc::new(NoDoor));
-        let card_door = |bus| card_door(bus, machine);
+        let (mut network, mut card, none) = (None, None, Arc::new(NoDoor));
+        let mut card_door = |bus| card_door(card.insert(bus), machine);
         let door: Arc<dyn Door> = match &device {
             Device::None => none,
             #[cfg(target_os = "linux")]
@@ -46,14 +48,20 @@ impl World {
             #[cfg(not(target_os = "linux"))]
             Device::Kernel(_) | Device::Vfio(_) => none,
             Device::Card => card_door(card_bus(machine, tracer)),
-            Device::Wired(card) => {
-                let wire = network.insert(plug(card)).clone();
-                let bus = |wire| CardBus::plugged(config_of(card.address), wire, tracer);
+            Device::Wired(wired) => {
+                let wire = network.insert(plug(wired)).clone();
+                let bus = |wire| CardBus::plugged(config_of(wired.address), wire, tracer);
                 wire.map_or(none, |wire| card_door(bus(wire)))
             }
         };
         let (tracer, switches) = (tracer.clone(), Switches::of(tracer));
-        Self { doors: vec![door], network, device, tracer, switches }
+        Self { doors: vec![door], network, card, device, tracer, switches }
+    }
+
+    /// The bus of the software card. An experiment that orders the stores of threads needs it; no other
+    /// card's bus can be held.
+    pub fn card(&self) -> Result<&Arc<CardBus>, ExampleError> {
+        self.card.as_ref().ok_or(ExampleError::SoftwareCardOnly)
     }
 
     /// The network of a software card that has a wire.
@@ -100,8 +108,8 @@ fn card_bus(machine: Machine, tracer: &Tracer) -> Arc<CardBus> {
 }
 
 /// The door to the software card behind this bus.
-fn card_door(bus: Arc<CardBus>, machine: Machine) -> Arc<dyn Door> {
-    Arc::new(CardDoor::new(bus, machine))
+fn card_door(bus: &Arc<CardBus>, machine: Machine) -> Arc<dyn Door> {
+    Arc::new(CardDoor::new(Arc::clone(bus), machine))
 }
 
 /// Plugs a card into the network.

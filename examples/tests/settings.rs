@@ -131,7 +131,7 @@ fn every_choice_is_one_that_can_be_typed() {
 #[test]
 fn a_failure_of_the_gallery_ends_as_it_should() {
     let gallery: Vec<_> = scenarios().iter().filter(|s| s.failure.is_some()).collect();
-    assert_eq!(gallery.len(), 13);
+    assert_eq!(gallery.len(), 14);
     for scenario in gallery {
         assert_eq!(scenario.topic, Topic::Failures);
         let failure = scenario.failure.expect("filtered");
@@ -151,6 +151,9 @@ fn a_failure_that_does_not_happen_is_told() {
         ("enomem-too-many-sges", "sges=1"),
         ("enomem-inline-too-long", "length=16"),
         ("eopnotsupp-atomics", "atomics=on"),
+        ("shared-blueflame", "length=28"),
+        ("shared-blueflame", "inline=off"),
+        ("shared-blueflame", "bf=forbid"),
     ] {
         let scenario = scenario(name).expect("a scenario");
         let outcome = run(scenario, &Device::Card, &what_if(text)).expect("it makes sense");

@@ -8,7 +8,7 @@
 //! The wire of its port may be plugged into a network. Then packets come and go in the card's turn, and
 //! the card is told the time; without one it knows none, and a run is like any other.
 
-use super::{Bus, DoorbellRegister, Memory, Registers, UarPage};
+use super::{Bus, DoorbellRegister, Interposer, Memory, Registers, UarPage};
 use doorbell_card::{Card, CardConfig, DmaFault, Host, Network, VECTORS};
 use doorbell_tracer::{Actor, Tracer};
 use std::collections::{BTreeSet, VecDeque};
@@ -60,6 +60,7 @@ struct Slot {
     /// Posted, in order.
     posted: VecDeque<Write>,
     window: Window,
+    interposer: Option<Arc<dyn Interposer>>,
 }
 
 /// A write to BAR 0.
@@ -126,7 +127,8 @@ impl CardBus {
         let window = Window { memory: Arc::clone(&memory), raised: BTreeSet::new() };
         let pci_ids = (config.vendor_id, config.device_id);
         let card = Card::new(config, tracer.acting_as(Actor::Card));
-        let slot = Slot { card, combining: Vec::new(), posted: VecDeque::new(), window };
+        let (combining, posted) = (Vec::new(), VecDeque::new());
+        let slot = Slot { card, combining, posted, window, interposer: None };
         let slot = Arc::new(Mutex::new(slot));
         Self { memory, pci_ids, slot, network, combines: true }
     }
@@ -134,6 +136,11 @@ impl CardBus {
     /// The memory shared with the card.
     pub fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// Tells the interposer of every store to a send doorbell register from now on.
+    pub fn interpose(&self, interposer: Arc<dyn Interposer>) {
+        lock(&self.slot).interposer = Some(interposer);
     }
 
     /// PCI vendor and device of the card.
@@ -308,8 +315,14 @@ pub struct CardRegister {
 impl CardRegister {
     /// A store stays in a write-combining buffer.
     fn combine(&self, offset: usize, bytes: Vec<u8>) {
-        let offset = self.page + (self.offset + offset) as u64;
-        lock(&self.slot).combining.push(Write { offset, bytes });
+        let (offset, length) = (self.page + (self.offset + offset) as u64, bytes.len());
+        let mut slot = lock(&self.slot);
+        slot.combining.push(Write { offset, bytes });
+        let interposer = slot.interposer.clone();
+        drop(slot);
+        if let Some(interposer) = interposer {
+            interposer.stored(offset, length);
+        }
     }
 }
 

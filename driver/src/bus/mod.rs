@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod card;
+mod interposer;
 mod memory;
 mod uar;
 #[cfg(target_os = "linux")]
@@ -18,6 +19,7 @@ mod vfio;
 mod wait;
 
 pub use card::{CardBus, CardPage, CardRegister};
+pub use interposer::Interposer;
 pub use memory::{DmaRegion, Memory, OutOfMemory, PAGE_SIZE, Purpose};
 pub use uar::{MappedPage, MappedRegister};
 #[cfg(target_os = "linux")]

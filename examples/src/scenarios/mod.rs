@@ -79,6 +79,7 @@ static SCENARIOS: &[Scenario] = &[
     gallery::no_receive::SCENARIO,
     gallery::silent_peer::SCENARIO,
     gallery::init_to_rtr::SCENARIO,
+    gallery::shared_blueflame::SCENARIO,
 ];
 
 /// Every scenario that runs on any device, by topic; the first is the default.

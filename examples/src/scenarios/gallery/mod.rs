@@ -10,6 +10,7 @@ pub mod inline_too_long;
 pub mod no_atomics;
 pub mod no_receive;
 pub mod queue_full;
+pub mod shared_blueflame;
 pub mod silent_peer;
 pub mod too_many_sges;
 pub mod unsignalled_queue;
