@@ -39,6 +39,8 @@ pub mod pingpong;
 
 pub mod rdma;
 
+pub mod nvmf;
+
 pub mod words;
 
 pub use device::{Device, UnknownDevice, WireOptionError, WiredCard};

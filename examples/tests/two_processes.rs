@@ -124,6 +124,38 @@ fn bandwidth_and_latency_are_measured_of_each_operation() {
 }
 
 #[test]
+fn blocks_are_read_over_nvme_from_process_to_process() {
+    let bad = |seed| format!(",loss=0.05,duplicate=0.1,reorder=0.1,seed={seed}");
+    let (ours, theirs) = (bad(5), bad(6));
+    for (options, reads, bytes) in [
+        (&["-n", "300"][..], 300, 300 * 4096),
+        (&["-n", "40", "-s", "512", "-q", "1"], 40, 40 * 512),
+        (&["-n", "5", "-s", "1048576", "-q", "2"], 5, 5 << 20),
+    ] {
+        for (ours, theirs) in [("", ""), (&ours, &theirs)] {
+            let [target, host] = both_work("nvmf_read", options, (ours, theirs));
+            let answered = format!("{reads} commands answered, {bytes} bytes written to the host");
+            assert!(target.contains(&answered), "{target}");
+            let read = format!("{reads} reads, {bytes} bytes: every response was of its command");
+            assert!(host.contains(&read), "{host}");
+        }
+    }
+}
+
+#[test]
+fn a_read_beyond_the_disk_ends_with_the_status_of_nvme() {
+    let devices = [device(1, ""), device(2, "")];
+    let options = ["-n", "20", "-q", "4"];
+    let beyond = [&options[..], &["--first-block", "2041"]].concat();
+    let [target, host] = Sides::with("nvmf_read", (&options, &beyond), (&devices[0], &devices[1]));
+    assert!(target.success, "the target serves on: {}", target.err);
+    assert!(target.out.contains("20 commands answered, 0 bytes written"), "{}", target.out);
+    assert!(!host.success, "{}", host.out);
+    let wanted = "command 0 ended with status 0x80 (LBA Out of Range)";
+    assert!(host.err.contains(wanted), "{}", host.err);
+}
+
+#[test]
 fn one_byte_is_measured_too_and_goes_round_more_often_than_it_has_values() {
     let options = ["--op", "write", "-n", "600", "-s", "1"];
     both_work("rdma_lat", &options, ("", ""));
@@ -137,7 +169,8 @@ fn what_cannot_be_is_said_and_fails() {
         side.err
     };
     let (one, port) = (device(1, ""), free_port().to_string());
-    for program in ["rc_pingpong", "ud_pingpong", "rdma_bw", "rdma_lat", "atomics"] {
+    let programs = ["rc_pingpong", "ud_pingpong", "rdma_bw", "rdma_lat", "atomics", "nvmf_read"];
+    for program in programs {
         let nobody = said(program, &["-d", &one, "-p", &port, "localhost"]);
         assert!(nobody.contains("start the server there first"), "{nobody}");
         let lonely = said(program, &["-d", &one, "-p", &port, "--timeout", "0"]);

@@ -2,6 +2,7 @@
 
 use super::exchange::ExchangeError;
 use crate::ExampleError;
+use crate::nvmf::Status;
 use doorbell_driver::verbs::{PollError, PostError, VerbsError, WorkStatus};
 
 /// Why it ended early.
@@ -80,6 +81,37 @@ pub enum PeerError {
         found: u64,
         /// What it ought to be.
         right: u64,
+    },
+    /// A command of NVMe failed.
+    #[error(
+        "command {id} ended with status {status}; of a disk of 2048 blocks, is --first-block within it?"
+    )]
+    Command {
+        /// The command.
+        id: u16,
+        /// How it ended.
+        status: Status,
+    },
+    /// A response of no command.
+    #[error(
+        "a response came that is of no command under way ({0:?}); is the target one of these programs?"
+    )]
+    NotOfACommand(Option<u16>),
+    /// A response that did not close the key of its command.
+    #[error("the response of command {id} did not invalidate its key {key:#x}: the memory is open")]
+    KeyLeftOpen {
+        /// The command.
+        id: u16,
+        /// The key.
+        key: u32,
+    },
+    /// A block is not that of the disk.
+    #[error("command {id} succeeded, but block {block} is not what the target's disk has there")]
+    WrongBlock {
+        /// The command.
+        id: u16,
+        /// The block.
+        block: u64,
     },
     /// A byte is wrong.
     #[error(

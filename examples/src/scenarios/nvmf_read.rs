@@ -1,15 +1,14 @@
 //! `nvmf-read`: one read of NVMe over RDMA, from the command capsule down to the WQEs.
 
 use super::{Scenario, Topic};
+use crate::nvmf::{BLOCK, COMMAND, RESPONSE, Read, Response, Status};
 use crate::pair::{expect_arrived, wait_for};
 use crate::{ExampleError, Key, Pair, Settings, World};
 use doorbell_driver::verbs::{
     Access, Bind, MemoryRegion, MemoryWindow, Opcode, Operands, ReceiveRequest, RemoteAddress,
     SendFlags, SendRequest, WindowKind, post_recv, post_send,
 };
-use doorbell_tracer::{Group, Tracer, Value, probe};
-
-const PROBE_GROUP: Group = Group::Program;
+use doorbell_tracer::Tracer;
 
 /// What the registry knows of it.
 pub const SCENARIO: Scenario = Scenario {
@@ -24,23 +23,8 @@ pub const SCENARIO: Scenario = Scenario {
     run,
 };
 
-/// Bytes of a submission queue entry, of a completion queue entry, and of a block of the disk.
-const COMMAND: usize = 64;
-const RESPONSE: usize = 16;
-const BLOCK: u32 = 512;
-
-/// `Read` of the NVM command set.
-const READ: u8 = 0x02;
-
-/// The data pointer is an SGL (PSDT 01b).
-const BY_SGL: u8 = 0x40;
-
-/// A keyed data block descriptor whose key the target shall invalidate with its response.
-const KEYED_AND_INVALIDATED: u8 = 0x4f;
-
-/// Number of the command, its namespace, and the block to begin with.
+/// Number of the command, and the block to begin with.
 const COMMAND_ID: u16 = 7;
-const NAMESPACE: u32 = 1;
 const FIRST_BLOCK: u64 = 16;
 
 // ANCHOR: nvmf_read
@@ -90,22 +74,16 @@ impl Host {
         post_recv(&pair.sender, &[ReceiveRequest { wr_id: 301, sg_list: &room }])?;
 
         let key = self.window.next_rkey();
-        let command = self.command(key);
-        self.capsule.buffer().write(0, &command);
-        probe!(
-            *tracer,
-            note(
-                "NVMe command capsule: Read",
-                [
-                    ("cid", Value::from(u32::from(COMMAND_ID))),
-                    ("slba", FIRST_BLOCK.into()),
-                    ("blocks", (self.length / BLOCK).into()),
-                    ("sgl address", Value::Hex(self.buffer.buffer().address())),
-                    ("sgl length", self.length.into()),
-                    ("sgl key", Value::Hex(key.into())),
-                ]
-            )
-        );
+        let command = Read {
+            id: COMMAND_ID,
+            first_block: FIRST_BLOCK,
+            blocks: self.length / BLOCK,
+            address: self.buffer.buffer().address(),
+            length: self.length,
+            key,
+        };
+        self.capsule.buffer().write(0, &command.to_bytes());
+        command.tell(tracer);
         let bind = Bind {
             window: self.window.kind(),
             key: self.window.rkey(),
@@ -137,25 +115,6 @@ impl Host {
     }
     // ANCHOR_END: nvmf_host
 
-    // ANCHOR: nvmf_command
-    /// The submission queue entry, little endian as all of NVMe: opcode, flags, number; namespace; one keyed
-    /// descriptor in the place of the data pointer; first block, and the number of blocks less one.
-    fn command(&self, key: u32) -> [u8; COMMAND] {
-        let mut command = [0; COMMAND];
-        command[0] = READ;
-        command[1] = BY_SGL;
-        command[2..4].copy_from_slice(&COMMAND_ID.to_le_bytes());
-        command[4..8].copy_from_slice(&NAMESPACE.to_le_bytes());
-        command[24..32].copy_from_slice(&self.buffer.buffer().address().to_le_bytes());
-        command[32..35].copy_from_slice(&self.length.to_le_bytes()[..3]);
-        command[35..39].copy_from_slice(&key.to_le_bytes());
-        command[39] = KEYED_AND_INVALIDATED;
-        command[40..48].copy_from_slice(&FIRST_BLOCK.to_le_bytes());
-        command[48..50].copy_from_slice(&((self.length / BLOCK - 1) as u16).to_le_bytes());
-        command
-    }
-    // ANCHOR_END: nvmf_command
-
     // ANCHOR: nvmf_finish
     /// The response says that the blocks are there, and its completion that the key is closed.
     fn finish(
@@ -169,9 +128,8 @@ impl Host {
             return Err(ExampleError::NotArrived("the response did not invalidate the key"));
         }
         let response = self.response.buffer().read(0, RESPONSE).unwrap_or_default();
-        let answers = response.get(12..14) == Some(&COMMAND_ID.to_le_bytes()[..]);
-        let succeeded = response.get(14..16).is_some_and(|status| status == [0; 2]);
-        if !answers || !succeeded {
+        let right = Response { id: COMMAND_ID, status: Status::SUCCESS };
+        if Response::from_bytes(&response) != Some(right) {
             return Err(ExampleError::NotArrived("the response is not that of the command"));
         }
         expect_arrived(&self.buffer, blocks, tracer)?;
@@ -213,21 +171,21 @@ impl Target {
     fn serve(&self, pair: &Pair, tracer: &Tracer) -> Result<(), ExampleError> {
         wait_for(&pair.recv_cq, &pair.context)?;
         let capsule = self.capsule.buffer().read(0, COMMAND).unwrap_or_default();
-        let (id, to, length) = keyed_read(&capsule)
-            .filter(|(_, _, length)| *length as usize <= self.disk.buffer().length())
-            .ok_or(ExampleError::NotArrived(
+        let (Read { id, address, length, key, .. }, status) = Read::from_bytes(&capsule);
+        if status != Status::SUCCESS || length as usize > self.disk.buffer().length() {
+            return Err(ExampleError::NotArrived(
                 "the capsule is not a read that this disk can serve",
-            ))?;
-        let mut response = [0; RESPONSE];
-        response[12..14].copy_from_slice(&id.to_le_bytes());
-        self.response.buffer().write(0, &response);
+            ));
+        }
+        let response = Response { id, status };
+        self.response.buffer().write(0, &response.to_bytes());
 
         let blocks = [self.disk.element(0, length)];
         let write = SendRequest {
             wr_id: 1,
             sg_list: &blocks,
             opcode: Opcode::RdmaWrite,
-            remote: to,
+            remote: RemoteAddress { address, rkey: key },
             ..SendRequest::default()
         };
         let capsule = [self.response.element(0, RESPONSE as u32)];
@@ -236,48 +194,13 @@ impl Target {
             sg_list: &capsule,
             opcode: Opcode::SendWithInvalidate,
             send_flags: SendFlags::SIGNALED,
-            immediate: to.rkey,
+            immediate: key,
             ..SendRequest::default()
         };
         post_send(&pair.receiver, &[write, answer])?;
-        probe!(
-            *tracer,
-            note(
-                "NVMe response capsule",
-                [("cid", Value::from(u32::from(id))), ("status", 0_u32.into())]
-            )
-        );
+        response.tell(tracer);
         wait_for(&pair.recv_cq, &pair.context)?;
         Ok(())
     }
     // ANCHOR_END: nvmf_target
-}
-
-/// Number, place and length of a read with one keyed descriptor.
-fn keyed_read(command: &[u8]) -> Option<(u16, RemoteAddress, u32)> {
-    let number = |from: usize, bytes: usize| {
-        let field = command.get(from..from + bytes)?;
-        Some(field.iter().rev().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte)))
-    };
-    let is_read = command.first() == Some(&READ) && command.get(39) == Some(&KEYED_AND_INVALIDATED);
-    let to = RemoteAddress { address: number(24, 8)?, rkey: number(35, 4)? as u32 };
-    is_read.then_some((number(2, 2)? as u16, to, number(32, 3)? as u32))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_capsule_that_is_no_keyed_read_is_refused() {
-        let mut command = [0; COMMAND];
-        assert_eq!(keyed_read(&command), None);
-        command[0] = READ;
-        command[39] = KEYED_AND_INVALIDATED;
-        command[2] = 9;
-        command[32..35].copy_from_slice(&[0, 2, 0]);
-        let (id, to, length) = keyed_read(&command).expect("a read");
-        assert_eq!((id, to, length), (9, RemoteAddress::default(), 512));
-        assert_eq!(keyed_read(&command[..39]), None);
-    }
 }
