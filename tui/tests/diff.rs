@@ -96,6 +96,28 @@ fn a_trace_is_the_same_as_itself() {
 }
 
 #[test]
+fn settings_that_differ_are_said_before_all_differences() {
+    let files = Files::new();
+    let scenario = doorbell_examples::scenario("rc-write").expect("a scenario");
+    let run = |text: &str| {
+        let what_if = text.parse().expect("settings");
+        let device = doorbell_examples::Device::Card;
+        doorbell_examples::record_with(scenario, &device, &what_if).expect("sense").trace
+    };
+    let (one, other) = (run("length=100,mtu=512"), run("length=100,inline=on"));
+    let (a, b) = (files.put("a", &one), files.put("b", &other));
+    let text = diff(&[], [&a, &b], 1);
+    let place = |wanted: &str| text.find(wanted).unwrap_or_else(|| panic!("{wanted}: {text}"));
+    let inline = place("setting inline: the scenario's own in A, on in B");
+    let mtu = place("setting mtu: 512 in A, the scenario's own in B");
+    assert!(inline < mtu && mtu < place("~"), "{text}");
+    assert!(!text.contains("setting length"), "it is the same: {text}");
+    let found = json(&[], [&a, &b], 1);
+    assert_eq!(found["a"]["settings"]["mtu"], "512");
+    assert_eq!(found["b"]["settings"]["inline"], "on");
+}
+
+#[test]
 fn one_more_empty_poll_is_one_difference() {
     let files = Files::new();
     let trace = recorded("rc-write");

@@ -6,6 +6,7 @@ use super::{Alignment, Difference, Found, Report, Step, Summary};
 use doorbell_examples::words;
 use doorbell_tracer::Header;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// Writes JSON: `{"a":…,"b":…,"notes":[…],"differences":[…],"summary":…}`. Differences are
@@ -27,6 +28,7 @@ struct Side<'a> {
     scenario: &'a str,
     device: &'a str,
     clock: &'a str,
+    settings: &'a BTreeMap<String, String>,
 }
 
 /// A difference: `a` or `b` is missing where only the other trace has the step.
@@ -101,6 +103,7 @@ impl<W: Write> Report for Json<W> {
                 scenario: &header.scenario,
                 device: &header.device,
                 clock: &header.clock,
+                settings: &header.settings,
             })?;
         }
         self.out.write_all(b",\"notes\":")?;

@@ -8,7 +8,7 @@ use crate::view::wrap::wrapped;
 use anstyle::{AnsiColor, Style};
 use doorbell_examples::words;
 use doorbell_tracer::Header;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
@@ -273,7 +273,7 @@ fn told(mark: Mark, a: Option<u64>, b: Option<u64>, step: Step<'_>) -> (String, 
 /// What a reader must know before reading the differences of two traces.
 pub(super) fn notes(headers: [&Header; 2], alignment: Alignment) -> Vec<String> {
     let [a, b] = headers;
-    let mut notes = Vec::new();
+    let mut notes = settings(headers);
     if a.tool != b.tool {
         notes.push(
             "written by different versions: functions may have other names, and steps be others"
@@ -303,6 +303,21 @@ pub(super) fn notes(headers: [&Header; 2], alignment: Alignment) -> Vec<String> 
         ));
     }
     notes
+}
+
+/// The settings that are not the same in both runs: what explains most of the rest, where both are of one
+/// scenario. One that is named in a single header was the scenario's own in the other run.
+fn settings([a, b]: [&Header; 2]) -> Vec<String> {
+    let keys: BTreeSet<&String> = a.settings.keys().chain(b.settings.keys()).collect();
+    let value = |header: &Header, key: &String| {
+        let own = || "the scenario's own".to_owned();
+        header.settings.get(key).cloned().unwrap_or_else(own)
+    };
+    let differs = |key: &&String| a.settings.get(*key) != b.settings.get(*key);
+    let said = |key: &String| {
+        printable(&format!("setting {key}: {} in A, {} in B", value(a, key), value(b, key)))
+    };
+    keys.into_iter().filter(differs).map(said).collect()
 }
 
 /// `1 step`, `562 steps`.
