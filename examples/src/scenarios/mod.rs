@@ -3,6 +3,7 @@
 //! Each is one file with a `SCENARIO`: name, topic, settings, program. Adding one takes that file, and its
 //! lines below.
 
+mod keys;
 mod scenario;
 
 // One for each opcode,

@@ -1,8 +1,8 @@
 //! `rc-read`: one RDMA READ of 64 bytes.
 
-use super::{Scenario, Topic};
+use super::{Scenario, Topic, keys};
+use crate::Settings;
 use crate::exchange::exchange;
-use crate::{Key, Settings};
 use doorbell_driver::verbs::Opcode;
 
 /// What the registry knows of it.
@@ -12,20 +12,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Opcodes,
     summary: "64 bytes are brought from the other side's memory; the card answers by itself.",
     own: Settings { opcode: Opcode::RdmaRead, ..Settings::DEFAULT },
-    keys: &[
-        Key::Length,
-        Key::List,
-        Key::Sges,
-        Key::Inline,
-        Key::Signaled,
-        Key::SignalAll,
-        Key::Fence,
-        Key::BlueFlame,
-        Key::Register,
-        Key::Start,
-        Key::Signature,
-        Key::Mtu,
-    ],
+    keys: keys::WITHOUT_RECEIVES,
     failure: None,
     run: exchange,
 };

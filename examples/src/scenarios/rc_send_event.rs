@@ -1,9 +1,10 @@
 //! `rc-send-event`: a receiver that sleeps until a message wakes it.
 
-use super::{Scenario, Topic};
+use super::{Scenario, Topic, keys};
 use crate::exchange::Exchange;
-use crate::{ExampleError, Key, Pair, Settings, World};
-use doorbell_driver::verbs::{Opcode, get_cq_event, post_send, req_notify_cq};
+use crate::start::use_blocks;
+use crate::{ExampleError, Pair, Settings, World};
+use doorbell_driver::verbs::{Opcode, SendRequest, get_cq_event, post_send, req_notify_cq};
 use std::time::Duration;
 
 /// What the registry knows of it.
@@ -14,18 +15,7 @@ pub const SCENARIO: Scenario = Scenario {
     summary: "The receiver arms its completion queue for solicited events and sleeps; a SEND with the \
               solicited flag wakes it. With solicited=off it arms for every completion instead.",
     own: Settings { opcode: Opcode::Send, solicited: true, ..Settings::DEFAULT },
-    keys: &[
-        Key::Length,
-        Key::List,
-        Key::Sges,
-        Key::Inline,
-        Key::Signaled,
-        Key::SignalAll,
-        Key::Solicited,
-        Key::Fence,
-        Key::BlueFlame,
-        Key::Mtu,
-    ],
+    keys: keys::WITH_RECEIVES,
     failure: None,
     run,
 };
@@ -39,6 +29,7 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
     let context = world.open()?;
     let channel = context.create_comp_channel()?;
     let pair = Pair::on_channel(&context, &channel, settings)?;
+    use_blocks(&pair, settings, SendRequest::default())?;
     let exchange = Exchange::new(&pair, *settings)?;
 
     exchange.post_receives()?;

@@ -1,8 +1,8 @@
 //! `rc-send-imm`: one SEND with four bytes more.
 
-use super::{Scenario, Topic};
+use super::{Scenario, Topic, keys};
+use crate::Settings;
 use crate::exchange::exchange;
-use crate::{Key, Settings};
 use doorbell_driver::verbs::Opcode;
 
 /// What the registry knows of it.
@@ -12,21 +12,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Opcodes,
     summary: "As a SEND, and four bytes of the control segment come out in the receive's completion.",
     own: Settings { opcode: Opcode::SendWithImmediate, ..Settings::DEFAULT },
-    keys: &[
-        Key::Length,
-        Key::List,
-        Key::Sges,
-        Key::Inline,
-        Key::Signaled,
-        Key::SignalAll,
-        Key::Solicited,
-        Key::Fence,
-        Key::BlueFlame,
-        Key::Register,
-        Key::Start,
-        Key::Signature,
-        Key::Mtu,
-    ],
+    keys: keys::WITH_RECEIVES,
     failure: None,
     run: exchange,
 };

@@ -1,8 +1,8 @@
 //! `rc-send-inline`: a SEND of 32 bytes that travel in the WQE itself.
 
-use super::{Scenario, Topic};
+use super::{Scenario, Topic, keys};
+use crate::Settings;
 use crate::exchange::exchange;
-use crate::{Key, Settings};
 use doorbell_driver::verbs::Opcode;
 
 /// What the registry knows of it.
@@ -12,22 +12,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Posting,
     summary: "32 bytes copied into the WQE, signalled; a receive is posted on the other side.",
     own: Settings { opcode: Opcode::Send, length: 32, inline: true, ..Settings::DEFAULT },
-    keys: &[
-        Key::Opcode,
-        Key::Length,
-        Key::List,
-        Key::Sges,
-        Key::Inline,
-        Key::Signaled,
-        Key::SignalAll,
-        Key::Solicited,
-        Key::Fence,
-        Key::BlueFlame,
-        Key::Register,
-        Key::Start,
-        Key::Signature,
-        Key::Mtu,
-    ],
+    keys: keys::ANY_OPCODE,
     failure: None,
     run: exchange,
 };

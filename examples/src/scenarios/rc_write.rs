@@ -1,8 +1,8 @@
 //! `rc-write`: one RDMA WRITE of 64 bytes.
 
-use super::{Scenario, Topic};
+use super::{Scenario, Topic, keys};
+use crate::Settings;
 use crate::exchange::exchange;
-use crate::{Key, Settings};
 
 /// What the registry knows of it.
 pub const SCENARIO: Scenario = Scenario {
@@ -11,20 +11,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Opcodes,
     summary: "64 bytes, one element, signalled; the WQE itself goes to the BlueFlame register.",
     own: Settings::DEFAULT,
-    keys: &[
-        Key::Length,
-        Key::List,
-        Key::Sges,
-        Key::Inline,
-        Key::Signaled,
-        Key::SignalAll,
-        Key::Fence,
-        Key::BlueFlame,
-        Key::Register,
-        Key::Start,
-        Key::Signature,
-        Key::Mtu,
-    ],
+    keys: keys::WITHOUT_RECEIVES,
     failure: None,
     run: exchange,
 };

@@ -1,8 +1,8 @@
 //! `rc-write-imm`: one RDMA WRITE that the other side hears of.
 
-use super::{Scenario, Topic};
+use super::{Scenario, Topic, keys};
+use crate::Settings;
 use crate::exchange::exchange;
-use crate::{Key, Settings};
 use doorbell_driver::verbs::Opcode;
 
 /// What the registry knows of it.
@@ -12,21 +12,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Opcodes,
     summary: "64 bytes go to an address as with a WRITE, and four more come out of a receive on the other side.",
     own: Settings { opcode: Opcode::RdmaWriteWithImmediate, ..Settings::DEFAULT },
-    keys: &[
-        Key::Length,
-        Key::List,
-        Key::Sges,
-        Key::Inline,
-        Key::Signaled,
-        Key::SignalAll,
-        Key::Solicited,
-        Key::Fence,
-        Key::BlueFlame,
-        Key::Register,
-        Key::Start,
-        Key::Signature,
-        Key::Mtu,
-    ],
+    keys: keys::WITH_RECEIVES,
     failure: None,
     run: exchange,
 };

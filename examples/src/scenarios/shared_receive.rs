@@ -1,8 +1,8 @@
 //! Shared receives: two queue pairs take from one queue, and the queue calls for more.
 
-use super::{Scenario, Topic};
+use super::{Scenario, Topic, keys};
 use crate::pair::{PATIENT, wait_for};
-use crate::{ExampleError, Key, Settings, World};
+use crate::{ExampleError, Settings, World};
 use doorbell_driver::verbs::{
     Access, AsyncEvent, CompletionQueue, ConnectTo, Context, MemoryRegion, Opcode,
     ProtectionDomain, QueuePair, QueuePairCapabilities, QueuePairRequest, ReceiveRequest,
@@ -20,7 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
     summary: "Messages to two queue pairs land in receives of one queue, which tells when few are \
               left.",
     own: Settings { opcode: Opcode::Send, length: 16, ..Settings::DEFAULT },
-    keys: &[Key::Length, Key::BlueFlame, Key::Mtu],
+    keys: keys::PLAIN,
     failure: None,
     run,
 };

@@ -1,8 +1,8 @@
 //! `uc-write`: one RDMA WRITE without acknowledgement.
 
-use super::{Scenario, Topic};
+use super::{Scenario, Topic, keys};
+use crate::Settings;
 use crate::exchange::exchange;
-use crate::{Key, Settings};
 use doorbell_driver::verbs::{Opcode, Transport};
 
 /// What the registry knows of it.
@@ -16,19 +16,7 @@ pub const SCENARIO: Scenario = Scenario {
         opcode: Opcode::RdmaWrite,
         ..Settings::DEFAULT
     },
-    keys: &[
-        Key::Length,
-        Key::List,
-        Key::Sges,
-        Key::Inline,
-        Key::Signaled,
-        Key::SignalAll,
-        Key::BlueFlame,
-        Key::Register,
-        Key::Start,
-        Key::Signature,
-        Key::Mtu,
-    ],
+    keys: keys::UNRELIABLE,
     failure: None,
     run: exchange,
 };

@@ -1,8 +1,8 @@
 //! `rc-window`: a part of a region, shown to the other side for one exchange.
 
-use super::{Scenario, Topic};
+use super::{Scenario, Topic, keys};
 use crate::pair::{expect_arrived, wait_for};
-use crate::{ExampleError, Key, Pair, Settings, World};
+use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{
     Access, Bind, Completed, MemoryRegion, MemoryWindow, Opcode, Operands, ReceiveRequest,
     RemoteAddress, SendFlags, SendRequest, WindowKind, post_recv, post_send,
@@ -16,7 +16,7 @@ pub const SCENARIO: Scenario = Scenario {
     summary: "BIND_MW opens a window of type 2 onto a part of a region, the other side writes through its key, \
               and SEND with invalidate closes it again.",
     own: Settings { opcode: Opcode::BindMemoryWindow, ..Settings::DEFAULT },
-    keys: &[Key::Length, Key::BlueFlame, Key::Register, Key::Signature, Key::Mtu],
+    keys: keys::WINDOW,
     failure: None,
     run,
 };

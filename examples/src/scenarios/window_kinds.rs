@@ -1,8 +1,8 @@
 //! `rc-window-type1` and `uc-window`: windows that are closed by their own side, each in its way.
 
-use super::{Scenario, Topic};
+use super::{Scenario, Topic, keys};
 use crate::pair::wait_for;
-use crate::{ExampleError, Key, Pair, Settings, World};
+use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{
     Access, MemoryRegion, MemoryWindow, Opcode, Operands, ReceiveRequest, RemoteAddress, SendFlags,
     SendRequest, Transport, WindowKind, WindowPart, bind_mw, post_recv, post_send,
@@ -16,7 +16,7 @@ pub const TYPE_ONE: Scenario = Scenario {
     summary: "ibv_bind_mw opens a window that serves every queue pair of its protection domain, and closes it by \
               binding nothing.",
     own: Settings { opcode: Opcode::BindMemoryWindow, ..Settings::DEFAULT },
-    keys: &[Key::Length, Key::BlueFlame, Key::Register, Key::Signature, Key::Mtu],
+    keys: keys::WINDOW,
     failure: None,
     run,
 };

@@ -1,8 +1,8 @@
 //! `enomem-inline-too-long`: ENOMEM, because inline data does not fit.
 
-use super::super::{Failure, Scenario, Topic};
+use super::super::{Failure, Scenario, Topic, keys};
 use crate::exchange::Exchange;
-use crate::{ExampleError, Key, Pair, Settings, World};
+use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{PostCause, PostError, post_send};
 
 /// What the registry knows of it.
@@ -12,7 +12,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Failures,
     summary: "The queue pair was created for less inline data than the work request has.",
     own: Settings { inline: true, length: 512, ..Settings::DEFAULT },
-    keys: &[Key::Length, Key::Inline, Key::BlueFlame, Key::Mtu],
+    keys: keys::ONE_ELEMENT,
     failure: Some(&FAILURE),
     run,
 };

@@ -23,3 +23,11 @@ pub use no_receive::FAILURE as NO_RECEIVE;
 pub use silent_peer::FAILURE as SILENT_PEER;
 pub use wrong_lkey::FAILURE as WRONG_LKEY;
 pub use wrong_rkey::FAILURE as WRONG_RKEY;
+
+use crate::ExampleError;
+use doorbell_driver::verbs::{PostCause, PostError};
+
+/// Whether a post failed because the queue is full: one error, two ways there.
+fn is_queue_full(error: &ExampleError) -> bool {
+    matches!(error, ExampleError::Post(PostError { cause: PostCause::QueueFull { .. }, .. }))
+}

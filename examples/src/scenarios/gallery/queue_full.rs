@@ -1,9 +1,9 @@
 //! `enomem-queue-full`: ENOMEM, because nobody polls.
 
-use super::super::{Failure, Scenario, Topic};
+use super::super::{Failure, Scenario, Topic, keys};
 use crate::exchange::Exchange;
-use crate::{ExampleError, Key, Pair, Settings, World};
-use doorbell_driver::verbs::{PostCause, PostError, post_send};
+use crate::{ExampleError, Pair, Settings, World};
+use doorbell_driver::verbs::post_send;
 
 /// What the registry knows of it.
 pub const SCENARIO: Scenario = Scenario {
@@ -12,7 +12,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Failures,
     summary: "Signalled RDMA WRITEs are posted, one call each, and their completions are never polled.",
     own: Settings::DEFAULT,
-    keys: &[Key::Length, Key::Inline, Key::Fence, Key::BlueFlame, Key::Mtu],
+    keys: keys::ONE_BY_ONE,
     failure: Some(&FAILURE),
     run,
 };
@@ -21,9 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
 pub static FAILURE: Failure = Failure {
     scenario: "enomem-queue-full",
     ends: "ENOMEM of ibv_post_send (the queue is full)",
-    is: |error| {
-        matches!(error, ExampleError::Post(PostError { cause: PostCause::QueueFull { .. }, .. }))
-    },
+    is: super::is_queue_full,
     see: "ibv_post_send returns ENOMEM (12), and bad_wr names the first work request that was not posted. The ones before it are under way.",
     why: "The driver counts a work request as outstanding until its completion has been polled, whatever the card has done meanwhile.",
     check: "That the program polls the send completion queue as often as it posts; that max_send_wr covers what is under way at a time.",

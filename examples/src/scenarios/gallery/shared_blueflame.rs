@@ -1,10 +1,10 @@
 //! `shared-blueflame`: two threads, one BlueFlame register, no lock.
 
-use super::super::{Failure, Scenario, Topic};
+use super::super::{Failure, Scenario, Topic, keys};
 use crate::exchange::Exchange;
 use crate::pair::wait_for;
 use crate::turns::Turns;
-use crate::{ExampleError, Key, Pair, Settings, World};
+use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{Context, PostError, ProtectionDomain, post_send};
 use std::sync::Arc;
 use std::thread;
@@ -16,7 +16,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Failures,
     summary: "Two queue pairs of one thread domain are used by two threads after all. Their WQEs have two blocks each, and mix in the register that both ring without a lock.",
     own: Settings { inline: true, ..Settings::DEFAULT },
-    keys: &[Key::Length, Key::Inline, Key::BlueFlame, Key::Mtu],
+    keys: keys::ONE_ELEMENT,
     failure: Some(&FAILURE),
     run,
 };

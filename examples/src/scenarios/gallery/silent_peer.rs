@@ -1,9 +1,9 @@
 //! `silent-peer`: a peer that does not answer.
 
-use super::super::{Failure, Scenario, Topic};
+use super::super::{Failure, Scenario, Topic, keys};
 use crate::exchange::Exchange;
 use crate::pair::{Patience, wait_long_for};
-use crate::{ExampleError, Key, Pair, Settings, World};
+use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{WorkStatus, post_send};
 
 /// What the registry knows of it.
@@ -13,7 +13,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Failures,
     summary: "The other queue pair was created and never connected. What is sent to it is lost without an answer.",
     own: Settings::DEFAULT,
-    keys: &[Key::Length, Key::Sges, Key::Inline, Key::BlueFlame, Key::Mtu],
+    keys: keys::ONE_WRITE,
     failure: Some(&FAILURE),
     run,
 };

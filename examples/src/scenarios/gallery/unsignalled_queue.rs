@@ -1,9 +1,9 @@
 //! `queue-of-unsignalled`: ENOMEM, because nothing is ever signalled.
 
-use super::super::{Failure, Scenario, Topic};
+use super::super::{Failure, Scenario, Topic, keys};
 use crate::exchange::Exchange;
-use crate::{ExampleError, Key, Pair, Settings, World};
-use doorbell_driver::verbs::{PostCause, PostError, WorkCompletion, poll_cq, post_send};
+use crate::{ExampleError, Pair, Settings, World};
+use doorbell_driver::verbs::{WorkCompletion, poll_cq, post_send};
 
 /// What the registry knows of it.
 pub const SCENARIO: Scenario = Scenario {
@@ -12,7 +12,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Failures,
     summary: "Unsignalled RDMA WRITEs are posted, one call each. The program polls after each, and finds nothing, until the queue is full for good.",
     own: Settings { signaled: false, ..Settings::DEFAULT },
-    keys: &[Key::Length, Key::Inline, Key::Fence, Key::BlueFlame, Key::Mtu],
+    keys: keys::ONE_BY_ONE,
     failure: Some(&FAILURE),
     run,
 };
@@ -21,9 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
 pub static FAILURE: Failure = Failure {
     scenario: "queue-of-unsignalled",
     ends: "ENOMEM of ibv_post_send (the queue is full)",
-    is: |error| {
-        matches!(error, ExampleError::Post(PostError { cause: PostCause::QueueFull { .. }, .. }))
-    },
+    is: super::is_queue_full,
     see: "ibv_post_send returns ENOMEM (12) though the program polls, and it does so from then on: the completion queue stays empty, and the card is idle.",
     why: "Only a completion moves the tail of the send queue, and work that is not signalled makes none. The card has done it all, but the driver has no way to know.",
     check: "That one work request of each queue length is signalled at least, or sq_sig_all is set: its completion retires all before it.",

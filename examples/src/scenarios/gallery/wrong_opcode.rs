@@ -1,8 +1,8 @@
 //! `einval-opcode`: EINVAL, because the transport has no such operation.
 
-use super::super::{Failure, Scenario, Topic};
+use super::super::{Failure, Scenario, Topic, keys};
 use crate::exchange::Exchange;
-use crate::{ExampleError, Key, Pair, Settings, World};
+use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{Opcode, PostCause, PostError, Transport, post_send};
 
 /// What the registry knows of it.
@@ -16,7 +16,7 @@ pub const SCENARIO: Scenario = Scenario {
         opcode: Opcode::RdmaRead,
         ..Settings::DEFAULT
     },
-    keys: &[Key::Length, Key::BlueFlame, Key::Mtu],
+    keys: keys::PLAIN,
     failure: Some(&FAILURE),
     run,
 };

@@ -1,9 +1,9 @@
 //! `wrong-rkey`: a remote address segment with a key that is none.
 
-use super::super::{Failure, Scenario, Topic};
+use super::super::{Failure, Scenario, Topic, keys};
 use crate::exchange::Exchange;
 use crate::pair::wait_long_for;
-use crate::{ExampleError, Key, Pair, Settings, World};
+use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{WorkStatus, post_send};
 
 /// What the registry knows of it.
@@ -13,7 +13,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Failures,
     summary: "The remote address segment names an rkey that no memory region of the other side has: its card refuses.",
     own: Settings::DEFAULT,
-    keys: &[Key::Length, Key::Sges, Key::Inline, Key::BlueFlame, Key::Mtu],
+    keys: keys::ONE_WRITE,
     failure: Some(&FAILURE),
     run,
 };

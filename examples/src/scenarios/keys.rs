@@ -1,0 +1,85 @@
+//! The settings that a reader may change, by kinds of scenarios.
+
+use crate::Key;
+
+/// Scenarios that are about the way of posting, with whichever opcode: all settings there are.
+pub const ANY_OPCODE: &[Key] = &[
+    Key::Opcode,
+    Key::Length,
+    Key::List,
+    Key::Sges,
+    Key::Inline,
+    Key::Signaled,
+    Key::SignalAll,
+    Key::Solicited,
+    Key::Fence,
+    Key::BlueFlame,
+    Key::Register,
+    Key::Start,
+    Key::Signature,
+    Key::Mtu,
+];
+
+/// Scenarios of one opcode that consumes receives.
+pub const WITH_RECEIVES: &[Key] = &[
+    Key::Length,
+    Key::List,
+    Key::Sges,
+    Key::Inline,
+    Key::Signaled,
+    Key::SignalAll,
+    Key::Solicited,
+    Key::Fence,
+    Key::BlueFlame,
+    Key::Register,
+    Key::Start,
+    Key::Signature,
+    Key::Mtu,
+];
+
+/// Scenarios of one opcode that consumes none, and so makes no solicited event.
+pub const WITHOUT_RECEIVES: &[Key] = &[
+    Key::Length,
+    Key::List,
+    Key::Sges,
+    Key::Inline,
+    Key::Signaled,
+    Key::SignalAll,
+    Key::Fence,
+    Key::BlueFlame,
+    Key::Register,
+    Key::Start,
+    Key::Signature,
+    Key::Mtu,
+];
+
+/// The same over a connection that does not acknowledge: nothing is read, and so nothing fenced.
+pub const UNRELIABLE: &[Key] = &[
+    Key::Length,
+    Key::List,
+    Key::Sges,
+    Key::Inline,
+    Key::Signaled,
+    Key::SignalAll,
+    Key::BlueFlame,
+    Key::Register,
+    Key::Start,
+    Key::Signature,
+    Key::Mtu,
+];
+
+/// Failures of a queue that is posted to one work request at a time.
+pub const ONE_BY_ONE: &[Key] = &[Key::Length, Key::Inline, Key::Fence, Key::BlueFlame, Key::Mtu];
+
+/// Failures of one RDMA WRITE, of any elements.
+pub const ONE_WRITE: &[Key] = &[Key::Length, Key::Sges, Key::Inline, Key::BlueFlame, Key::Mtu];
+
+/// Failures of one RDMA WRITE of one element.
+pub const ONE_ELEMENT: &[Key] = &[Key::Length, Key::Inline, Key::BlueFlame, Key::Mtu];
+
+/// Programs that decide all but these by themselves.
+pub const PLAIN: &[Key] = &[Key::Length, Key::BlueFlame, Key::Mtu];
+
+/// Programs that bind memory windows.
+pub const WINDOW: &[Key] =
+    &[Key::Length, Key::BlueFlame, Key::Register, Key::Signature, Key::Mtu];
