@@ -1,11 +1,14 @@
 //! The lines of the cases.
 
 use crate::Failure;
-use doorbell_driver::verbs::{Opcode, QueuePairCapabilities, SendFlags};
+use doorbell_driver::verbs::{Opcode, QueuePairCapabilities, SendFlags, Transport};
 use std::str::{FromStr, Lines, SplitWhitespace};
 
 /// What a pair of queue pairs is to be.
 pub struct Sizes {
+    pub transport: Transport,
+    /// Sends are posted in batches (`wr_start`), and not as lists (`post_send`).
+    pub by_batch: bool,
     pub capabilities: QueuePairCapabilities,
     pub signal_all: bool,
 }
@@ -82,6 +85,15 @@ fn number<T: FromStr<Err: std::error::Error + 'static>>(
 }
 
 fn sizes(words: &mut SplitWhitespace<'_>) -> Result<Sizes, Failure> {
+    let all = [
+        Transport::ReliableConnection,
+        Transport::UnreliableConnection,
+        Transport::UnreliableDatagram,
+    ];
+    let number_of: u8 = number(words)?;
+    let transport = all.into_iter().find(|known| *known as u8 == number_of);
+    let transport = transport.ok_or("the cases have a transport that the driver has not")?;
+    let by_batch = number::<u8>(words)? != 0;
     let capabilities = QueuePairCapabilities {
         max_send_wr: number(words)?,
         max_recv_wr: number(words)?,
@@ -89,7 +101,7 @@ fn sizes(words: &mut SplitWhitespace<'_>) -> Result<Sizes, Failure> {
         max_recv_sge: number(words)?,
         max_inline_data: number(words)?,
     };
-    Ok(Sizes { capabilities, signal_all: number::<u8>(words)? != 0 })
+    Ok(Sizes { transport, by_batch, capabilities, signal_all: number::<u8>(words)? != 0 })
 }
 
 fn send(words: &mut SplitWhitespace<'_>) -> Result<Send, Failure> {

@@ -5,11 +5,14 @@
 
 use crate::Failure;
 use crate::cases::{Cases, Line};
+use crate::handles::handles;
 use crate::own_memory::OwnMemory;
 use crate::pair::{Buffers, Pair};
 use clap::Args;
 use doorbell_driver::mlx5::posts;
-use doorbell_driver::verbs::{Context, Opcode, ProtectionDomain, Transport};
+use doorbell_driver::verbs::{
+    AddressHandle, Context, MemoryWindow, Opcode, ProtectionDomain, Transport, WindowKind,
+};
 use doorbell_examples::{Device, World};
 use doorbell_tracer::{Clock, Full, Tracer};
 use std::io::Write;
@@ -36,6 +39,9 @@ pub struct Bench {
     pub context: Arc<Context>,
     pub pd: Arc<ProtectionDomain>,
     pub buffers: Buffers,
+    /// A window of type 2, and the ways that datagrams go.
+    pub window: MemoryWindow,
+    pub handles: Vec<AddressHandle>,
     pub memory: OwnMemory,
     pub probes: bool,
 }
@@ -47,7 +53,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let pd = context.alloc_pd()?;
     let buffers = Buffers::new(&context, &pd)?;
     let memory = OwnMemory::open()?;
-    let bench = Bench { tracer, context, pd, buffers, memory, probes: options.probes };
+    let window = pd.alloc_mw(WindowKind::Two)?;
+    let handles = handles(&context, &pd)?;
+    let probes = options.probes;
+    let bench = Bench { tracer, context, pd, buffers, window, handles, memory, probes };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let posted = |opcode: &Opcode| posts(Transport::ReliableConnection, *opcode);
     for opcode in Opcode::ALL.into_iter().filter(posted) {

@@ -6,10 +6,12 @@
 //! - `twin count` makes the calls of one case, for callgrind to count, as
 //!   `tui/tests/peer/post_count.c` does.
 
+mod batch;
 mod cases;
 mod connect;
 mod count;
 mod grid;
+mod handles;
 mod own_memory;
 mod pair;
 mod places;

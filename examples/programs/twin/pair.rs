@@ -1,16 +1,17 @@
 //! Two connected queue pairs, and what each call on them wrote.
 
 use crate::Failure;
+use crate::batch::add;
 use crate::cases::{Piece, Send, Sizes};
-use crate::connect::connect;
+use crate::connect::{QKEY, connect};
 use crate::grid::Bench;
 use crate::own_memory::OwnMemory;
 use crate::places::{Places, Watched};
 use doorbell_driver::verbs::{
-    Access, Bind, Completed, CompletionQueue, Context, MemoryRegion, Opcode, Operands, PostCause,
-    PostError, ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest, RemoteAddress,
-    ScatterGatherElement, SendRequest, Transport, WindowKind, WorkCompletion, poll_cq, post_recv,
-    post_send,
+    Access, Bind, Completed, CompletionQueue, Context, End, MemoryRegion, Opcode, Operands,
+    PostCause, PostError, ProtectionDomain, QueuePair, QueuePairRequest, ReceiveRequest,
+    RemoteAddress, ScatterGatherElement, SendRequest, Transport, WindowKind, WorkCompletion,
+    poll_cq, post_recv, post_send, wr_start,
 };
 use doorbell_tracer::Role;
 use std::io::Write;
@@ -61,6 +62,7 @@ struct Side {
 pub struct Pair {
     sender: Side,
     receiver: Side,
+    by_batch: bool,
     next_id: u64,
 }
 
@@ -73,10 +75,12 @@ impl Pair {
         let Buffers { local, remote } = &bench.buffers;
         writeln!(
             out,
-            "pair {} {} {} {} {} {} {} {} {} {} -",
+            "pair {} {} {} {} {} {} {} {} {} {} {} {} -",
             sender.qp.number(),
+            receiver.qp.number(),
             local.lkey(),
             remote.rkey(),
+            bench.window.rkey(),
             local.buffer().address(),
             remote.buffer().address(),
             sender.send.entries(),
@@ -85,7 +89,7 @@ impl Pair {
             sender.completions,
             receiver.completions,
         )?;
-        Ok(Self { sender, receiver, next_id: 1 })
+        Ok(Self { sender, receiver, by_batch: sizes.by_batch, next_id: 1 })
     }
 
     /// Sets every byte of the rings that are compared.
@@ -94,7 +98,7 @@ impl Pair {
         self.receiver.receive.fill(&bench.memory, byte)
     }
 
-    /// One call of `post_send`.
+    /// One call of `post_send`, or one batch.
     pub fn send(
         &mut self,
         bench: &Bench,
@@ -118,11 +122,25 @@ impl Pair {
                     address: remote.buffer().address() + send.remote as u64,
                     rkey: remote.rkey(),
                 },
-                operands: operands(send, bind),
+                operands: self.operands(bench, send, bind),
             })
             .collect();
-        let result = post_send(&self.sender.qp, &requests);
-        say_result(out, "send", &result, |cause| cause.errno())?;
+        match self.by_batch {
+            true => {
+                let result = wr_start(&self.sender.qp, |batch| {
+                    let keys = (&bench.window, &bench.buffers.local);
+                    sends.iter().zip(&requests).for_each(|request| add(batch, request, keys));
+                    End::Complete
+                });
+                // Nothing of it is posted: from the first request on.
+                let result = result.map_err(|error| PostError { index: 0, cause: error.cause });
+                say_result(out, "send", &result, |cause| cause.errno())?;
+            }
+            false => {
+                let result = post_send(&self.sender.qp, &requests);
+                say_result(out, "send", &result, |cause| cause.errno())?;
+            }
+        }
         say_changes(out, 's', self.sender.send.changes(&bench.memory)?)?;
         say_record(out, 'd', &bench.memory, self.sender.record, 8)?;
         if bench.probes {
@@ -167,6 +185,17 @@ impl Pair {
             let polled = poll_cq(&side.cq, &mut completions[..most])?;
             for completion in &completions[..polled as usize] {
                 say_completion(out, completion)?;
+                let is_receive = matches!(
+                    completion.opcode,
+                    Completed::Receive | Completed::ReceiveRdmaWithImmediate
+                );
+                if side.qp.transport() == Transport::UnreliableDatagram && is_receive {
+                    let way = completion.arrival;
+                    let is_own = way.src_qp == self.sender.qp.number();
+                    let (grh, is_own) = (u8::from(way.grh), u8::from(is_own));
+                    write!(out, " {grh} {is_own} {} {}", way.slid, way.sl)?;
+                }
+                writeln!(out)?;
             }
             done += polled;
             if polled == 0 && Instant::now() > until {
@@ -176,6 +205,25 @@ impl Pair {
             }
         }
         say_record(out, 'c', &bench.memory, side.cq_record, 4)
+    }
+
+    /// What a request needs besides, worked out of its other numbers as the twin in C does.
+    fn operands<'a>(&self, bench: &'a Bench, send: &Send, bind: &'a Bind) -> Operands<'a> {
+        let compare_add = u64::from(send.immediate).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        match send.opcode {
+            Opcode::AtomicCompareAndSwap | Opcode::AtomicFetchAndAdd => {
+                Operands::Atomic { compare_add, swap: !compare_add }
+            }
+            Opcode::BindMemoryWindow => Operands::Bind(bind),
+            _ if self.sender.qp.transport() == Transport::UnreliableDatagram => {
+                Operands::Datagram {
+                    handle: &bench.handles[send.remote % bench.handles.len()],
+                    remote_qpn: self.receiver.qp.number(),
+                    remote_qkey: QKEY,
+                }
+            }
+            _ => Operands::None,
+        }
     }
 
     fn id(&mut self) -> u64 {
@@ -188,7 +236,7 @@ impl Side {
     fn new(bench: &Bench, sizes: &Sizes) -> Result<Self, Failure> {
         let cq = bench.context.create_cq(COMPLETIONS)?;
         let qp = bench.pd.create_qp(&QueuePairRequest {
-            transport: Transport::ReliableConnection,
+            transport: sizes.transport,
             send_cq: &cq,
             recv_cq: &cq,
             capabilities: sizes.capabilities,
@@ -208,18 +256,6 @@ impl Side {
             qp,
             cq,
         })
-    }
-}
-
-/// What a request needs besides, worked out of its 32 bits as the twin in C does.
-fn operands<'a>(send: &Send, bind: &'a Bind) -> Operands<'a> {
-    let compare_add = u64::from(send.immediate).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    match send.opcode {
-        Opcode::AtomicCompareAndSwap | Opcode::AtomicFetchAndAdd => {
-            Operands::Atomic { compare_add, swap: !compare_add }
-        }
-        Opcode::BindMemoryWindow => Operands::Bind(bind),
-        _ => Operands::None,
     }
 }
 
@@ -277,7 +313,7 @@ fn say_record(
     Ok(writeln!(out, "{name} {}", hex(&memory.read(address, length)?))?)
 }
 
-/// A completion with the verbs' numbers.
+/// A completion with the verbs' numbers, without the line's end.
 fn say_completion(out: &mut impl Write, completion: &WorkCompletion) -> Result<(), Failure> {
     let has_length = !matches!(
         completion.opcode,
@@ -290,7 +326,7 @@ fn say_completion(out: &mut impl Write, completion: &WorkCompletion) -> Result<(
     let length = if has_length { completion.byte_len } else { 0 };
     let immediate = completion.immediate.map_or("-".to_owned(), |number| number.to_string());
     let (id, status) = (completion.wr_id, completion.status as u8);
-    Ok(writeln!(out, "w {id} {status} {opcode} {length} {immediate}")?)
+    Ok(write!(out, "w {id} {status} {opcode} {length} {immediate}")?)
 }
 
 fn hex(bytes: &[u8]) -> String {

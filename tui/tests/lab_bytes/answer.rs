@@ -3,7 +3,7 @@
 
 use crate::cases::{Call, Piece, Send, Sizes, Step};
 use crate::grid::{Besides, max_inline, row};
-use doorbell_driver::verbs::{Opcode, WindowKind};
+use doorbell_driver::verbs::{Opcode, Transport, WindowKind};
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Lines;
@@ -19,8 +19,11 @@ const END_OF_LIST: u32 = 0x100;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Own {
     pub qpn: u32,
+    /// The queue pair that receives.
+    other: u32,
     lkey: u32,
     rkey: u32,
+    window: u32,
     local: u64,
     remote: u64,
 }
@@ -48,8 +51,8 @@ pub struct Posted {
     pub besides: BTreeMap<usize, [u8; UNIT]>,
     /// The doorbell record.
     pub record: String,
-    /// A request was refused because of its inline data.
-    pub refused_inline: bool,
+    /// A request was refused because of its inline data, or a batch because of anything.
+    pub given_up: bool,
 }
 
 /// What must have been written to the register by a call, if anything was.
@@ -152,23 +155,25 @@ impl<'a> Answer<'a> {
         let number = |index: usize| words[index].parse::<u64>().expect("a number");
         self.own = Own {
             qpn: number(0) as u32,
-            lkey: number(1) as u32,
-            rkey: number(2) as u32,
-            local: number(3),
-            remote: number(4),
+            other: number(1) as u32,
+            lkey: number(2) as u32,
+            rkey: number(3) as u32,
+            window: number(4) as u32,
+            local: number(5),
+            remote: number(6),
         };
         let (blocks, receives, stride) =
-            (number(5) as usize, number(6) as usize, number(7) as usize);
+            (number(7) as usize, number(8) as usize, number(9) as usize);
         self.send = Ring { bytes: vec![0; blocks * BLOCK], stride: BLOCK, head: 0 };
         self.receive = Ring { bytes: vec![0; receives * stride], stride, head: 0 };
         self.begun = vec![false; blocks];
         self.sizes = Some(*sizes);
         self.rung.push((self.own.qpn, Vec::new()));
         // libmlx5 says how much inline data it takes; ours is asked by what it refuses.
-        if words[10] != "-" {
-            assert_eq!(words[10].parse(), Ok(max_inline(sizes)), "max_inline_data");
+        if words[12] != "-" {
+            assert_eq!(words[12].parse(), Ok(max_inline(sizes)), "max_inline_data");
         }
-        Came::Pair((5..10).map(number).collect())
+        Came::Pair((7..12).map(number).collect())
     }
 
     fn sent(&mut self, call: &Call<Send>) -> Posted {
@@ -198,7 +203,16 @@ impl<'a> Answer<'a> {
             };
             self.rung.last_mut().expect("a pair").1.push(rung);
         }
-        Posted { result, wqes, besides: changed, record, refused_inline }
+        let given_up = refused_inline || (result.1.is_some() && self.is_by_batch());
+        Posted { result, wqes, besides: changed, record, given_up }
+    }
+
+    fn is_by_batch(&self) -> bool {
+        self.sizes.expect("a pair").by_batch
+    }
+
+    fn is_datagram(&self) -> bool {
+        self.sizes.expect("a pair").transport == Transport::UnreliableDatagram
     }
 
     /// Whether a request is refused because of its inline data.
@@ -217,6 +231,9 @@ impl<'a> Answer<'a> {
         let units = usize::from(control[7] & 0x3f);
         assert!(units > 0, "{}: a WQE of no length at block {first}: {control:02x?}", self.name);
         self.take(&mut control[4..7], &self.own.qpn.to_be_bytes()[1..], "QPN");
+        if self.is_by_batch() {
+            self.immediate(request.opcode, &mut control[12..]);
+        }
         let mut wqe = vec![control];
         for number in 1..units {
             let mut unit = self.send.unit(at(number));
@@ -230,6 +247,10 @@ impl<'a> Answer<'a> {
                     self.leaves_out(&mut unit[8..]);
                 }
                 (Besides::Atomic, 2) => {}
+                (_, 1) if self.is_datagram() => {
+                    self.take(&mut unit[9..12], &self.own.other.to_be_bytes()[1..], "other QPN");
+                }
+                (_, 2..=3) if self.is_datagram() => {}
                 _ if !request.is_inline() => {
                     self.take(&mut unit[4..8], &self.own.lkey.to_be_bytes(), "lkey");
                     self.base(&mut unit[8..], self.own.local);
@@ -249,6 +270,20 @@ impl<'a> Answer<'a> {
         (first, units)
     }
 
+    /// The last field of the control segment of a request of a batch.
+    fn immediate(&self, opcode: Opcode, field: &mut [u8]) {
+        match opcode {
+            Opcode::BindMemoryWindow => {
+                self.take(field, &self.own.window.to_be_bytes(), "window's key");
+            }
+            Opcode::RdmaWriteWithImmediate
+            | Opcode::SendWithImmediate
+            | Opcode::SendWithInvalidate
+            | Opcode::LocalInvalidate => {}
+            _ => self.leaves_out(field),
+        }
+    }
+
     /// A unit of a change of a memory key: three of the UMR control segment, four of the key's
     /// context, four of the translation of a window that is bound, in 12 units all together.
     fn of_key(&self, request: &Send, number: usize, units: usize, unit: &mut [u8; UNIT]) {
@@ -260,12 +295,14 @@ impl<'a> Answer<'a> {
                     self.leaves_out(&mut unit[2..3]);
                 }
                 self.leaves_out(&mut unit[3..4]);
-                if is_bound && bind.window == WindowKind::Two {
+                if is_bound && (self.is_by_batch() || bind.window == WindowKind::Two) {
                     self.take(&mut unit[4..7], &self.own.qpn.to_be_bytes()[1..], "QPN");
                 }
                 self.leaves_out(&mut unit[8..]);
             }
-            5 if is_bound && !bind.zero_based => self.base(&mut unit[..8], self.own.local),
+            5 if is_bound && (self.is_by_batch() || !bind.zero_based) => {
+                self.base(&mut unit[..8], self.own.local);
+            }
             5 if is_bound => {}
             5..=7 => self.leaves_out(unit),
             8 => {
@@ -309,7 +346,7 @@ impl<'a> Answer<'a> {
             wqes.push(wqe);
             self.receive.head += 1;
         }
-        Posted { result, wqes, besides: changed, record, refused_inline: false }
+        Posted { result, wqes, besides: changed, record, given_up: false }
     }
 
     fn completions(&mut self, count: usize) -> Came {

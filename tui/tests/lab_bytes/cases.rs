@@ -1,14 +1,17 @@
 //! What is posted: the cases as both programs read them.
 
-use doorbell_driver::verbs::{Access, Bind, Opcode, SendFlags, WindowKind};
+use doorbell_driver::verbs::{Access, Bind, Opcode, SendFlags, Transport, WindowKind};
 use std::fmt::Write as _;
 
 /// A stretch of a buffer: offset and length.
 pub type Piece = (usize, u32);
 
-/// Sizes of the queue pairs of a part of the grid.
+/// What the queue pairs of a part of the grid are, and their sizes.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
+    pub transport: Transport,
+    /// Sends are posted in batches (`ibv_wr_start`), and not as lists (`ibv_post_send`).
+    pub by_batch: bool,
     pub send: u32,
     pub receive: u32,
     pub send_sges: usize,
@@ -99,9 +102,11 @@ pub fn text(steps: &[Step]) -> String {
 fn write_step(text: &mut String, step: &Step) -> std::fmt::Result {
     match step {
         Step::Pair(sizes) => {
-            let Sizes { send, receive, send_sges, receive_sges, inline, signal_all } = sizes;
-            let all = u8::from(*signal_all);
-            writeln!(text, "pair {send} {receive} {send_sges} {receive_sges} {inline} {all}")
+            let Sizes { send, receive, send_sges, receive_sges, inline, .. } = sizes;
+            let (kind, way) = (sizes.transport as u8, u8::from(sizes.by_batch));
+            let all = u8::from(sizes.signal_all);
+            write!(text, "pair {kind} {way} {send} {receive} {send_sges} {receive_sges}")?;
+            writeln!(text, " {inline} {all}")
         }
         Step::Fill(byte) => writeln!(text, "fill {byte}"),
         Step::Send(call) => {

@@ -2,7 +2,8 @@
 //! length, and a random part.
 
 use crate::cases::{Call, Piece, Send, Sizes, Step};
-use doorbell_driver::verbs::{Opcode, SendFlags};
+use doorbell_driver::mlx5::posts;
+use doorbell_driver::verbs::{Opcode, SendFlags, Transport};
 
 /// What the grid knows of an opcode: a row.
 pub struct Row {
@@ -27,7 +28,7 @@ pub enum Besides {
     Key,
 }
 
-/// A row for each opcode that both programs can post. First those that are carried out; the others
+/// A row for each opcode that both programs can post, on some transport. First those that are carried out; the others
 /// would need keys and windows that there are not, and are posted to a queue pair that has failed and
 /// flushes them.
 pub const ROWS: [Row; 10] = [
@@ -53,29 +54,60 @@ const fn row_of(
     Row { opcode, remote, consumes, inline, besides }
 }
 
-/// The rows that are carried out.
-const LIVE: &[Row] = ROWS.split_at(5).0;
+/// How many of the rows are carried out.
+const LIVE: usize = 5;
 
 /// The row of an opcode of the grid.
 pub fn row(opcode: Opcode) -> &'static Row {
     ROWS.iter().find(|row| row.opcode == opcode).expect("the grid posts what has a row")
 }
 
-/// The parts of the grid: the queue pairs that it is posted to.
-const PARTS: [Sizes; 4] = [
-    Sizes { send: 16, receive: 16, send_sges: 1, receive_sges: 1, inline: 0, signal_all: false },
-    Sizes { send: 32, receive: 32, send_sges: 4, receive_sges: 4, inline: 200, signal_all: false },
-    Sizes { send: 33, receive: 40, send_sges: 30, receive_sges: 8, inline: 764, signal_all: false },
-    Sizes { send: 16, receive: 16, send_sges: 2, receive_sges: 2, inline: 60, signal_all: true },
-];
+/// The sizes of the queue pairs that the grid is posted to.
+const SMALL: Sizes = Sizes {
+    transport: Transport::ReliableConnection,
+    by_batch: false,
+    send: 16,
+    receive: 16,
+    send_sges: 1,
+    receive_sges: 1,
+    inline: 0,
+    signal_all: false,
+};
+const MIDDLING: Sizes =
+    Sizes { send: 32, receive: 32, send_sges: 4, receive_sges: 4, inline: 200, ..SMALL };
+const LARGE: Sizes =
+    Sizes { send: 33, receive: 40, send_sges: 30, receive_sges: 8, inline: 764, ..SMALL };
+const SIGNALING: Sizes =
+    Sizes { send_sges: 2, receive_sges: 2, inline: 60, signal_all: true, ..SMALL };
 
-/// Requests of the random part, for each queue pair; and of the part that is flushed.
-const RANDOM: usize = 800;
-const FLUSHED: usize = 1500;
+/// Requests of the random part, for each queue pair; and of a part that is flushed.
+const RANDOM: usize = 600;
+const FLUSHED: usize = 800;
 
-/// The queue pair of the part that is flushed.
-const FAILED: Sizes =
-    Sizes { send: 16, receive: 16, send_sges: 4, receive_sges: 1, inline: 60, signal_all: false };
+/// The sizes of the queue pair of a part that is flushed.
+const FAILED: Sizes = Sizes { send_sges: 4, inline: 60, ..SMALL };
+
+/// The parts of the grid: transport, whether by batches, and sizes.
+fn parts() -> impl Iterator<Item = Sizes> {
+    use Transport::{ReliableConnection, UnreliableConnection, UnreliableDatagram};
+    let parts: [(Transport, bool, &[Sizes]); 6] = [
+        (ReliableConnection, false, &[SMALL, MIDDLING, LARGE, SIGNALING]),
+        (UnreliableConnection, false, &[MIDDLING, SIGNALING]),
+        (UnreliableDatagram, false, &[SMALL, MIDDLING, LARGE]),
+        (ReliableConnection, true, &[SMALL, MIDDLING, LARGE]),
+        (UnreliableConnection, true, &[MIDDLING]),
+        (UnreliableDatagram, true, &[MIDDLING, LARGE, SIGNALING]),
+    ];
+    parts.into_iter().flat_map(|(transport, by_batch, sizes)| {
+        sizes.iter().map(move |sizes| Sizes { transport, by_batch, ..*sizes })
+    })
+}
+
+/// Bytes of a datagram that surely fit a packet.
+const DATAGRAM: u32 = 1000;
+
+/// Bytes in front of the data of a received datagram.
+const GLOBAL_HEADER: u32 = 40;
 
 /// An offset that lies behind the remote buffer.
 const OUTSIDE: usize = 1 << 30;
@@ -121,16 +153,17 @@ struct Room {
 }
 
 impl Room {
-    /// 192 bytes in front of the data of the largest WQE, see `driver/src/mlx5/sizes.rs`; the
+    /// So many bytes are in front of the data of the largest WQE, see `driver/src/mlx5/sizes.rs`; the
     /// answers are held against this.
     fn of(sizes: &Sizes) -> Self {
+        let front = if sizes.transport == Transport::UnreliableDatagram { 64 } else { 192 };
         let inline = if sizes.inline == 0 { 0 } else { (4 + sizes.inline).next_multiple_of(16) };
-        let wqe = (192 + inline.max(sizes.send_sges as u32 * 16)).next_multiple_of(64);
+        let wqe = (front + inline.max(sizes.send_sges as u32 * 16)).next_multiple_of(64);
         let bytes = (sizes.send * wqe).next_power_of_two();
         Self {
             requests: (bytes / wqe) as usize,
             blocks: (bytes / 64) as usize,
-            inline: wqe - 196,
+            inline: wqe - front - 4,
             receives: sizes.receive.next_power_of_two() as usize,
         }
     }
@@ -143,8 +176,8 @@ pub fn max_inline(sizes: &Sizes) -> u32 {
 
 /// All steps of the grid.
 pub fn steps(numbers: &mut Numbers) -> Vec<Step> {
-    let mut grid = Grid { numbers, steps: Vec::new(), sizes: PARTS[0], room: Room::of(&PARTS[0]) };
-    for sizes in PARTS {
+    let mut grid = Grid { numbers, steps: Vec::new(), sizes: SMALL, room: Room::of(&SMALL) };
+    for sizes in parts() {
         (grid.sizes, grid.room) = (sizes, Room::of(&sizes));
         grid.steps.push(Step::Pair(sizes));
         grid.every_flag_and_shape();
@@ -153,7 +186,11 @@ pub fn steps(numbers: &mut Numbers) -> Vec<Step> {
         grid.refusals();
         grid.random();
     }
-    grid.flushed();
+    for transport in [Transport::ReliableConnection, Transport::UnreliableConnection] {
+        for by_batch in [false, true] {
+            grid.flushed(Sizes { transport, by_batch, ..FAILED });
+        }
+    }
     grid.steps
 }
 
@@ -165,10 +202,23 @@ struct Grid<'a> {
 }
 
 impl Grid<'_> {
+    /// The rows that this transport has; of all, or of those that are carried out.
+    fn rows(&self, rows: &'static [Row]) -> Vec<&'static Row> {
+        rows.iter().filter(|row| posts(self.sizes.transport, row.opcode)).collect()
+    }
+
+    fn live(&self) -> Vec<&'static Row> {
+        self.rows(&ROWS[..LIVE])
+    }
+
+    fn is_datagram(&self) -> bool {
+        self.sizes.transport == Transport::UnreliableDatagram
+    }
+
     /// Every opcode with every set of flags and every number of elements, one a call.
     fn every_flag_and_shape(&mut self) {
         let mut calls = Vec::new();
-        for row in LIVE {
+        for row in self.live() {
             for flags in (0..16).map(SendFlags::from_bits_retain) {
                 if flags.contains(SendFlags::INLINE) && !row.inline {
                     continue;
@@ -199,7 +249,7 @@ impl Grid<'_> {
     /// Every length of inline data, as one element and as several.
     fn every_inline_length(&mut self) {
         let mut calls = Vec::new();
-        let inline: Vec<&Row> = LIVE.iter().filter(|row| row.inline).collect();
+        let inline: Vec<&Row> = self.live().into_iter().filter(|row| row.inline).collect();
         for length in 0..=self.room.inline {
             let count = 1 + self.numbers.below(self.sizes.send_sges);
             let mut lengths = vec![0; count];
@@ -226,32 +276,57 @@ impl Grid<'_> {
         self.groups(calls);
     }
 
-    /// Random requests in random lists.
+    /// Random requests in random lists: so many, and more until a WQE has begun at every block.
     fn random(&mut self) {
-        let (mut calls, mut count) = (Vec::new(), 0);
-        while count < RANDOM {
-            let length = *self.numbers.of(&[1, 1, 1, 1, 2, 3, 5, 8, 13]);
-            calls.push(Call::of((0..length).map(|_| self.any_request()).collect::<Vec<_>>()));
-            count += length;
+        let mut count = 0;
+        while count < RANDOM || !self.has_begun_everywhere() {
+            let mut calls = Vec::new();
+            while calls.len() < 50 {
+                let length = *self.numbers.of(&[1, 1, 1, 1, 2, 3, 5, 8, 13]);
+                calls.push(Call::of((0..length).map(|_| self.any_request()).collect::<Vec<_>>()));
+                count += length;
+            }
+            self.groups(calls);
         }
-        self.groups(calls);
+    }
+
+    /// Whether a WQE of the pair at hand has begun at every block of its ring.
+    fn has_begun_everywhere(&self) -> bool {
+        let is_pair = |step: &Step| matches!(step, Step::Pair(_));
+        let from = self.steps.iter().rposition(is_pair).expect("a pair");
+        let mut begun = vec![false; self.room.blocks];
+        let mut head = 0;
+        for step in &self.steps[from..] {
+            let Step::Send(call) = step else { continue };
+            for send in &call.requests[..call.posted()] {
+                begun[head % self.room.blocks] = true;
+                head += blocks(send, self.is_datagram());
+            }
+        }
+        begun.iter().all(|begun| *begun)
     }
 
     /// Random requests of all rows to a queue pair that has failed: each of them completes, flushed.
-    fn flushed(&mut self) {
-        (self.sizes, self.room) = (FAILED, Room::of(&FAILED));
-        self.steps.push(Step::Pair(FAILED));
+    /// A connection that is not reliable fails by what its own side finds out.
+    fn flushed(&mut self, sizes: Sizes) {
+        (self.sizes, self.room) = (sizes, Room::of(&sizes));
+        self.steps.push(Step::Pair(sizes));
         self.steps.push(Step::Fill(0x3c));
-        let fails = Send { remote: OUTSIDE, ..self.request(&ROWS[0], SendFlags::SIGNALED, &[1]) };
+        let write = self.request(&ROWS[0], SendFlags::SIGNALED, &[1]);
+        let fails = match sizes.transport {
+            Transport::ReliableConnection => Send { remote: OUTSIDE, ..write },
+            _ => Send { pieces: vec![(OUTSIDE, 1)], ..write },
+        };
+        let rows = self.rows(&ROWS);
         self.steps.push(Step::Send(Call::of(vec![fails])));
         self.steps.push(Step::Poll(1));
         let mut count = 0;
-        while count < FLUSHED {
+        while count < FLUSHED || !self.has_begun_everywhere() {
             let mut group = Vec::new();
             let most = self.numbers.below(8);
             while group.len() <= most {
                 let length = *self.numbers.of(&[1, 1, 1, 2, 3]);
-                group.push(Call::of((0..length).map(|_| self.any_of(&ROWS)).collect::<Vec<_>>()));
+                group.push(Call::of((0..length).map(|_| self.any_of(&rows)).collect::<Vec<_>>()));
                 if !self.has_room_for(&group) {
                     group.pop();
                     break;
@@ -268,17 +343,22 @@ impl Grid<'_> {
     /// A length that fits.
     fn length(&mut self, flags: SendFlags, count: usize) -> u32 {
         match flags.contains(SendFlags::INLINE) {
+            false if self.is_datagram() => {
+                let most = DATAGRAM as usize / count.max(1);
+                (*self.numbers.of(&[1, 8, 13, 64, 255, 600])).min(most as u32)
+            }
             true => self.numbers.below(self.room.inline as usize / count.max(1) + 1) as u32,
             false => *self.numbers.of(&[1, 8, 13, 64, 255, 600]),
         }
     }
 
     fn any_request(&mut self) -> Send {
-        self.any_of(LIVE)
+        let rows = self.live();
+        self.any_of(&rows)
     }
 
-    fn any_of(&mut self, rows: &[Row]) -> Send {
-        let row = &rows[self.numbers.below(rows.len())];
+    fn any_of(&mut self, rows: &[&Row]) -> Send {
+        let row = rows[self.numbers.below(rows.len())];
         let mut flags = SendFlags::from_bits_retain(self.numbers.below(16) as u32);
         flags.set(SendFlags::INLINE, row.inline && flags.contains(SendFlags::INLINE));
         let most = if row.besides == Besides::Key { 0 } else { self.sizes.send_sges };
@@ -286,8 +366,18 @@ impl Grid<'_> {
         let mut lengths: Vec<u32> = (0..count).map(|_| self.length(flags, count)).collect();
         for length in &mut lengths {
             *length = if self.numbers.below(6) == 0 { 0 } else { *length };
+            // See DIFFERENCES: the length of an atomic operation's element.
+            if self.sizes.by_batch && row.besides == Besides::Atomic {
+                *length = (*length).min(1) * 8;
+            }
         }
         self.request(row, flags, &lengths)
+    }
+
+    /// One that every transport carries out, and for which nothing need be there on the other side.
+    fn plain(&mut self, length: u32) -> Send {
+        let row = if self.is_datagram() { &ROWS[2] } else { &ROWS[0] };
+        self.request(row, SendFlags::SIGNALED, &[length])
     }
 
     fn request(&mut self, row: &Row, flags: SendFlags, lengths: &[u32]) -> Send {
@@ -312,7 +402,8 @@ impl Grid<'_> {
             lengths.truncate(self.numbers.below(count + 1));
         } else {
             let last = self.numbers.below(count);
-            lengths[last] = send.length();
+            let header = if self.is_datagram() { GLOBAL_HEADER } else { 0 };
+            lengths[last] = header + send.length();
             for length in &mut lengths {
                 *length += *self.numbers.of(&[0, 0, 1, 40]);
             }
@@ -346,7 +437,7 @@ impl Grid<'_> {
     /// Whether a group fits the send queue, with one request to end it.
     fn has_room_for(&self, group: &[Call<Send>]) -> bool {
         let posted = || group.iter().flat_map(|call| &call.requests);
-        let blocks: usize = posted().map(blocks).sum();
+        let blocks: usize = posted().map(|send| blocks(send, self.is_datagram())).sum();
         posted().count() < self.room.requests && blocks < self.room.blocks
     }
 
@@ -357,7 +448,7 @@ impl Grid<'_> {
         let is_last_signaled = last.is_some_and(|call| signaled(&call.requests[call.posted() - 1]));
         let is_last_refused = calls.last().is_some_and(|call| call.refused.is_some());
         if !is_last_signaled || is_last_refused {
-            let end = self.request(&ROWS[0], SendFlags::SIGNALED, &[1]);
+            let end = self.plain(1);
             calls.push(Call::of(vec![end]));
         }
         let byte = self.numbers.next() as u8;
@@ -384,12 +475,17 @@ impl Grid<'_> {
 
     /// Calls that are refused, whole or from a request on.
     fn refusals(&mut self) {
-        let good = |grid: &mut Self| grid.request(&ROWS[0], SendFlags::SIGNALED, &[5]);
+        let good = |grid: &mut Self| grid.plain(5);
         // The queue is full, in the middle of a list, and then at its first request.
         let full = (0..self.room.requests + 3).map(|_| good(self)).collect();
-        let again = vec![good(self)];
-        self.overfull(Call { requests: full, refused: Some((ENOMEM, self.room.requests)) }, again);
-        for row in LIVE.iter().filter(|row| row.inline) {
+        if self.sizes.by_batch {
+            self.too_large(full);
+        } else {
+            let again = vec![good(self)];
+            let refused = Some((ENOMEM, self.room.requests));
+            self.overfull(Call { requests: full, refused }, again);
+        }
+        for row in self.live().into_iter().filter(|row| row.inline) {
             for index in [0, 1, 2] {
                 let too_many = vec![1; self.sizes.send_sges + 1];
                 let bad = self.request(row, SendFlags::empty(), &too_many);
@@ -410,7 +506,19 @@ impl Grid<'_> {
         let mut requests: Vec<Send> = (0..index).map(|_| good(self)).collect();
         requests.push(bad);
         requests.push(good(self));
+        let index = if self.sizes.by_batch { 0 } else { index };
         self.group(vec![Call { requests, refused: Some((ENOMEM, index)) }]);
+    }
+
+    /// A batch that is larger than the queue is refused whole; and one that just fits is not.
+    fn too_large(&mut self, mut requests: Vec<Send>) {
+        self.steps.push(Step::Fill(0x5a));
+        let refused = Some((ENOMEM, 0));
+        self.steps.push(Step::Send(Call { requests: requests.clone(), refused }));
+        requests.truncate(self.room.requests);
+        self.steps.push(Step::Fill(0xa5));
+        self.steps.push(Step::Send(Call::of(requests)));
+        self.steps.push(Step::Poll(self.room.requests));
     }
 
     /// More than the queue takes, and one more when it is full. The queue is empty only after that.
@@ -446,9 +554,10 @@ impl Grid<'_> {
 }
 
 /// Blocks of a request's WQE.
-fn blocks(send: &Send) -> usize {
+fn blocks(send: &Send, is_datagram: bool) -> usize {
     let row = row(send.opcode);
     let fixed = match row.besides {
+        Besides::Nothing if is_datagram => 4,
         Besides::Nothing => 1 + usize::from(row.remote),
         Besides::Atomic => 3,
         Besides::Key => 12,
