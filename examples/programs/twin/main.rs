@@ -3,6 +3,9 @@
 //!
 //! - `twin grid` posts a list of work requests and prints what each call wrote, as
 //!   `tui/tests/peer/post_grid.c` does through libibverbs and libmlx5.
+//! - `twin fail` fails in every way of the gallery and some more, and prints how it is told, as
+//!   `tui/tests/peer/failures.c` does.
+//! - `twin windows` opens and closes memory windows, as `tui/tests/peer/windows.c` does.
 //! - `twin count` makes the calls of one case, for callgrind to count, as
 //!   `tui/tests/peer/post_count.c` does.
 
@@ -10,11 +13,13 @@ mod batch;
 mod cases;
 mod connect;
 mod count;
+mod fail;
 mod grid;
 mod handles;
 mod own_memory;
 mod pair;
 mod places;
+mod windows;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -34,6 +39,10 @@ struct Options {
 enum Command {
     /// Post a list of work requests and print what each call wrote
     Grid(grid::Options),
+    /// Fail in every way, and print how it is told
+    Fail(fail::Options),
+    /// Open and close memory windows, and print what comes of it
+    Windows(windows::Options),
     /// Make the calls of one case
     Count(count::Options),
 }
@@ -41,6 +50,8 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Options::parse().command {
         Command::Grid(options) => grid::run(&options),
+        Command::Fail(options) => fail::run(&options),
+        Command::Windows(options) => windows::run(&options),
         Command::Count(options) => count::run(&options),
     };
     match result {

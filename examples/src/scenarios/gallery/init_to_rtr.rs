@@ -37,7 +37,7 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
     let pair = Pair::unconnected(&context, settings)?;
     pair.sender.init(ACCESS)?;
     let mut way = pair.way_to_receiver(settings)?;
-    way.address.source_gid_index = EMPTY;
+    (way.address.global, way.address.source_gid_index) = (true, EMPTY);
     pair.sender.connect(&way)?;
     Ok(vec!["the queue pair is ready to receive".to_owned()])
 }

@@ -1,0 +1,75 @@
+//! The failure gallery through Debian's libmlx5: each scenario that ends in an error number or in a
+//! completion is provoked once more by a program in C, on the same card in the same guest. The program gets
+//! the same number, the same status and the same vendor syndrome there.
+
+#[path = "peer/mod.rs"]
+mod peer;
+
+use doorbell_driver::verbs::WorkStatus;
+use doorbell_examples::scenarios;
+use doorbell_tracer::Tracer;
+use std::collections::BTreeMap;
+
+/// Where the two differ, by design: this driver looks at the opcode itself, and libmlx5 leaves one that it
+/// knows to the card.
+const LEFT_TO_THE_CARD: &str = "einval-opcode";
+
+/// What libmlx5 refuses itself: an opcode beyond its table. Ours has no such opcode.
+const BEYOND: &str = "einval-opcode-beyond";
+
+/// `EINVAL`.
+const EINVAL: i32 = 22;
+
+#[test]
+fn failures_are_told_by_the_same_numbers_through_libmlx5_and_through_this_driver() {
+    if !peer::boots_guests() {
+        return;
+    }
+    let share = tempfile::tempdir().expect("a folder");
+    if peer::compile("failures", share.path()).is_none() {
+        return;
+    }
+    let ours = peer::build("twin", &["--release"]);
+    let script = "set -e; cd /mnt/share\n\
+                  ./failures mlx5_0 > /tmp/theirs; cp /tmp/theirs theirs\n\
+                  twin fail mlx5_0 > /tmp/ours; cp /tmp/ours ours\n\
+                  ! dmesg | grep -E 'WARNING|BUG|refcount'";
+    let said = peer::guest(&[], share.path(), &[ours], &Tracer::off(), script);
+    let read = |name: &str| std::fs::read_to_string(share.path().join(name)).unwrap_or_default();
+    let (theirs, ours) = (read("theirs"), read("ours"));
+    assert_eq!(said.code, 0, "{}\n{}\n{theirs}\n{ours}", said.out, said.err);
+    peer::are_debians(theirs.lines().filter_map(|line| line.strip_prefix("library ")));
+
+    let (mut theirs, mut ours) = (told(&theirs), told(&ours));
+    println!("libmlx5: {theirs:#?}\nours: {ours:#?}");
+    // The card refuses what libmlx5 posts, and says so in a completion.
+    let [left] = theirs.remove(LEFT_TO_THE_CARD).expect("told")[..] else {
+        panic!("one line of {LEFT_TO_THE_CARD}")
+    };
+    let status = WorkStatus::LocalQueuePairOperation as u8;
+    assert!(left.starts_with(&format!("sender 1 {status} ")), "{left}");
+    assert_eq!(theirs.remove(BEYOND), Some(vec![&*format!("post {EINVAL}")]));
+    assert_eq!(ours.remove(LEFT_TO_THE_CARD), Some(vec![&*format!("post {EINVAL}")]));
+
+    for scenario in scenarios().iter().filter(|scenario| scenario.failure.is_some()) {
+        let name = scenario.name;
+        assert!(
+            name == LEFT_TO_THE_CARD || theirs.contains_key(name),
+            "{name} is not in failures.c"
+        );
+    }
+    for (name, lines) in &theirs {
+        assert!(!lines.contains(&"nothing"), "{name} did not fail");
+    }
+    assert_eq!(theirs, ours, "libmlx5 left, ours right");
+}
+
+/// What a program told of each case: the lines without the case's name.
+fn told(text: &str) -> BTreeMap<&str, Vec<&str>> {
+    let mut told = BTreeMap::<_, Vec<_>>::new();
+    for line in text.lines().filter(|line| !line.starts_with("library ")) {
+        let (name, what) = line.split_once(' ').expect("a name and what came of it");
+        told.entry(name).or_default().push(what);
+    }
+    told
+}
