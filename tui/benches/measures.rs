@@ -2,13 +2,13 @@
 //! measures` runs the benches that measure, one after the other, and prints what they found; with
 //! `-- --write` it writes that into the table `MEASURES.md` of the repository.
 //!
-//! Needs valgrind, gcc, lttng-tools and liblttng-ust-dev; what is missing is an error, because a table
+//! Needs valgrind, gcc, lttng-tools, liblttng-ust-dev, and the lab; what is missing is an error, because a table
 //! with holes would look like a table. The machine ought to have nothing else to do:
 //! instructions repeat exactly, times do not.
 
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Output, Stdio};
 
 /// A bench: its package, its name, and what it is asked.
 struct Source {
@@ -67,6 +67,8 @@ fn measure() -> Result<String, String> {
     events_of(&recorder?, &mut table)?;
     traced_of(&traced?, &mut table)?;
     rates_of(&card?, &mut table)?;
+    eprintln!("lab_rxe of doorbell ...");
+    beside_rxe(&run_lab()?, &mut table)?;
     Ok(table)
 }
 
@@ -91,8 +93,31 @@ fn run(source: &Source) -> Result<Vec<Value>, String> {
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cannot start cargo: {error}"))?;
+    figures(&format!("the bench {bench} of {package}"), &output)
+}
+
+/// Rounds of the comparison with `rdma_rxe`.
+const ROUNDS: &str = "9";
+
+/// Boots the lab's guest with both software cards and reads what its test prints.
+fn run_lab() -> Result<Vec<Value>, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["test", "--quiet", "--release", "--package", "doorbell", "--test", "lab_rxe"])
+        .args(["--", "--nocapture"])
+        .env("DOORBELL_LAB", "1")
+        .env("DOORBELL_ROUNDS", ROUNDS)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    figures("the lab's comparison with rdma_rxe", &output)
+}
+
+/// The lines of JSON that a program printed.
+fn figures(what: &str, output: &Output) -> Result<Vec<Value>, String> {
     if !output.status.success() {
-        return Err(format!("the bench {bench} of {package} failed"));
+        return Err(format!("{what} failed"));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let lines = text.lines().filter(|line| line.starts_with('{'));
@@ -100,7 +125,7 @@ fn run(source: &Source) -> Result<Vec<Value>, String> {
         lines.map(|line| serde_json::from_str(line).map_err(|why| format!("{line}: {why}")));
     let parsed = parsed.collect::<Result<Vec<_>, _>>()?;
     match parsed.is_empty() {
-        true => Err(format!("the bench {bench} of {package} printed no figures")),
+        true => Err(format!("{what} printed no figures")),
         false => Ok(parsed),
     }
 }
@@ -203,6 +228,39 @@ fn rates_of(lines: &[Value], to: &mut String) -> Result<(), String> {
         let (count, bytes) = (number(line, "queue_pairs")?, number(line, "bytes")?);
         let rate = number(line, "messages_per_second")?;
         let _ = writeln!(to, "| {count} | {bytes} | {rate:.0} | {:.1} |", rate * bytes / 1e6);
+    }
+    Ok(())
+}
+
+/// What it does in a guest of the lab, beside Linux' own software card.
+fn beside_rxe(lines: &[Value], to: &mut String) -> Result<(), String> {
+    let rounds = lines.first().map_or(Ok(0.0), |line| number(line, "rounds"))?;
+    let _ = write!(
+        to,
+        "\n## Beside rdma_rxe\n\n\
+         Both cards in one guest of the lab, driven by perftest from one process to another, in turns, \
+         {rounds} rounds. Messages a second; in brackets the least and the most of the rounds, whose \
+         distance is the noise. The ratio is that of neighbouring runs. The guest may be an emulated one: \
+         it compares the two, and says nothing of a real card.\n\n\
+         | operation | bytes | Doorbell's card | rdma_rxe | ratio |\n|---|---:|---:|---:|---:|\n"
+    );
+    for line in lines {
+        let rates = |name: &str| -> Result<String, String> {
+            let of = |end: &str| number(line, &format!("{name}{end}"));
+            Ok(format!("{:.0} ({:.0} to {:.0})", of("")?, of("_low")?, of("_high")?))
+        };
+        let ratio = |end: &str| number(line, &format!("ratio{end}"));
+        let _ = writeln!(
+            to,
+            "| {} | {} | {} | {} | {:.2} ({:.2} to {:.2}) |",
+            text(line, "operation")?,
+            number(line, "bytes")?,
+            rates("card")?,
+            rates("rxe")?,
+            ratio("")?,
+            ratio("_low")?,
+            ratio("_high")?,
+        );
     }
     Ok(())
 }
