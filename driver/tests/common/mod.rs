@@ -20,7 +20,7 @@ pub const SIZES: QueuePairCapabilities = QueuePairCapabilities {
     max_inline_data: 64,
 };
 
-/// All rights that these tests need.
+/// All rights but those for atomics and windows.
 pub const ALL: Access = Access::LOCAL_WRITE.union(Access::REMOTE_WRITE).union(Access::REMOTE_READ);
 
 /// A context on a card of its own.
