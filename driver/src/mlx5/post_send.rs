@@ -60,6 +60,10 @@ fn post_other<B: Bus, P: Probe>(
         [one] if !Any::is_inline(one) && one.sg_list.len() == 1 => {
             post_locked::<B, P, OneDatagram>(qp, mlx5, array::from_ref(one))
         }
+        [one] if Any::is_inline(one) && !one.sg_list.is_empty() => {
+            post_locked::<B, P, OneInline>(qp, mlx5, array::from_ref(one))
+        }
+        [one] => post_locked::<B, P, One>(qp, mlx5, array::from_ref(one)),
         any => post_locked::<B, P, Any>(qp, mlx5, any),
     }
 }
