@@ -66,6 +66,23 @@ fn atomics_are_refused_before_anything_is_written() {
 }
 
 #[test]
+fn a_batch_with_one_fails() {
+    let qp = queue_pair(&open(false, &Tracer::off()));
+    let nowhere = RemoteAddress::default();
+    let adding = wr_start(&qp, |batch| {
+        batch.atomic_fetch_add(nowhere, 1).set_sge_list(&[]);
+        End::Complete
+    });
+    let swapping = wr_start(&qp, |batch| {
+        batch.send().set_sge_list(&[]);
+        batch.atomic_cmp_swp(nowhere, 1, 2).set_sge_list(&[]);
+        End::Complete
+    });
+    let refused = |index| Err(BatchError { index, cause: PostCause::NoAtomics });
+    assert_eq!([adding, swapping], [refused(0), refused(1)]);
+}
+
+#[test]
 fn a_full_queue_is_told_first() {
     let qp = queue_pair(&open(false, &Tracer::off()));
     let full = (0..64).find_map(|_| post_send(&qp, &[SendRequest::default()]).err());

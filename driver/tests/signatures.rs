@@ -118,21 +118,25 @@ fn each_wqe_is_signed_and_the_card_takes_it() {
 #[test]
 fn a_batch_is_signed_too() {
     let tracer = Tracer::new(Full::new(), Clock::Logical);
-    let it = pair(true, SIZES, &tracer);
+    let it = pair(true, QueuePairCapabilities { max_send_sge: 4, ..SIZES }, &tracer);
     let (source, target) = (it.memory(&[7; 8]), it.memory(&[0; 8]));
     let place = RemoteAddress { address: target.buffer().address(), rkey: target.rkey() };
+    let part = source.element(0, 2);
     let fill = |batch: &mut Batch<'_>| {
         batch.wr_flags = SendFlags::SIGNALED;
+        batch.rdma_write(place).set_sge_list(&[part; 4]);
         batch.rdma_write(place).set_sge(source.element(0, 8));
         End::Complete
     };
     wr_start(&it.a, fill).expect("it is posted");
     let done = it.drain(&it.a_cq);
-    assert_eq!(done.len(), 1);
-    assert_eq!(done[0].status, WorkStatus::Success);
+    assert_eq!(done.len(), 2);
+    assert!(done.iter().all(|done| done.status == WorkStatus::Success));
     let mut rings = Rings::default();
     rings.read(&tracer);
-    assert_eq!(rings.sends.last().map(|wqe| together(wqe)), Some(0xff));
+    let (signed, blocks) = (&rings.sends[rings.sends.len() - 2..], [96, 48]);
+    assert_eq!([signed[0].len(), signed[1].len()], blocks);
+    assert!(signed.iter().all(|wqe| together(wqe) == 0xff));
 }
 
 /// A unit in front of the pointers: there is room for one element less, and what arrives goes where the

@@ -15,6 +15,7 @@ use super::ring::{Block, Ring};
 use super::segments::qpn_ds;
 use super::send_queue::{Built, SendQueue, Wqe, blocks};
 use super::settings::take;
+use super::signature::sign_batch;
 use crate::bus::{Bus, UarPage};
 use crate::verbs::{
     self, BatchError, BatchOps, Begun, Locked, PostCause, QueuePair, Started, Transport,
@@ -190,6 +191,10 @@ fn ring<U: UarPage, P: Probe>(queue: &mut SendQueue<U>, probe: &P) {
     if count == 0 {
         cold_path();
         return;
+    }
+    if queue.opcodes.sign() {
+        cold_path();
+        sign_batch(queue, queue.batch.start, queue.cur_post, probe);
     }
     if queue.register.shared.is_some() {
         cold_path();

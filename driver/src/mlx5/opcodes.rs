@@ -147,7 +147,13 @@ impl Opcodes {
             Transport::UnreliableConnection => &SIGNED_UNRELIABLE,
             Transport::UnreliableDatagram => &SIGNED_DATAGRAM,
         };
-        Self { now: &tables.plain, tables, transport }
+        Self { now: &tables.plain, fenced: false, tables, transport }
+    }
+
+    /// Whether the WQEs carry signatures.
+    #[inline(always)]
+    pub fn sign(&self) -> bool {
+        self.tables.plain[Opcode::Send as usize].contains(Posted::SIGNED)
     }
 
     /// The next request shall wait for this one.

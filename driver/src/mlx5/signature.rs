@@ -5,7 +5,7 @@
 
 use super::receive_queue::ReceiveQueue;
 use super::ring::{Ring, UNIT};
-use super::send_queue::{SendQueue, UNITS_PER_BLOCK};
+use super::send_queue::{SendQueue, UNITS_PER_BLOCK, blocks};
 use crate::bus::UarPage;
 use doorbell_tracer::{Group, Probe, probe};
 
@@ -13,6 +13,9 @@ const PROBE_GROUP: Group = Group::PostSend;
 
 /// Offset of the signature in a control segment.
 const IN_CONTROL: u32 = 8;
+
+/// Offset of the WQE's length in units in a control segment: 6 bits. (`ds`)
+const LENGTH_IN_CONTROL: usize = 7;
 
 /// Offset of the signature in the unit in front of a receive WQE's pointers.
 /// (`struct mlx5_rwqe_sig`)
@@ -34,6 +37,19 @@ pub fn sign<U: UarPage, P: Probe>(queue: &SendQueue<U>, number: u32, units: u32,
     let offset = queue.ring.offset(unit) + IN_CONTROL as usize;
     probe!(P: *probe, store(queue.region, offset, "", &[signature]);
         from "signature" = "all bytes of the WQE");
+}
+
+/// Completes the WQEs of a batch, from block `first` to the one before `end`. libmlx5 signs each of them
+/// when its last setter is called; the card sees none before the doorbell. (`_common_wqe_finalize`)
+#[cold]
+pub fn sign_batch<U: UarPage, P: Probe>(queue: &SendQueue<U>, first: u32, end: u32, probe: &P) {
+    let mut number = first;
+    while number != end {
+        let control = queue.ring.unit(number.wrapping_mul(UNITS_PER_BLOCK));
+        let units = u32::from(control[LENGTH_IN_CONTROL] & 0x3f);
+        sign(queue, number, units, probe);
+        number = number.wrapping_add(blocks(units));
+    }
 }
 
 /// All bytes of units of a ring, by exclusive or.

@@ -10,7 +10,8 @@ use crate::mlx5::opcodes::{Posted, RELIABLE_OPCODES};
 use crate::mlx5::segments::{begin_control, write_remote};
 use crate::mlx5::send_queue::SendQueue;
 use crate::verbs::{
-    BatchOps, Begun, Bind, Locked, Opcode, Operands, RemoteAddress, SendFlags, SendRequest,
+    BatchOps, Begun, Bind, Locked, Opcode, Operands, PostCause, RemoteAddress, SendFlags,
+    SendRequest,
 };
 use doorbell_tracer::Probe;
 use std::hint::cold_path;
@@ -185,7 +186,8 @@ unsafe fn rdma_write_imm<B: Bus, P: Probe>(
 // ANCHOR_END: wr_rdma
 
 // ANCHOR: wr_atomic
-/// The operands behind the remote address. (`_mlx5_send_wr_atomic`)
+/// The operands behind the remote address. On a device without atomic operations the batch fails; C
+/// refuses to create a queue pair with these functions there. (`_mlx5_send_wr_atomic`)
 unsafe fn atomic<B: Bus, P: Probe, const OPCODE: usize>(
     queue: Locked,
     call: Call,
@@ -193,6 +195,13 @@ unsafe fn atomic<B: Bus, P: Probe, const OPCODE: usize>(
     swap: u64,
 ) -> Begun {
     // SAFETY: by the caller's word.
+    let (_, sender, _) = unsafe { open::<B, P>(queue) };
+    if !sender.atomics_enabled {
+        cold_path();
+        sender.refuse(PostCause::NoAtomics);
+        return NOTHING;
+    }
+    // SAFETY: by the caller's word; this function is done with the queue for now.
     let front = unsafe { begin::<B, P, OPCODE>(queue, call) };
     if front.word == 0 {
         return front;
