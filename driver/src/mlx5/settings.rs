@@ -140,13 +140,16 @@ pub struct Settings {
 /// Takes a queue's lock: at once if it is free, as it nearly always is.
 #[inline(always)]
 pub fn take<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    if let Some(guard) = lock.try_lock() {
+        return guard;
+    }
     loop {
+        cold_path();
+        while lock.is_locked() {
+            spin_loop();
+        }
         if let Some(guard) = lock.try_lock() {
             return guard;
-        }
-        while lock.is_locked() {
-            cold_path();
-            spin_loop();
         }
     }
 }

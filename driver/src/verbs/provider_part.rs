@@ -5,6 +5,7 @@
 //! access compares one stored number with the type that is wanted.
 
 use std::any::{Any, TypeId};
+use std::hint::cold_path;
 
 /// A provider's part, and its type.
 pub struct ProviderPart {
@@ -23,8 +24,11 @@ impl ProviderPart {
     #[inline(always)]
     pub fn get<T: Any>(&self) -> Option<&T> {
         // The same place means the same number; only another place needs a look at it.
-        if !std::ptr::eq(self.kind, id::<T>()) && !same(self.kind, id::<T>()) {
-            return None;
+        if !std::ptr::eq(self.kind, id::<T>()) {
+            cold_path();
+            if *self.kind != TypeId::of::<T>() {
+                return None;
+            }
         }
         // SAFETY: `kind` is the type of what `part` points to, and it is `T`.
         Some(unsafe { self.assume() })
@@ -54,13 +58,6 @@ impl ProviderPart {
 #[inline(always)]
 fn id<T: Any>() -> &'static TypeId {
     const { &TypeId::of::<T>() }
-}
-
-/// Whether two types are the same.
-#[cold]
-#[inline(never)]
-fn same(one: &TypeId, other: &TypeId) -> bool {
-    one == other
 }
 
 #[cfg(test)]
