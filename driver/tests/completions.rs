@@ -148,3 +148,35 @@ fn a_queue_that_signals_all_completes_without_the_flag() {
     post_send(&c, &[silent]).expect("posted");
     assert_eq!(pair.drain(&pair.a_cq)[0].wr_id, 3);
 }
+
+/// Two queue pairs complete in turn: each entry must be known as that of its own.
+#[test]
+fn queue_pairs_that_take_turns_keep_their_own_completions() {
+    let pair = Pair::new(SIZES);
+    let (source, target) = (pair.memory(&pattern(8, 1)), pair.memory(&[0; 8]));
+    let [c, _d] = signalling(&pair);
+    let elements = [source.element(0, 8)];
+    for wr_id in 0..20 {
+        post_send(&pair.a, &[write(wr_id, &elements, &target)]).expect("posted");
+        pair.context.relax();
+        post_send(&c, &[write(100 + wr_id, &elements, &target)]).expect("posted");
+        let done = pair.drain(&pair.a_cq);
+        let known: Vec<_> = done.iter().map(|one| (one.wr_id, one.qp_num)).collect();
+        assert_eq!(known, [(wr_id, pair.a.number()), (100 + wr_id, c.number())]);
+    }
+}
+
+/// What is kept at hand of the queue pair that completed last must go when it goes: the next one is
+/// known by the same user index.
+#[test]
+fn a_new_queue_pair_is_not_taken_for_the_one_before_it() {
+    let pair = Pair::new(SIZES);
+    let (source, target) = (pair.memory(&pattern(8, 1)), pair.memory(&[0; 8]));
+    let elements = [source.element(0, 8)];
+    for wr_id in 0..4 {
+        let [c, _d] = signalling(&pair);
+        post_send(&c, &[write(wr_id, &elements, &target)]).expect("posted");
+        let done = pair.drain(&pair.a_cq);
+        assert_eq!((done[0].wr_id, done[0].qp_num), (wr_id, c.number()));
+    }
+}

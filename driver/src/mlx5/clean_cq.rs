@@ -1,6 +1,7 @@
 //! Taking a queue pair's entries out of a completion queue.
 
 use super::completion_queue::{CqState, Receives};
+use super::parse_cqe::Last;
 use super::settings::take;
 use doorbell_prm::cqe::{Cqe, CqeOpcode};
 use doorbell_tracer::Probe;
@@ -9,6 +10,7 @@ impl CqState {
     /// A queue pair is destroyed: its entries go, and with them what is known of it.
     pub fn leave<P: Probe>(&mut self, user_index: u32, probe: &P) {
         self.clean(user_index, probe);
+        self.last = Last::NONE;
         for senders in [&mut self.senders, &mut self.watched] {
             senders.get_mut(user_index as usize).and_then(Option::take);
         }

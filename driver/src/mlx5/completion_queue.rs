@@ -7,6 +7,7 @@
 use super::doorbell::DoorbellRecord;
 use super::events::{Arming, channel_number};
 use super::outstanding::Outstanding;
+use super::parse_cqe::Last;
 use super::records::Record;
 use super::settings::take;
 use super::shared_receive::List;
@@ -60,8 +61,8 @@ pub struct Entries {
     first: NonNull<Cqe>,
     /// The number of entries, a power of two, less one.
     pub(super) mask: u32,
-    /// Base-2 logarithm of the number of entries.
-    log_size: u32,
+    /// The number of entries: of a counter, the bit that says whether the turn of the ring is odd.
+    size: u32,
 }
 
 /// The place of one entry of the ring. Like a copy of the ring, it lives no longer than the queue.
@@ -82,8 +83,8 @@ pub struct CqState {
     pub senders: Vec<Option<Arc<Outstanding>>>,
     /// And of those whose receives do.
     pub receivers: Vec<Option<Receives>>,
-    /// Those of no queue pair: what a poll begins with.
-    pub nobodys: Box<Outstanding>,
+    /// Of one of them, that the next entry is likely to be of.
+    pub last: Last,
     /// Those taken out of `senders`, since their completions must be looked at closely.
     pub watched: Vec<Option<Arc<Outstanding>>>,
 }
@@ -144,7 +145,7 @@ impl Entries {
     /// The owner bit that means "yours" in the turn of the ring that `index` is in.
     #[inline(always)]
     pub fn turn(self, index: u32) -> u8 {
-        (index >> self.log_size) as u8 & 1
+        u8::from(index & self.size != 0)
     }
     // ANCHOR_END: owner_bit
 }
@@ -153,17 +154,29 @@ impl Entry {
     /// Its last byte: opcode and owner bit, written last.
     #[inline(always)]
     pub fn op_own(self) -> u8 {
-        // SAFETY: the entry lies in the ring; one byte cannot be read half.
-        unsafe { self.0.cast::<u8>().add(CQE_SIZE - 1).read_volatile() }
+        self.byte::<{ CQE_SIZE - 1 }>()
     }
 
     /// One of its words, big endian as it lies there; `OFFSET` is in bytes.
     #[inline(always)]
     pub fn word<const OFFSET: usize>(self) -> u32 {
+        u32::from_be(self.big_endian::<OFFSET>())
+    }
+
+    /// The same, left in the card's byte order.
+    #[inline(always)]
+    pub fn big_endian<const OFFSET: usize>(self) -> u32 {
         const { assert!(OFFSET.is_multiple_of(4) && OFFSET < CQE_SIZE) };
         // SAFETY: the entry lies in the ring, the word in the entry, aligned to 4.
-        let word = unsafe { self.0.cast::<u32>().byte_add(OFFSET).read_volatile() };
-        u32::from_be(word)
+        unsafe { self.0.cast::<u32>().byte_add(OFFSET).read_volatile() }
+    }
+
+    /// One of its bytes.
+    #[inline(always)]
+    pub fn byte<const OFFSET: usize>(self) -> u8 {
+        const { assert!(OFFSET < CQE_SIZE) };
+        // SAFETY: the entry lies in the ring, the byte in the entry.
+        unsafe { self.0.cast::<u8>().add(OFFSET).read_volatile() }
     }
 
     /// A copy of it.
@@ -212,7 +225,13 @@ impl<B: Bus> Mlx5CompletionQueue<B> {
     /// libmlx5's part of a completion queue of the verbs (`to_mcq`).
     #[inline(always)]
     pub fn of(cq: &verbs::CompletionQueue) -> &Self {
-        cq.provider().expect("a context's table is of its own provider")
+        Self::part(cq).expect("a context's table is of its own provider")
+    }
+
+    /// The same, if it is of this provider.
+    #[inline(always)]
+    pub fn part(cq: &verbs::CompletionQueue) -> Option<&Self> {
+        cq.provider()
     }
 }
 
@@ -253,12 +272,12 @@ pub fn create_cq<B: Bus>(
         entries: Entries {
             first: buffer.pointer(0, buffer.length()).cast(),
             mask: (1 << log_size) - 1,
-            log_size,
+            size: 1 << log_size,
         },
         consumer_index: 0,
         record: record.word(0, record_region),
         region,
-        nobodys: Box::new(Outstanding::new(1)),
+        last: Last::NONE,
         watched: Vec::new(),
         senders: Vec::new(),
         receivers: Vec::new(),

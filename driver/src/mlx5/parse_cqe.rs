@@ -6,6 +6,8 @@ use crate::verbs::{Arrival, Completed, PollError, WorkCompletion, WorkStatus};
 use doorbell_prm::cqe::{Cqe, CqeOpcode, CqeSyndrome};
 use doorbell_prm::wqe::SendOpcode;
 use doorbell_tracer::Probe;
+use std::hint::cold_path;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// Offsets of the words of a CQE that a poll reads (PRM, "Completion Queue Element").
@@ -23,23 +25,16 @@ const ATOMIC_LENGTH: u32 = 8;
 /// What the entry of a send says: each field goes straight to its place. `false` if its queue pair is
 /// none that is known here, or one whose sends are looked at closely. (`mlx5_parse_cqe`)
 #[inline(always)]
-pub fn parse_sent<'a>(
-    state: &'a CqState,
-    last: &mut Last<'a>,
-    entry: Entry,
-    completion: &mut WorkCompletion,
-) -> bool {
-    let opcode_qpn = entry.word::<OPCODE_QPN>();
-    completion.qp_num = opcode_qpn & 0xff_ffff;
-    completion.status = WorkStatus::Success;
-    completion.vendor_err = 0;
-    completion.immediate = None;
-    let Some(outstanding) = last.sender(state, entry) else {
+pub fn parse_sent(state: &mut CqState, entry: Entry, completion: &mut WorkCompletion) -> bool {
+    let Some((qp_num, outstanding)) = state.sender(entry) else {
         return false;
     };
     completion.wr_id = outstanding.retire(counter(entry));
-    completion.opcode = SENT[(opcode_qpn >> 24) as usize];
+    completion.qp_num = qp_num;
+    completion.opcode = SENT[usize::from(entry.byte::<OPCODE_QPN>())];
     completion.byte_len = entry.word::<BYTE_COUNT>();
+    completion.status = WorkStatus::Success;
+    completion.immediate = None;
     true
 }
 
@@ -54,14 +49,15 @@ pub fn parse_other<P: Probe>(
 ) -> Result<(), PollError> {
     completion.qp_num = entry.word::<OPCODE_QPN>() & 0xff_ffff;
     completion.status = WorkStatus::Success;
-    completion.vendor_err = 0;
     completion.immediate = None;
     completion.opcode = Completed::default();
     completion.byte_len = 0;
     match opcode {
         REQUESTER => {
-            let outstanding = member(&state.watched, entry.word::<USER_INDEX>())?;
-            completion.opcode = SENT[(entry.word::<OPCODE_QPN>() >> 24) as usize];
+            let user_index = entry.word::<USER_INDEX>();
+            let outstanding = member(&state.senders, user_index)
+                .or_else(|_| member(&state.watched, user_index))?;
+            completion.opcode = SENT[usize::from(entry.byte::<OPCODE_QPN>())];
             completion.byte_len = entry.word::<BYTE_COUNT>();
             look_closely(outstanding, entry, completion);
             completion.wr_id = outstanding.retire(counter(entry));
@@ -108,29 +104,39 @@ fn member<T>(members: &[Option<T>], user_index: u32) -> Result<&T, PollError> {
     }
 }
 
-/// The queue pair whose send completed last: the next entry is often of the same. (`cur_rsc`)
-pub struct Last<'a> {
-    /// As the entry has it; at first more than any has.
+/// The queue pair whose send completed last: the next entry is often of the same. (`cur_rsc`, which
+/// libmlx5 forgets at the end of each poll)
+pub struct Last {
+    /// As its entries have it, in their byte order; of none, more than any has.
     user_index: u64,
-    outstanding: &'a Outstanding,
+    /// Its number (QPN).
+    qp_num: u32,
+    outstanding: NonNull<Outstanding>,
 }
 
-impl<'a> Last<'a> {
-    /// None yet.
-    #[inline(always)]
-    pub fn none(state: &'a CqState) -> Self {
-        Self { user_index: u64::MAX, outstanding: &state.nobodys }
-    }
+// SAFETY: a reference, but for its lifetime, to what may be shared between threads.
+unsafe impl Send for Last {}
 
-    /// The work requests of the queue pair that an entry of a send is of.
+impl Last {
+    /// None yet, or none any more.
+    pub const NONE: Self =
+        Self { user_index: u64::MAX, qp_num: 0, outstanding: NonNull::dangling() };
+}
+
+impl CqState {
+    /// The queue pair that an entry of a send is of: its number, and its work requests.
     #[inline(always)]
-    fn sender(&mut self, state: &'a CqState, entry: Entry) -> Option<&'a Outstanding> {
-        let user_index = entry.word::<USER_INDEX>();
-        if self.user_index != u64::from(user_index) {
-            let outstanding = member(&state.senders, user_index).ok()?;
-            *self = Self { user_index: user_index.into(), outstanding };
+    fn sender(&mut self, entry: Entry) -> Option<(u32, &Outstanding)> {
+        let user_index = entry.big_endian::<USER_INDEX>();
+        if self.last.user_index != u64::from(user_index) {
+            cold_path();
+            let sender = member(&self.senders, u32::from_be(user_index)).ok()?;
+            let qp_num = entry.word::<OPCODE_QPN>() & 0xff_ffff;
+            let outstanding = NonNull::from(&**sender);
+            self.last = Last { user_index: user_index.into(), qp_num, outstanding };
         }
-        Some(self.outstanding)
+        // SAFETY: `senders` holds it: who takes one out of there sets `last` to `NONE`.
+        Some((self.last.qp_num, unsafe { self.last.outstanding.as_ref() }))
     }
 }
 
@@ -156,6 +162,7 @@ impl CqState {
             known.as_ref().is_some_and(|known| Arc::ptr_eq(known, sender))
         };
         if let Some(place) = self.senders.iter().position(is_it) {
+            self.last = Last::NONE;
             let sender = self.senders[place].take();
             add(&mut self.watched, place as u32, sender);
         }

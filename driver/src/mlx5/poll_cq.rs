@@ -2,15 +2,13 @@
 
 use super::barrier::FROM_DEVICE;
 use super::completion_queue::{CqState, Entries, Entry, Mlx5CompletionQueue};
-use super::parse_cqe::{
-    Last, REQUESTER, REQUESTER_ERROR, RESPONDER_ERROR, parse_other, parse_sent,
-};
+use super::parse_cqe::{REQUESTER, REQUESTER_ERROR, RESPONDER_ERROR, parse_other, parse_sent};
 use super::settings::take;
 use crate::bus::Bus;
-use crate::verbs::{self, CompletionQueue, PollError, WorkCompletion};
+use crate::verbs::{self, CompletionQueue, PollError, WorkCompletion, WorkStatus};
 use doorbell_prm::cqe::CqeOpcode;
 use doorbell_tracer::{Group, Probe, Relation, Value, probe};
-use std::array;
+use spin::mutex::SpinMutexGuard as MutexGuard;
 use zerocopy::IntoBytes;
 
 const PROBE_GROUP: Group = Group::PollCq;
@@ -18,27 +16,14 @@ const PROBE_GROUP: Group = Group::PollCq;
 // ANCHOR: poll_cq
 /// Takes completions out of the queue until it is empty or `completions` is full, then tells the
 /// card how far. (`mlx5_poll_cq`)
-///
-/// Many programs ask for one completion at a time: for them the compiler makes a copy of the code
-/// without the loop.
 pub fn poll_cq<B: Bus, P: Probe>(
     cq: &CompletionQueue,
     completions: &mut [WorkCompletion],
 ) -> Result<u32, PollError> {
-    match completions {
-        [one] => poll_locked::<B, P, _>(cq, array::from_mut(one)),
-        any => poll_locked::<B, P, _>(cq, any),
-    }
-}
-
-/// The queue's lock, around all that is done.
-#[inline(never)]
-fn poll_locked<B: Bus, P: Probe, C: AsMut<[WorkCompletion]> + ?Sized>(
-    cq: &CompletionQueue,
-    completions: &mut C,
-) -> Result<u32, PollError> {
-    let completions = completions.as_mut();
-    let mlx5 = Mlx5CompletionQueue::<B>::of(cq);
+    let Some(mlx5) = Mlx5CompletionQueue::<B>::part(cq) else {
+        // No panic here: it would cost every poll the room for its call.
+        return Err(PollError::NotSupported);
+    };
     let probe = P::of(&mlx5.tracer);
     probe!(
         at & verbs::POLL_CQ_CALL,
@@ -49,77 +34,158 @@ fn poll_locked<B: Bus, P: Probe, C: AsMut<[WorkCompletion]> + ?Sized>(
         )
     );
 
-    let mut state = take(&mlx5.queue);
-    probe!(P: probe, locked("cq.lock"));
-    let result = poll_all(&mut state, completions, &probe);
-    state.update_record(&probe);
+    match completions {
+        [one] => poll_one(mlx5, one, probe),
+        any => poll_many(mlx5, any, probe),
+    }
+}
+
+/// Takes the lock.
+#[inline(always)]
+fn begin<'a, B: Bus, P: Probe>(
+    mlx5: &'a Mlx5CompletionQueue<B>,
+    probe: &P,
+) -> MutexGuard<'a, CqState> {
+    let state = take(&mlx5.queue);
+    probe!(P: *probe, locked("cq.lock"));
+    state
+}
+
+/// Tells the card how far, and gives the lock back.
+#[inline(always)]
+fn finish<P: Probe>(
+    mut state: MutexGuard<'_, CqState>,
+    result: Result<u32, PollError>,
+    probe: &P,
+) -> Result<u32, PollError> {
+    state.update_record(probe);
     drop(state);
-    probe!(P: probe, unlocked("cq.lock"));
+    probe!(P: *probe, unlocked("cq.lock"));
 
     let polled = result.as_ref().map_or(0, |count| *count);
-    probe!(at & verbs::POLL_CQ_CALL, P: probe, returned("ibv_poll_cq", polled));
+    probe!(at & verbs::POLL_CQ_CALL, P: *probe, returned("ibv_poll_cq", polled));
     result
 }
 // ANCHOR_END: poll_cq
 
 // ANCHOR: poll_all
-/// Fills `completions` as far as there are entries.
+/// One completion, as many programs ask for it. What is rare goes another way to the end, so that here
+/// nothing has to be kept across a call.
 #[inline(always)]
-fn poll_all<P: Probe>(
-    state: &mut CqState,
-    completions: &mut [WorkCompletion],
-    probe: &P,
+fn poll_one<B: Bus, P: Probe>(
+    mlx5: &Mlx5CompletionQueue<B>,
+    completion: &mut WorkCompletion,
+    probe: P,
 ) -> Result<u32, PollError> {
-    let entries = state.entries;
-    let first = state.consumer_index;
+    let mut state = begin(mlx5, &probe);
+    let index = state.consumer_index;
+    let Some(found) = next(&state, &state.entries, index, &probe) else {
+        return finish(state, Ok(0), &probe);
+    };
+    let index = consumed(&state, index, &probe);
+    if !(found.is_plain && parse_sent(&mut state, found.entry, completion)) {
+        state.consumer_index = index;
+        return poll_other(state, found.entry, found.op_own >> 4, completion, probe);
+    }
+    tell_completion(completion, &probe);
+    state.consumer_index = index;
+    finish(state, Ok(1), &probe)
+}
+
+/// The end of [`poll_one`] for an entry that is not of a send, or says of it more than that it is done.
+#[inline(never)]
+fn poll_other<P: Probe>(
+    state: MutexGuard<'_, CqState>,
+    entry: Entry,
+    opcode: u8,
+    completion: &mut WorkCompletion,
+    probe: P,
+) -> Result<u32, PollError> {
+    let result = parse_other(&state, entry, opcode, completion, &probe);
+    if result.is_ok() {
+        tell_completion(completion, &probe);
+    }
+    finish(state, result.map(|()| 1), &probe)
+}
+
+/// Fills `completions` as far as there are entries.
+#[inline(never)]
+fn poll_many<B: Bus, P: Probe>(
+    mlx5: &Mlx5CompletionQueue<B>,
+    completions: &mut [WorkCompletion],
+    probe: P,
+) -> Result<u32, PollError> {
+    let mut state = begin(mlx5, &probe);
+    let (entries, first) = (state.entries, state.consumer_index);
     let mut index = first;
-    let mut last = Last::none(state);
     for completion in completions {
-        let entry = entries.at(index);
-        let Some(op_own) = ours(state, entries, index, entry, probe) else {
+        let Some(found) = next(&state, &entries, index, &probe) else {
             break;
         };
-        index = index.wrapping_add(1);
-        probe!(P: *probe, index(state.region, "cq.consumer_index", index));
-        let opcode = op_own >> 4;
-        if (opcode != REQUESTER || !parse_sent(state, &mut last, entry, completion))
-            && let Err(error) = parse_other(state, entry, opcode, completion, probe)
+        index = consumed(&state, index, &probe);
+        if !(found.is_plain && parse_sent(&mut state, found.entry, completion))
+            && let Err(error) =
+                parse_other(&state, found.entry, found.op_own >> 4, completion, &probe)
         {
             state.consumer_index = index;
-            return Err(error);
+            return finish(state, Err(error), &probe);
         }
-        tell_completion(completion, probe);
+        tell_completion(completion, &probe);
     }
     state.consumer_index = index;
-    Ok(index.wrapping_sub(first))
+    finish(state, Ok(index.wrapping_sub(first)), &probe)
+}
+
+/// The index behind the entry that `index` counts.
+#[inline(always)]
+fn consumed<P: Probe>(state: &CqState, index: u32, probe: &P) -> u32 {
+    let index = index.wrapping_add(1);
+    probe!(P: *probe, index(state.region, "cq.consumer_index", index));
+    index
 }
 // ANCHOR_END: poll_all
 
 // ANCHOR: poll_one
-/// The last byte of the entry that `index` counts, if the entry is ours. Then the rest of it may be
-/// read. (`mlx5_get_next_cqe`)
-#[inline(always)]
-fn ours<P: Probe>(
-    state: &CqState,
-    entries: Entries,
-    index: u32,
+/// An entry that is ours.
+struct Found {
     entry: Entry,
-    probe: &P,
-) -> Option<u8> {
+    /// Its last byte.
+    op_own: u8,
+    /// It is of a send that is done, and says no more than that.
+    is_plain: bool,
+}
+
+/// The entry that `index` counts, if it is ours. (`mlx5_get_next_cqe`)
+///
+/// The last byte of most entries holds nothing but the owner bit: the opcode of a send that is done is
+/// 0. One comparison finds them.
+#[inline(always)]
+fn next<P: Probe>(state: &CqState, entries: &Entries, index: u32, probe: &P) -> Option<Found> {
+    const { assert!(REQUESTER == 0) };
+    let entry = entries.at(index);
     let op_own = entry.op_own();
     probe!(P: *probe, load(state.region, entries.offset(index) + 63, "", &[op_own]));
-    tell_owner(entries, index, op_own, probe);
+    tell_owner(*entries, index, op_own, probe);
+    if op_own == entries.turn(index) {
+        may_be_read(state, index, entry, op_own, probe);
+        return Some(Found { entry, op_own, is_plain: true });
+    }
     if !entries.is_ours(index, op_own) {
         return None;
     }
-    // The rest of the entry must not have been read before its owner bit was.
+    may_be_read(state, index, entry, op_own, probe);
+    Some(Found { entry, op_own, is_plain: false })
+}
+
+/// The rest of the entry must not have been read before its owner bit was.
+#[inline(always)]
+fn may_be_read<P: Probe>(state: &CqState, index: u32, entry: Entry, op_own: u8, probe: &P) {
     (FROM_DEVICE.pass)();
     probe!(P: *probe, barrier(FROM_DEVICE.name, FROM_DEVICE.instruction));
     probe!(
         P: *probe,
-        load(state.region, entries.offset(index), layout(op_own), entry.copy().as_bytes())
+        load(state.region, state.entries.offset(index), layout(op_own), entry.copy().as_bytes())
     );
-    Some(op_own)
 }
 // ANCHOR_END: poll_one
 
@@ -155,6 +221,7 @@ fn tell_owner<P: Probe>(entries: Entries, index: u32, op_own: u8, probe: &P) {
 /// Tells of a work completion.
 #[inline(always)]
 fn tell_completion<P: Probe>(completion: &WorkCompletion, probe: &P) {
+    let is_error = completion.status != WorkStatus::Success;
     probe!(
         P: *probe,
         completion(
@@ -163,7 +230,7 @@ fn tell_completion<P: Probe>(completion: &WorkCompletion, probe: &P) {
             [
                 ("qp_num", Value::Hex(completion.qp_num.into())),
                 ("byte_len", completion.byte_len.into()),
-                ("vendor_err", Value::Hex(completion.vendor_err.into())),
+                ("vendor_err", Value::Hex(if is_error { completion.vendor_err.into() } else { 0 })),
             ]
         )
     );

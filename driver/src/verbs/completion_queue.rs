@@ -183,7 +183,7 @@ pub struct WorkCompletion {
     pub status: WorkStatus,
     /// What it did.
     pub opcode: Completed,
-    /// The card's own word on an error.
+    /// The card's own word on an error. Written for errors only, as in C.
     pub vendor_err: u8,
     /// What is known of the message that came. Written for receives that succeeded; for all else it
     /// stays as it was, as these fields of `struct ibv_wc` do.
