@@ -156,6 +156,23 @@ fn a_read_beyond_the_disk_ends_with_the_status_of_nvme() {
 }
 
 #[test]
+fn all_sizes_are_measured_one_after_the_other() {
+    let sizes: Vec<u32> = (1..=13).map(|log| 1 << log).collect();
+    for program in ["rdma_bw", "rdma_lat"] {
+        for operation in ["write", "read", "send"] {
+            let options = ["--op", operation, "-a", "-n", "20", "-s", "8192"];
+            let [_, client] = both_work(program, &options, ("", ""));
+            let rows = client.lines().filter_map(|line| {
+                let mut figures = line.split_whitespace().map(str::parse::<f64>);
+                let size = figures.next()?.ok()?;
+                (figures.next()?.ok()? == 20.0).then_some(size as u32)
+            });
+            assert_eq!(rows.collect::<Vec<_>>(), sizes, "{program} {operation}: {client}");
+        }
+    }
+}
+
+#[test]
 fn one_byte_is_measured_too_and_goes_round_more_often_than_it_has_values() {
     let options = ["--op", "write", "-n", "600", "-s", "1"];
     both_work("rdma_lat", &options, ("", ""));

@@ -16,6 +16,9 @@ pub const LENGTH: usize = "0000:000000:000000:00000000000000000000000000000000".
 /// The client's last word, with the zero that ends it.
 const DONE: &[u8; 5] = b"done\0";
 
+/// What a side says when it has come so far.
+const STEP: &[u8; 1] = b".";
+
 /// How long is slept between two looks for a connection.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -59,7 +62,7 @@ pub enum ExchangeError {
     )]
     Nobody(u64),
     /// The other side fell silent, or went.
-    #[error("the other side fell silent before both were connected: {0}; did it fail?")]
+    #[error("the other side fell silent: {0}; did it fail?")]
     Silent(String),
     /// The other side does not finish.
     #[error("the other side does not finish: {0}; did it hang?")]
@@ -160,6 +163,28 @@ impl Peer {
     /// Hears so many bytes more.
     pub fn hear<const N: usize>(&mut self) -> Result<[u8; N], ExchangeError> {
         hear(&mut self.stream)
+    }
+
+    /// Waits until the other side has come to the same place. It may need this side's card meanwhile, which
+    /// has its turn in `turn`.
+    pub fn keep_step(&mut self, mut turn: impl FnMut()) -> Result<(), ExchangeError> {
+        self.tell(STEP)?;
+        self.stream.set_nonblocking(true).map_err(silent)?;
+        let mut word = [0; STEP.len()];
+        loop {
+            match self.stream.read(&mut word) {
+                Ok(0) => return Err(ExchangeError::Silent("it has hung up".to_owned())),
+                Ok(_) if word == *STEP => break,
+                Ok(_) => {
+                    let text = String::from_utf8_lossy(&word).into_owned();
+                    return Err(ExchangeError::Nonsense(text));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => turn(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(silent(error)),
+            }
+        }
+        self.stream.set_nonblocking(false).map_err(silent)
     }
 
     /// Hangs up, and waits until the other side has, too: until then it may still need this side's

@@ -12,19 +12,24 @@ use std::time::{Duration, Instant};
 /// One side: the client measures, the server lends its memory or receives.
 pub fn run(world: &World, plan: &Plan) -> Result<Bandwidth, PeerError> {
     let mut station = Station::new(world, plan)?;
-    station.fill();
-    let (peer, remote) = station.meet(plan)?;
-    let time = match (&plan.host, plan.operation) {
-        (Some(_), _) => Some(send_all(&mut station, plan, remote)?),
-        (None, Operation::Send) => Some(receive_all(&mut station, plan)?),
-        (None, _) => None,
-    };
-    station.part(peer)?;
-    let has_received = plan.host.is_some() == (plan.operation == Operation::Read);
-    if has_received {
-        station.check(false)?;
+    let (mut peer, remote) = station.meet(plan)?;
+    let mut times = Vec::new();
+    for size in plan.sizes() {
+        station.begin(size, &mut peer)?;
+        let time = match (&plan.host, plan.operation) {
+            (Some(_), _) => Some(send_all(&mut station, plan, remote)?),
+            (None, Operation::Send) => Some(receive_all(&mut station, plan)?),
+            (None, _) => None,
+        };
+        station.keep_step(&mut peer)?;
+        let has_received = plan.host.is_some() == (plan.operation == Operation::Read);
+        if has_received {
+            station.check(false)?;
+        }
+        times.extend(time.map(|time| (size, time)));
     }
-    Ok(Bandwidth::of(&world.device, plan, time))
+    station.part(peer)?;
+    Ok(Bandwidth::of(&world.device, plan, times))
 }
 
 /// Keeps the send queue full until all messages are done. The time is from the first post to the last

@@ -12,10 +12,29 @@ use std::time::{Duration, Instant};
 /// One side: the client measures, the server answers where messages go back and forth.
 pub fn run(world: &World, plan: &Plan) -> Result<Latency, PeerError> {
     let mut station = Station::new(world, plan)?;
-    station.fill();
-    let (peer, remote) = station.meet(plan)?;
+    let (mut peer, remote) = station.meet(plan)?;
+    let mut rows = Vec::new();
+    for size in plan.sizes() {
+        station.begin(size, &mut peer)?;
+        let samples = play(&mut station, plan, remote)?;
+        station.keep_step(&mut peer)?;
+        if plan.operation != Operation::Read || plan.host.is_some() {
+            station.check(plan.operation == Operation::Write)?;
+        }
+        rows.push((size, samples));
+    }
+    station.part(peer)?;
+    Ok(Latency::of(&world.device, plan, rows))
+}
+
+/// All messages of one size, one at a time: how long each took, at the client.
+fn play(
+    station: &mut Station,
+    plan: &Plan,
+    remote: RemoteAddress,
+) -> Result<Vec<Duration>, PeerError> {
     let mut samples = Vec::with_capacity(plan.iterations as usize);
-    let mut game = Game { station: &mut station, remote, outstanding: 0, received: 0 };
+    let mut game = Game { station, remote, outstanding: 0, received: 0 };
     for turn in 0..plan.iterations {
         match (plan.operation, plan.host.is_some()) {
             (Operation::Read, true) => samples.push(game.read(turn)?),
@@ -25,11 +44,7 @@ pub fn run(world: &World, plan: &Plan) -> Result<Latency, PeerError> {
         }
     }
     game.finish()?;
-    station.part(peer)?;
-    if plan.operation != Operation::Read || plan.host.is_some() {
-        station.check(plan.operation == Operation::Write)?;
-    }
-    Ok(Latency::of(&world.device, plan, samples))
+    Ok(samples)
 }
 
 /// Where the game stands.

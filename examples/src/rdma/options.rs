@@ -39,9 +39,9 @@ struct BandwidthOptions {
     #[command(flatten)]
     common: Common,
 
-    /// Length of a message in bytes
-    #[arg(short, long, default_value_t = 65536, value_parser = clap::value_parser!(u32).range(1..=1 << 23))]
-    size: u32,
+    /// Length of a message in bytes [default: 65536]
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=1 << 23))]
+    size: Option<u32>,
 
     /// Work requests outstanding at a time
     #[arg(short, long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=4096))]
@@ -60,9 +60,9 @@ struct LatencyOptions {
     #[command(flatten)]
     common: Common,
 
-    /// Length of a message in bytes
-    #[arg(short, long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1 << 22))]
-    size: u32,
+    /// Length of a message in bytes [default: 2, or 65536 with --all]
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=1 << 22))]
+    size: Option<u32>,
 }
 
 /// What both have.
@@ -81,11 +81,15 @@ struct Common {
     #[arg(long = "op", value_enum, default_value_t = Operation::Write)]
     operation: Operation,
 
+    /// Measure every power of two from 2 bytes up to the size
+    #[arg(short, long)]
+    all: bool,
+
     /// TCP port to listen on or to connect to
     #[arg(short, long, default_value_t = 18515)]
     port: u16,
 
-    /// How many messages
+    /// How many messages, of each size
     #[arg(short = 'n', long = "iters", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     iterations: u32,
 
@@ -118,8 +122,10 @@ pub struct Plan {
     pub port: u16,
     /// What is measured.
     pub operation: Operation,
-    /// Length of a message in bytes.
+    /// Length of the longest message in bytes.
     pub size: u32,
+    /// Shorter ones are measured, too.
+    pub all: bool,
     /// How many messages.
     pub iterations: u32,
     /// Work requests outstanding at a time.
@@ -151,6 +157,7 @@ impl Common {
             port: self.port,
             operation: self.operation,
             size,
+            all: self.all,
             iterations: self.iterations,
             tx_depth: tx_depth.min(self.iterations),
             path_mtu,
@@ -160,16 +167,50 @@ impl Common {
     }
 }
 
+impl Plan {
+    /// The lengths that are measured, the shortest first.
+    pub fn sizes(&self) -> Vec<u32> {
+        match self.all && self.size >= 2 {
+            true => (1..=self.size.ilog2()).map(|log| 1 << log).collect(),
+            false => vec![self.size],
+        }
+    }
+}
+
+/// The longest message if nothing is said, of bandwidth and of all sizes.
+const LONG: u32 = 65536;
+
 /// The program `rdma_bw`.
 pub fn bandwidth_main() -> ExitCode {
     let BandwidthOptions { common, size, tx_depth } = BandwidthOptions::parse();
-    let plan = common.plan("rdma_bw", size, tx_depth);
+    let plan = common.plan("rdma_bw", size.unwrap_or(LONG), tx_depth);
     main_with(plan.program, &common.device(), &common.tracing, |world| bandwidth::run(world, &plan))
 }
 
 /// The program `rdma_lat`.
 pub fn latency_main() -> ExitCode {
     let LatencyOptions { common, size } = LatencyOptions::parse();
+    let size = size.unwrap_or(if common.all { LONG } else { 2 });
     let plan = common.plan("rdma_lat", size, 16);
     main_with(plan.program, &common.device(), &common.tracing, |world| latency::run(world, &plan))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(arguments: &[&str]) -> Vec<u32> {
+        let words = ["rdma_bw"].iter().chain(arguments);
+        let BandwidthOptions { common, size, tx_depth } = BandwidthOptions::parse_from(words);
+        common.plan("rdma_bw", size.unwrap_or(LONG), tx_depth).sizes()
+    }
+
+    #[test]
+    fn all_sizes_are_the_powers_of_two() {
+        assert_eq!(sizes(&["-a", "-s", "64"]), [2, 4, 8, 16, 32, 64]);
+        assert_eq!(sizes(&["-a", "-s", "63"]), [2, 4, 8, 16, 32]);
+        assert_eq!(sizes(&["-a", "-s", "1"]), [1]);
+        assert_eq!(sizes(&["-s", "63"]), [63]);
+        assert_eq!(sizes(&["--all"]).last(), Some(&65536));
+    }
 }

@@ -31,9 +31,12 @@ pub struct Station {
     qp: QueuePair,
     /// What goes out is in its first half, what comes in goes into the other.
     memory: MemoryRegion,
+    /// Bytes of a half.
+    half: u32,
     destination: Destination,
     terms: Terms,
     operation: Operation,
+    /// Bytes of a message, up to a half.
     size: u32,
     flags: SendFlags,
     /// Receives posted and not completed.
@@ -85,6 +88,7 @@ impl Station {
             qp,
             memory,
             operation: plan.operation,
+            half: plan.size,
             size: plan.size,
             flags: SendFlags::SIGNALED,
             receives: 0,
@@ -112,7 +116,8 @@ impl Station {
             None => as_server(plan.port, own, plan.timeout, connect)?,
         };
         let Plan { program, operation, size, iterations, .. } = plan;
-        let what = format!("{program} --op {operation} -s {size} -n {iterations}");
+        let all = if plan.all { " -a" } else { "" };
+        let what = format!("{program} --op {operation} -s {size} -n {iterations}{all}");
         let remote = peer.offer(what, &self.memory)?;
         self.patience.renew();
         Ok((peer, remote))
@@ -150,7 +155,7 @@ impl Station {
 
     /// Posts as many receives as are missing.
     fn post_receives(&mut self) -> Result<(), PeerError> {
-        let list = [self.memory.element(self.incoming(), self.size)];
+        let list = [self.memory.element(self.incoming(), self.half)];
         let request = ReceiveRequest { wr_id: RECEIVE, sg_list: &list };
         while self.receives < RECEIVES {
             post_recv(&self.qp, &[request])?;
@@ -210,27 +215,42 @@ impl Station {
 
     /// Where the incoming half begins.
     fn incoming(&self) -> usize {
-        self.size as usize
+        self.half as usize
     }
 
-    /// Fills the outgoing half with bytes that no buffer has by itself.
-    pub fn fill(&self) {
+    /// Messages have so many bytes from now on, which no buffer has by itself; both sides begin at the same
+    /// time.
+    pub fn begin(&mut self, size: u32, peer: &mut Peer) -> Result<(), PeerError> {
+        self.size = size;
+        self.fill();
+        self.keep_step(peer)
+    }
+
+    /// Waits until the other side has come as far, and lets it use this side's memory until it has.
+    pub fn keep_step(&mut self, peer: &mut Peer) -> Result<(), PeerError> {
+        peer.keep_step(|| self.end.turn())?;
+        self.patience.renew();
+        Ok(())
+    }
+
+    /// Fills the outgoing half.
+    fn fill(&self) {
         let bytes: Vec<u8> = (0..self.size as usize).map(pattern).collect();
         self.memory.buffer().write(0, &bytes);
     }
 
-    /// Changes the last byte of the outgoing half.
+    /// Changes the last byte of the outgoing message.
     pub fn mark(&self, mark: u8) {
-        self.memory.buffer().write(self.incoming() - 1, &[mark]);
+        self.memory.buffer().write(self.size as usize - 1, &[mark]);
     }
 
-    /// The last byte of the incoming half.
+    /// The last byte of the incoming message.
     pub fn last_byte(&self) -> u8 {
-        let last = self.incoming() * 2 - 1;
+        let last = self.incoming() + self.size as usize - 1;
         self.memory.buffer().read(last, 1).map_or(0, |bytes| bytes[0])
     }
 
-    /// Looks whether every byte of the incoming half is what the other side filled in, but for the
+    /// Looks whether every byte of the incoming message is what the other side filled in, but for the
     /// last if it is a mark.
     pub fn check(&self, marked: bool) -> Result<(), PeerError> {
         let length = self.size as usize - usize::from(marked);
