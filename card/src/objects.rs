@@ -248,6 +248,7 @@ impl Card {
             consumer: 0,
             arm: if self.is_mapped(context.uar_page()) { Arm::Next } else { Arm::Fired },
             armed_by: 0,
+            unannounced: false,
             waking: None,
         };
         self.completion_queues.insert(number, queue);
