@@ -53,5 +53,5 @@ fn set_data(begun: Request<'_, '_>, send: &Send, elements: &[ScatterGatherElemen
         ([element], false) if send.immediate & 1 == 0 => begun.set_sge(*element),
         (_, true) => begun.set_inline_data_list(elements),
         (_, false) => begun.set_sge_list(elements),
-    }
+    };
 }
