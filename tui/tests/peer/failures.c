@@ -8,6 +8,7 @@
  *   NAME post ERRNO                        what ibv_post_send returned
  *   NAME modify ERRNO                      what ibv_modify_qp returned
  *   NAME sender|receiver WR_ID STATUS VENDOR_ERR    a completion
+ *   NAME elsewhere                         it needs another card
  *   NAME nothing                           no failure at all
  *
  * The names are those of the scenarios of the failure gallery, and of some more cases. `twin fail` of
@@ -17,6 +18,9 @@
 #include "pair.h"
 
 enum { MANY = 1000, SPOILS = 0x00ffff00, EMPTY = 15 };
+
+/* A window of one byte too many. */
+static const uint64_t TOO_LONG = (UINT64_C(1) << 31) + 1;
 
 static void tell_post(const char *name, int error)
 {
@@ -45,10 +49,27 @@ static void fill_queue(const char *name, int flags, int polls)
 
 static void refused_posts(void)
 {
+	struct ibv_mw_bind bind = { .wr_id = 1, .send_flags = IBV_SEND_SIGNALED };
+	struct ibv_qp_attr attr;
+	struct ibv_mw *mw;
 	struct request one;
 
 	fill_queue("enomem-queue-full", IBV_SEND_SIGNALED, 0);
 	fill_queue("queue-of-unsignalled", 0, 1);
+
+	make(IBV_QPT_RC, BOTH);
+	attr = attributes(&receiver, patient);
+	to_init(&sender, &attr);
+	want(!to_rtr(&sender, &attr), "INIT to RTR");
+	tell_post("enomem-before-rts", post(request(&one, 1, IBV_WR_RDMA_WRITE, 64)));
+
+	make_connected(IBV_QPT_RC, BOTH | IBV_ACCESS_MW_BIND);
+	mw = ibv_alloc_mw(pd, IBV_MW_TYPE_1);
+	want(mw != NULL, "ibv_alloc_mw");
+	bind.bind_info = (struct ibv_mw_bind_info){ sender.mr, (uintptr_t)sender.mr->addr, TOO_LONG,
+						    IBV_ACCESS_REMOTE_WRITE };
+	tell_post("eopnotsupp-window", ibv_bind_mw(sender.qp, mw, &bind));
+	want(!ibv_dealloc_mw(mw), "ibv_dealloc_mw");
 
 	make_connected(IBV_QPT_RC, BOTH);
 	request(&one, 1, IBV_WR_RDMA_WRITE, 20)->wr.num_sge = 3;
