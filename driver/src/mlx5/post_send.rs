@@ -38,6 +38,16 @@ pub fn post_send<B: Bus, P: Probe>(
         Some(mlx5) => return post_other::<B, P>(qp, mlx5, requests),
         None => return post_after_a_look::<B, P>(qp, requests),
     };
+    post_known::<B, P>(qp, mlx5, requests)
+}
+
+/// By the copy for what is known of the list.
+#[inline(always)]
+fn post_known<B: Bus, P: Probe>(
+    qp: &QueuePair,
+    mlx5: &Mlx5QueuePair<B>,
+    requests: &[SendRequest<'_>],
+) -> Result<(), PostError> {
     match requests {
         [one] if Any::is_inline(one) && !one.sg_list.is_empty() => {
             post_locked::<B, P, OneInline>(qp, mlx5, array::from_ref(one))
@@ -60,11 +70,7 @@ fn post_other<B: Bus, P: Probe>(
         [one] if !Any::is_inline(one) && one.sg_list.len() == 1 => {
             post_locked::<B, P, OneDatagram>(qp, mlx5, array::from_ref(one))
         }
-        [one] if Any::is_inline(one) && !one.sg_list.is_empty() => {
-            post_locked::<B, P, OneInline>(qp, mlx5, array::from_ref(one))
-        }
-        [one] => post_locked::<B, P, One>(qp, mlx5, array::from_ref(one)),
-        any => post_locked::<B, P, Any>(qp, mlx5, any),
+        any => post_known::<B, P>(qp, mlx5, any),
     }
 }
 

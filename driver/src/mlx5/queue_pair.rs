@@ -84,10 +84,11 @@ impl<B: Bus> Mlx5QueuePair<B> {
 }
 
 /// Which way the posts of a queue pair go.
-fn way<B: Bus>(register: &Register<B>, transport: Transport) -> Way {
+fn way<B: Bus>(mlx5: &Mlx5Context<B>, register: &Register<B>, transport: Transport) -> Way {
     match (&register.sharing, transport) {
         (Sharing::Locked(_), _) => Way::Shared,
-        (_, Transport::UnreliableDatagram) => Way::Datagrams,
+        // The short way of datagrams knows no signatures.
+        (_, Transport::UnreliableDatagram) if !mlx5.signatures => Way::Datagrams,
         _ => Way::Plain,
     }
 }
@@ -163,7 +164,7 @@ pub fn create_qp<B: Bus>(
         send: Mutex::new(send),
         receive: Mutex::new(receive),
         tracer: tracer.clone(),
-        way: way(&register, request.transport),
+        way: way(mlx5, &register, request.transport),
         capabilities: sizes.capabilities(),
         keeper: Keeper {
             context: Arc::clone(pd.context()),
