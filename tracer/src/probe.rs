@@ -56,6 +56,9 @@ pub trait Probe: CompiledIn {
 
     /// The probe that a piece of code with this tracer uses.
     fn of(tracer: &Tracer) -> Self;
+
+    /// The same without a copy of the tracer, which would count its owners.
+    fn lent(tracer: &Tracer) -> &Self;
 }
 
 /// No probes: nothing is built, nothing is called, nothing remains in the binary.
@@ -69,6 +72,11 @@ impl Probe for Off {
     #[inline(always)]
     fn of(_: &Tracer) -> Self {
         Self
+    }
+
+    #[inline(always)]
+    fn lent(_: &Tracer) -> &Self {
+        &Self
     }
 }
 
@@ -252,6 +260,11 @@ impl Probe for Tracer {
 
     fn of(tracer: &Tracer) -> Self {
         tracer.clone()
+    }
+
+    #[inline(always)]
+    fn lent(tracer: &Tracer) -> &Self {
+        tracer
     }
 }
 

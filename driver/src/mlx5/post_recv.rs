@@ -24,7 +24,7 @@ pub fn post_recv<B: Bus, P: Probe>(
     requests: &[ReceiveRequest<'_>],
 ) -> Result<(), PostError> {
     let queue_pair = Mlx5QueuePair::<B>::of(qp);
-    let probe = P::of(&queue_pair.tracer);
+    let probe = P::lent(&queue_pair.tracer);
     probe!(
         at & verbs::POST_RECV_CALL,
         P: probe,
@@ -36,9 +36,9 @@ pub fn post_recv<B: Bus, P: Probe>(
 
     let mut queue = queue_pair.receive.lock();
     probe!(P: probe, locked("rq.lock"));
-    let (built, result) = build_all(&queue, requests, &probe);
+    let (built, result) = build_all(&queue, requests, probe);
     if built > 0 {
-        update_record(&mut queue, built, &probe);
+        update_record(&mut queue, built, probe);
     }
     drop(queue);
     probe!(P: probe, unlocked("rq.lock"));

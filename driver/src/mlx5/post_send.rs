@@ -92,16 +92,16 @@ fn post_locked<B: Bus, P: Probe, K: Kind>(
     requests: &K::List<'_>,
 ) -> Result<(), PostError> {
     let requests = requests.as_ref();
-    let probe = P::of(&mlx5.tracer);
-    tell_call::<B, P>(qp, requests, &probe);
+    let probe = P::lent(&mlx5.tracer);
+    tell_call::<B, P>(qp, requests, probe);
 
     let mut queue = take(&mlx5.send);
     probe!(P: probe, locked("sq.lock"));
-    let result = post_all::<_, _, K>(&mut queue, requests, &probe);
+    let result = post_all::<_, _, K>(&mut queue, requests, probe);
     drop(queue);
     probe!(P: probe, unlocked("sq.lock"));
 
-    tell_return(&result, &probe);
+    tell_return(&result, probe);
     result
 }
 // ANCHOR_END: post_send

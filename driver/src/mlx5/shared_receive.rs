@@ -200,7 +200,7 @@ pub fn post_srq_recv<B: Bus, P: Probe>(
     requests: &[ReceiveRequest<'_>],
 ) -> Result<(), PostError> {
     let mlx5 = Mlx5SharedReceiveQueue::<B>::of(srq);
-    let probe = P::of(&mlx5.tracer);
+    let probe = P::lent(&mlx5.tracer);
     let number = Value::Hex(srq.number().into());
     probe!(
         P: probe,
@@ -208,9 +208,9 @@ pub fn post_srq_recv<B: Bus, P: Probe>(
     );
     let mut list = take(&mlx5.list);
     probe!(P: probe, locked("srq.lock"));
-    let (posted, result) = list.fill_all(requests, &probe);
+    let (posted, result) = list.fill_all(requests, probe);
     if posted > 0 {
-        list.update_record(posted, &probe);
+        list.update_record(posted, probe);
     }
     drop(list);
     probe!(P: probe, unlocked("srq.lock"));
