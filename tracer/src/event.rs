@@ -4,12 +4,9 @@
 //! [`Kind`] is what comes out of a recorder, or of a file. Formatting, naming and decoding are left
 //! to the readers of a trace.
 
-mod compact;
 mod constructors;
 mod value;
 
-pub use compact::Fact;
-pub(crate) use compact::{LONG, Pair, ROOM};
 pub use value::{Argument, Arguments, Relation, Value};
 
 use crate::{Bytes, Region, RegionId};

@@ -14,6 +14,7 @@
 
 mod bytes;
 mod event;
+mod point;
 mod probe;
 mod recorder;
 mod region;
@@ -30,6 +31,7 @@ pub use bytes::Bytes;
 pub use event::{
     Actor, Argument, Arguments, Command, Direction, Kind, LockAction, Packet, Relation, Text, Value,
 };
+pub use point::{Form, Point};
 pub use probe::{CompiledIn, MapRequest, Off, Probe, Scribe, Tracer, is_compiled_in};
 pub use recorder::{Clock, Counts, Full, Record, Recorder, Ring};
 pub use region::{Region, RegionId, Role};

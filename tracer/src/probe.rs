@@ -4,14 +4,15 @@
 //! function and its arguments are never built; instantiated with [`Tracer`] it records. The cold
 //! paths hold a [`Tracer`], which may be off too, at the price of one test.
 
+mod macros;
 mod numbered;
 mod shared;
 
-pub use numbered::{Nesting, Numbered};
+pub use numbered::Numbered;
 
-use crate::recorder::{Clock, Counts, Record, Recorder};
+use crate::recorder::{ActorCode, Clock, Counts, Record, Recorder};
 use crate::report::Report;
-use crate::{Actor, Group, Kind, Region, RegionId, Role, Site};
+use crate::{Actor, Form, Group, Kind, Point, Region, RegionId, Role, Site};
 use shared::Shared;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,14 +45,15 @@ pub fn is_compiled_in<P: CompiledIn>(_: &P) -> bool {
 
 /// Where a probe hands its events.
 pub trait Probe: CompiledIn {
-    /// Calls `tell` with a scribe, who records what it is told as of `site`. With probes off, `tell`
-    /// is not called.
-    fn report(&self, site: &'static Site, tell: impl FnOnce(Scribe<'_>));
+    /// A scribe, who records what it is told; nobody with probes off, or those of `group`.
+    fn scribe(&self, group: Group) -> Option<Scribe<'_>>;
 
     /// Records what `kind` builds, as of `site`. With probes off, `kind` is not called.
     #[inline]
     fn emit(&self, site: &'static Site, kind: impl FnOnce() -> Kind) {
-        self.report(site, |scribe| scribe.write(kind()));
+        if let Some(scribe) = self.scribe(site.group) {
+            scribe.write_at(site, &WHOLE, kind());
+        }
     }
 
     /// The probe that a piece of code with this tracer uses.
@@ -67,7 +69,9 @@ pub struct Off;
 
 impl Probe for Off {
     #[inline(always)]
-    fn report(&self, _: &'static Site, _: impl FnOnce(Scribe<'_>)) {}
+    fn scribe(&self, _: Group) -> Option<Scribe<'_>> {
+        None
+    }
 
     #[inline(always)]
     fn of(_: &Tracer) -> Self {
@@ -85,22 +89,31 @@ impl Probe for Off {
 pub struct Tracer {
     shared: Option<Arc<Shared>>,
     actor: Actor,
+    /// The actor as heads of events have it.
+    code: ActorCode,
 }
 
+/// The point of events that are told as a [`Kind`].
+static WHOLE: Point = Point::new(None, Form::Whole);
+
 impl Tracer {
+    fn sharing(shared: Option<Arc<Shared>>, actor: Actor) -> Self {
+        Self { shared, actor, code: ActorCode::of(actor) }
+    }
+
     /// A tracer that records nothing.
     pub fn off() -> Self {
-        Self { shared: None, actor: Actor::Cpu(0) }
+        Self::sharing(None, Actor::Cpu(0))
     }
 
     /// A tracer that hands all groups' events to `recorder`, stamped by `clock`.
     pub fn new(recorder: impl Recorder + 'static, clock: Clock) -> Self {
-        Self { shared: Some(Arc::new(Shared::new(recorder, clock))), actor: Actor::Cpu(0) }
+        Self::sharing(Some(Arc::new(Shared::new(recorder, clock))), Actor::Cpu(0))
     }
 
     /// The same recorder, with events told as `actor`'s.
     pub fn acting_as(&self, actor: Actor) -> Self {
-        Self { shared: self.shared.clone(), actor }
+        Self::sharing(self.shared.clone(), actor)
     }
 
     /// Whether there is a recorder at all.
@@ -200,7 +213,7 @@ impl Tracer {
     /// Records an event of any group.
     fn always(&self, site: &'static Site, kind: impl FnOnce() -> Kind) {
         if let Some(shared) = &self.shared {
-            shared.record(self.actor, site, kind());
+            Scribe { shared, actor: self.code }.write_at(site, &WHOLE, kind());
         }
     }
 }
@@ -232,30 +245,33 @@ impl std::fmt::Debug for Tracer {
     }
 }
 
-/// Who writes down what a probe tells: once, as of one place.
+/// Who writes down what a probe tells.
 #[derive(Clone, Copy)]
 pub struct Scribe<'a> {
     shared: &'a Shared,
-    actor: Actor,
-    site: &'static Site,
+    actor: ActorCode,
 }
 
 impl Scribe<'_> {
-    /// Records an event.
+    /// Records an event of a point that has its site.
     #[inline(always)]
-    pub fn write(self, report: impl Report) {
-        self.shared.record(self.actor, self.site, report);
+    pub fn write(self, point: &'static Point, report: impl Report) {
+        self.shared.record(self.actor, None, point, report);
+    }
+
+    /// Records an event as of `site`, of a point that has none.
+    #[inline(always)]
+    pub fn write_at(self, site: &'static Site, point: &'static Point, report: impl Report) {
+        self.shared.record(self.actor, Some(site), point, report);
     }
 }
 
 impl Probe for Tracer {
     #[inline(always)]
-    fn report(&self, site: &'static Site, tell: impl FnOnce(Scribe<'_>)) {
-        if let Some(shared) = &self.shared
-            && shared.groups.load(Ordering::Relaxed) & site.group.bit() != 0
-        {
-            tell(Scribe { shared, actor: self.actor, site });
-        }
+    fn scribe(&self, group: Group) -> Option<Scribe<'_>> {
+        let shared = self.shared.as_ref()?;
+        let is_on = shared.groups.load(Ordering::Relaxed) & group.bit() != 0;
+        is_on.then_some(Scribe { shared, actor: self.code })
     }
 
     fn of(tracer: &Tracer) -> Self {
@@ -266,70 +282,4 @@ impl Probe for Tracer {
     fn lent(tracer: &Tracer) -> &Self {
         tracer
     }
-}
-
-/// One probe: `probe!(probe, constructor(arguments))`, where `constructor` is one of
-/// [`report`](crate::report)'s, which are those of [`Kind`].
-/// After a semicolon, where the bytes' fields come from: `; from "rkey" = "wr.rdma.rkey"`.
-///
-/// On the data path the type of the probe stands before it, `probe!(P: probe, ...)`: then it is
-/// known before anything is generated whether there is a probe at all.
-#[cfg(not(feature = "without-probes"))]
-#[macro_export]
-macro_rules! probe {
-    ($P:ident: $probe:expr, $kind:ident($($argument:expr),* $(,)?)) => {{
-        static SITE: $crate::Site = $crate::site!();
-        {
-            use $crate::Probe as _;
-            if <$P as $crate::CompiledIn>::ON {
-                ($probe).report(&SITE, |scribe| scribe.write($crate::report::$kind($($argument),*)));
-            }
-        }
-    }};
-    ($P:ident: $probe:expr, $kind:ident($($argument:expr),* $(,)?); from $($field:literal = $origin:literal),+ $(,)?) => {{
-        static SITE: $crate::Site = $crate::site!(from $($field = $origin),+);
-        {
-            use $crate::Probe as _;
-            if <$P as $crate::CompiledIn>::ON {
-                ($probe).report(&SITE, |scribe| scribe.write($crate::report::$kind($($argument),*)));
-            }
-        }
-    }};
-    (at $site:expr, $P:ident: $probe:expr, $kind:ident($($argument:expr),* $(,)?)) => {{
-        use $crate::Probe as _;
-        if <$P as $crate::CompiledIn>::ON {
-            ($probe).report($site, |scribe| scribe.write($crate::report::$kind($($argument),*)));
-        }
-    }};
-    ($probe:expr, $kind:ident($($argument:expr),* $(,)?)) => {{
-        static SITE: $crate::Site = $crate::site!();
-        {
-            use $crate::Probe as _;
-            if $crate::is_compiled_in(&$probe) {
-                ($probe).report(&SITE, |scribe| scribe.write($crate::report::$kind($($argument),*)));
-            }
-        }
-    }};
-    ($probe:expr, $kind:ident($($argument:expr),* $(,)?); from $($field:literal = $origin:literal),+ $(,)?) => {{
-        static SITE: $crate::Site = $crate::site!(from $($field = $origin),+);
-        {
-            use $crate::Probe as _;
-            if $crate::is_compiled_in(&$probe) {
-                ($probe).report(&SITE, |scribe| scribe.write($crate::report::$kind($($argument),*)));
-            }
-        }
-    }};
-    (at $site:expr, $probe:expr, $kind:ident($($argument:expr),* $(,)?)) => {{
-        use $crate::Probe as _;
-        if $crate::is_compiled_in(&$probe) {
-            ($probe).report($site, |scribe| scribe.write($crate::report::$kind($($argument),*)));
-        }
-    }};
-}
-
-/// The probe of a build without any: what the cost of probes that are off is measured against.
-#[cfg(feature = "without-probes")]
-#[macro_export]
-macro_rules! probe {
-    ($($anything:tt)*) => {{}};
 }

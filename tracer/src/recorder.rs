@@ -2,6 +2,7 @@
 
 mod chunks;
 mod full;
+mod head;
 mod lock;
 mod log;
 mod ring;
@@ -9,8 +10,11 @@ mod ring;
 pub use chunks::Chunks;
 pub(crate) use chunks::Contents;
 pub use full::Full;
+pub(crate) use head::HEAD;
+pub use head::{ActorCode, Head};
 pub(crate) use lock::{BriefLock, Guard};
-pub use log::Beside;
+pub(crate) use log::values;
+pub use log::{Beside, Room};
 pub use ring::Ring;
 
 use crate::{Actor, Kind, Site};
@@ -30,44 +34,6 @@ pub struct Record {
     pub site: &'static Site,
     /// What happened.
     pub kind: Kind,
-}
-
-impl Record {
-    /// Its head and its kind.
-    fn split(self) -> (Head, Kind) {
-        let head = Head {
-            sequence: self.sequence,
-            time: self.time,
-            actor: self.actor,
-            depth: self.depth,
-            site: self.site,
-        };
-        (head, self.kind)
-    }
-}
-
-/// What every event has: a [`Record`] but for its kind.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Head {
-    pub(crate) sequence: u64,
-    pub(crate) time: u64,
-    pub(crate) actor: Actor,
-    pub(crate) depth: u16,
-    pub(crate) site: &'static Site,
-}
-
-impl Head {
-    /// The record of this head and a kind.
-    pub(crate) fn with(&self, kind: Kind) -> Record {
-        Record {
-            sequence: self.sequence,
-            time: self.time,
-            actor: self.actor,
-            depth: self.depth,
-            site: self.site,
-            kind,
-        }
-    }
 }
 
 /// What stamps events.

@@ -1,91 +1,92 @@
-//! What a probe hands on: an event as it is at hand where it happens, not copied yet.
+//! What a probe hands on: the operands of an event, as they are at hand where it happens.
 //!
 //! A [`Kind`] owns what it tells of, and is as large as the largest event. Making one and moving it
 //! would cost more than all else that a recorder does. So a probe makes a [`Report`]: a few numbers,
-//! static names, and a view of the bytes. A recorder that keeps events writes it straight into its
-//! place; any other is given the [`Kind`] that it stands for.
+//! static names, and a view of the bytes, without all that its [`Point`](crate::Point) says already.
+//! It is written straight into its place.
 
 mod constructors;
+mod parts;
 mod values;
 
 pub use constructors::*;
+pub use parts::Fixed;
 
-use crate::event::Fact;
-use crate::probe::{Nesting, Numbered};
-use crate::{Actor, Argument, Kind, Site};
+use crate::probe::Numbered;
+use crate::recorder::{HEAD, Head};
+use crate::{Kind, Site};
+use parts::{Names, Numbers};
 use values::Values;
 
 /// What a probe hands on: made by the constructors of this module, which are those of [`Kind`].
-pub trait Report: Keep {
-    /// The event as readers of a trace know it.
-    fn into_kind(self) -> Kind;
+pub trait Report {
+    /// Writes it down, beginning with this head; `site` if its point has none.
+    #[doc(hidden)]
+    fn keep(self, to: &mut Numbered, head: Head, site: Option<&'static Site>);
 }
 
-/// How a report is kept: known to this crate only.
-pub trait Keep: Sized {
-    /// What it does to the depth of calls.
-    fn nesting(&self) -> Nesting;
-
-    /// Writes it down.
-    fn keep(self, to: &mut Numbered, actor: Actor, site: &'static Site);
+/// What an event does to the depth of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nesting {
+    /// Events after it are one deeper.
+    Enters,
+    /// It and events after it are one less deep.
+    Leaves,
+    /// Nothing.
+    Stays,
 }
 
-/// A report of numbers, static names, bytes that are still where the program has them, and values.
-///
-/// The fact is a function, so that it comes to be where it is kept: made here and moved there, it
-/// would be read as a whole just after it was written in parts, which processors wait for.
-pub struct Draft<'a, F, V> {
-    fact: F,
+/// A report of numbers, static names, values, and bytes that are still where the program has them.
+pub struct Draft<'a, M, N, V> {
     nesting: Nesting,
-    /// The bytes that have no room in the fact.
-    bytes: &'a [u8],
+    /// What the head's flag says.
+    flag: bool,
+    numbers: M,
+    names: N,
     values: V,
+    bytes: &'a [u8],
 }
 
-impl<F: FnOnce() -> Fact, V: Values> Report for Draft<'_, F, V> {
-    #[inline(never)]
-    fn into_kind(self) -> Kind {
-        let mut arguments = Vec::with_capacity(V::COUNT);
-        self.values.give(&mut |name, value| arguments.push(Argument { name: name.into(), value }));
-        (self.fact)().kind(self.bytes, &mut arguments.into_iter())
-    }
-}
-
-impl<F: FnOnce() -> Fact, V: Values> Keep for Draft<'_, F, V> {
+impl<M: Numbers, N: Names, V: Values> Report for Draft<'_, M, N, V> {
     #[inline(always)]
-    fn nesting(&self) -> Nesting {
-        self.nesting
-    }
-
-    #[inline(always)]
-    fn keep(self, to: &mut Numbered, actor: Actor, site: &'static Site) {
-        let (fact, beside) = to.line(actor, site, self.nesting, self.bytes.len(), V::COUNT);
-        *fact = Some((self.fact)());
-        if !self.bytes.is_empty() {
-            beside.push_bytes(self.bytes);
+    fn keep(self, to: &mut Numbered, head: Head, site: Option<&'static Site>) {
+        let (mut room, beside) = to.room(HEAD + M::SIZE + V::SIZE + self.bytes.len());
+        room.put(head.flagged(self.flag).bytes());
+        if let Some(site) = site {
+            beside.push_site(site);
         }
-        self.values.give(&mut |name, value| beside.push_pair(name, value));
+        self.numbers.put(&mut room);
+        self.names.tell(beside);
+        self.values.put(&mut room, beside);
+        if !self.bytes.is_empty() {
+            room.end(self.bytes);
+        }
+        match self.nesting {
+            Nesting::Enters => to.enter(head),
+            Nesting::Leaves => to.leave(head),
+            Nesting::Stays => {}
+        }
     }
 }
 
 impl Report for Kind {
-    fn into_kind(self) -> Kind {
-        self
-    }
-}
-
-impl Keep for Kind {
-    fn nesting(&self) -> Nesting {
-        match self {
+    #[inline(never)]
+    fn keep(self, to: &mut Numbered, head: Head, site: Option<&'static Site>) {
+        let nesting = match self {
             Self::Call { .. } => Nesting::Enters,
             Self::Return { .. } => Nesting::Leaves,
             _ => Nesting::Stays,
+        };
+        let (mut room, beside) = to.room_of_whole();
+        room.put(head.bytes());
+        if let Some(site) = site {
+            beside.push_site(site);
         }
-    }
-
-    #[inline(never)]
-    fn keep(self, to: &mut Numbered, actor: Actor, site: &'static Site) {
-        let (_, beside) = to.line(actor, site, self.nesting(), 0, 0);
         beside.push_whole(self);
+        match nesting {
+            Nesting::Enters => to.enter(head),
+            Nesting::Leaves => to.leave(head),
+            Nesting::Stays => {}
+        }
     }
 }

@@ -200,39 +200,37 @@ fn tell_conditions<P: Probe>(
     probe: &P,
 ) {
     let holds = conditions.allowed;
-    let forbidden = ("MLX5_SHUT_UP_BF", u32::from(!holds));
+    let forbidden = u32::from(!holds);
     probe!(
         P: *probe,
-        check("BlueFlame is not forbidden", forbidden, Relation::Equal, ("needed", 0_u32), holds)
+        check("BlueFlame is not forbidden", ("MLX5_SHUT_UP_BF", forbidden), Relation::Equal, ("needed", 0_u32), holds)
     );
     if !holds {
         return;
     }
     let holds = conditions.alone;
-    let posted = ("posted", count);
     probe!(
         P: *probe,
-        check("one work request in the call", posted, Relation::Equal, ("needed", 1_u32), holds)
+        check("one work request in the call", ("posted", count), Relation::Equal, ("needed", 1_u32), holds)
     );
     if !holds {
         return;
     }
     let holds = conditions.taken;
-    let buffer = ("buffer size / 16", fit);
     probe!(
         P: *probe,
-        check("the register takes BlueFlame", buffer, Relation::NotEqual, ("none", 0_u32), holds)
+        check("the register takes BlueFlame", ("buffer size / 16", fit), Relation::NotEqual, ("none", 0_u32), holds)
     );
     if !holds {
         return;
     }
     let holds = conditions.worth_it;
-    let either = ("inline | MLX5_POST_SEND_PREFER_BF", u32::from(holds));
+    let either = u32::from(holds);
     probe!(
         P: *probe,
         check(
             "the data is inline, or BlueFlame preferred",
-            either,
+            ("inline | MLX5_POST_SEND_PREFER_BF", either),
             Relation::Equal,
             ("needed", 1_u32),
             holds
@@ -242,14 +240,13 @@ fn tell_conditions<P: Probe>(
         return;
     }
     let holds = conditions.more_than_control;
-    let control = ("of the control segment", 1_u32);
     probe!(
         P: *probe,
         check(
             "the WQE is more than a control segment",
             ("units", units),
             Relation::Greater,
-            control,
+            ("of the control segment", 1_u32),
             holds
         )
     );
@@ -259,7 +256,7 @@ fn tell_conditions<P: Probe>(
     let holds = conditions.fits;
     probe!(
         P: *probe,
-        check("the WQE fits the buffer", ("units", units), Relation::LessOrEqual, buffer, holds)
+        check("the WQE fits the buffer", ("units", units), Relation::LessOrEqual, ("buffer size / 16", fit), holds)
     );
 }
 // ANCHOR_END: blueflame_conditions
@@ -269,24 +266,18 @@ fn tell_conditions<P: Probe>(
 /// each block can leave the CPU as one PCIe write. (`mlx5_bf_copy`)
 #[inline(always)]
 fn copy_wqe<U: UarPage, P: Probe>(queue: &SendQueue<U>, built: Built, wqe: Wqe, probe: &P) {
-    copy_block(queue, wqe, 0, wqe.block, probe);
+    copy_block(queue, 0, wqe.block, probe);
     for index in 1..blocks(built.last_units) {
-        copy_block(queue, wqe, index, built.ring.block(wqe.number.wrapping_add(index)), probe);
+        copy_block(queue, index, built.ring.block(wqe.number.wrapping_add(index)), probe);
     }
 }
 
 /// Copies one block, number `index` of the WQE.
 #[inline(always)]
-fn copy_block<U: UarPage, P: Probe>(
-    queue: &SendQueue<U>,
-    wqe: Wqe,
-    index: u32,
-    block: Block,
-    probe: &P,
-) {
+fn copy_block<U: UarPage, P: Probe>(queue: &SendQueue<U>, index: u32, block: Block, probe: &P) {
     let register = &queue.register.register;
     let offset = index as usize * BLOCK;
-    register.write_64(offset, |unit| block.unit(unit));
+    register.write_64(offset, |unit| block.load(unit));
     probe!(
         P: *probe,
         register_write(
@@ -294,7 +285,7 @@ fn copy_block<U: UarPage, P: Probe>(
             register.offset() + offset,
             "BlueFlame",
             if index == 0 { "wqe_control_segment" } else { "" },
-            &queue.ring.bytes(queue.ring.block_offset(wqe.number.wrapping_add(index)), BLOCK)
+            block.halves::<8>(0).as_flattened()
         )
     );
 }

@@ -7,6 +7,7 @@
 
 use crate::bus::DmaRegion;
 use std::ptr::NonNull;
+use zerocopy::transmute;
 
 /// Size of a unit in bytes: what a WQE's DS counts (PRM, "Send WQE Format").
 pub const UNIT: usize = 16;
@@ -283,11 +284,30 @@ impl Block {
         unsafe { self.0.cast().read_unaligned() }
     }
 
-    /// Loads a unit of the block; `index` counts modulo 4.
+    /// Loads a unit of the block at once; `index` counts modulo 4.
     #[inline(always)]
-    pub fn unit(self, index: usize) -> [u8; UNIT] {
+    pub fn load(self, index: usize) -> [u8; UNIT] {
         // SAFETY: the block has four units, each aligned to its size: blocks are aligned to 64.
         unsafe { load_unit(self.0.add(index % (BLOCK / UNIT))) }
+    }
+
+    /// Loads a unit of the block for a trace; `index` counts modulo 4.
+    #[inline(always)]
+    pub fn unit(self, index: usize) -> [u8; UNIT] {
+        transmute!(self.halves::<2>(index))
+    }
+
+    /// Loads `N` halves of units from unit `first` on, for a trace. Most of them were just stored by
+    /// halves: to load both at once would wait until those stores have left the store buffer.
+    #[inline(always)]
+    pub fn halves<const N: usize>(self, first: usize) -> [[u8; UNIT / 2]; N] {
+        let base = self.0.cast::<[u8; UNIT / 2]>();
+        let mut halves = [[0; UNIT / 2]; N];
+        for (half, to) in halves.iter_mut().enumerate() {
+            // SAFETY: the block has eight halves, each aligned to its size.
+            *to = unsafe { base.add((first * 2 + half) % (BLOCK / UNIT * 2)).read_volatile() };
+        }
+        halves
     }
 }
 

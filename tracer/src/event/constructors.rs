@@ -1,9 +1,19 @@
-//! One typed constructor for each kind: what a probe's [report](crate::report) says, as the event
-//! that it stands for.
+//! One typed constructor for each kind, with the arguments that a probe's line has.
 
-use super::{Command, Direction, Kind, Relation, Text, Value};
-use crate::RegionId;
-use crate::report::{self, Report};
+use super::{
+    Argument, Arguments, Command, Direction, Kind, LockAction, Packet, Relation, Text, Value,
+};
+use crate::{Bytes, RegionId};
+
+/// Named values.
+fn arguments<const N: usize>(values: [(&'static str, Value); N]) -> Arguments {
+    values.into_iter().map(argument).collect()
+}
+
+/// A named value.
+fn argument((name, value): (&'static str, impl Into<Value>)) -> Argument {
+    Argument { name: name.into(), value: value.into() }
+}
 
 impl Kind {
     /// A function was entered.
@@ -11,17 +21,17 @@ impl Kind {
         function: &'static str,
         values: [(&'static str, Value); N],
     ) -> Self {
-        report::call(function, values).into_kind()
+        Self::Call { function: function.into(), arguments: arguments(values) }
     }
 
     /// A function is about to be left with this result.
     pub fn returned(function: &'static str, result: impl Into<Value>) -> Self {
-        report::returned(function, result).into_kind()
+        Self::Return { function: function.into(), result: result.into() }
     }
 
     /// A call went through `table.slot` to `target`.
     pub fn dispatch(table: &'static str, slot: &'static str, target: &'static str) -> Self {
-        report::dispatch(table, slot, target).into_kind()
+        Self::Dispatch { table: table.into(), slot: slot.into(), target: target.into() }
     }
 
     /// `left` was compared with `right`.
@@ -32,37 +42,40 @@ impl Kind {
         right: (&'static str, impl Into<Value>),
         holds: bool,
     ) -> Self {
-        report::check(what, left, relation, right, holds).into_kind()
+        let (left, right) = (argument(left), argument(right));
+        Self::Check { what: what.into(), left, relation, right, holds }
     }
 
     /// A lock was taken.
     pub fn locked(lock: &'static str) -> Self {
-        report::locked(lock).into_kind()
+        Self::Lock { lock: lock.into(), action: LockAction::Acquired }
     }
 
     /// A lock was given back.
     pub fn unlocked(lock: &'static str) -> Self {
-        report::unlocked(lock).into_kind()
+        Self::Lock { lock: lock.into(), action: LockAction::Released }
     }
 
     /// A region went away.
     pub fn unmap(region: RegionId) -> Self {
-        report::unmap(region)
+        Self::Unmap { region }
     }
 
     /// Bytes were stored at `offset` of `region`.
     pub fn store(region: RegionId, offset: usize, layout: &'static str, bytes: &[u8]) -> Self {
-        report::store(region, offset, layout, bytes).into_kind()
+        let (offset, layout) = (offset as u64, layout.into());
+        Self::Store { region, offset, layout, bytes: Bytes::new(bytes) }
     }
 
     /// Bytes were loaded from `offset` of `region`.
     pub fn load(region: RegionId, offset: usize, layout: &'static str, bytes: &[u8]) -> Self {
-        report::load(region, offset, layout, bytes).into_kind()
+        let (offset, layout) = (offset as u64, layout.into());
+        Self::Load { region, offset, layout, bytes: Bytes::new(bytes) }
     }
 
     /// A barrier was passed; `instruction` is empty where it only holds the compiler.
     pub fn barrier(name: &'static str, instruction: &'static str) -> Self {
-        report::barrier(name, instruction).into_kind()
+        Self::Barrier { name: name.into(), instruction: instruction.into() }
     }
 
     /// A register was written.
@@ -73,7 +86,8 @@ impl Kind {
         layout: &'static str,
         bytes: &[u8],
     ) -> Self {
-        report::register_write(region, offset, register, layout, bytes).into_kind()
+        let (offset, register, layout) = (offset as u64, register.into(), layout.into());
+        Self::RegisterWrite { region, offset, register, layout, bytes: Bytes::new(bytes) }
     }
 
     /// A register was read.
@@ -83,12 +97,13 @@ impl Kind {
         register: &'static str,
         bytes: &[u8],
     ) -> Self {
-        report::register_read(region, offset, register, bytes).into_kind()
+        let (offset, register) = (offset as u64, register.into());
+        Self::RegisterRead { region, offset, register, bytes: Bytes::new(bytes) }
     }
 
     /// The card executed a command.
     pub fn command(command: Command) -> Self {
-        report::command(command)
+        Self::Command(Box::new(command))
     }
 
     /// The card moved bytes.
@@ -99,22 +114,25 @@ impl Kind {
         layout: &'static str,
         bytes: &[u8],
     ) -> Self {
-        report::dma(direction, address, why, layout, bytes).into_kind()
+        let (why, layout) = (why.into(), layout.into());
+        Self::Dma { direction, address, why, layout, bytes: Bytes::new(bytes) }
     }
 
     /// A packet left a queue pair.
     pub fn packet(from: u32, to: u32, name: &'static str, psn: u32, bytes: &[u8]) -> Self {
-        report::packet(from, to, name, psn, bytes)
+        let (name, bytes) = (name.into(), Bytes::new(bytes));
+        Self::Packet(Box::new(Packet { from, to, name, psn, bytes }))
     }
 
     /// An object changed its state.
     pub fn state(object: &'static str, number: u32, from: &'static str, to: &'static str) -> Self {
-        report::state(object, number, from, to).into_kind()
+        let (object, from, to) = (object.into(), from.into(), to.into());
+        Self::State { object, number, from, to }
     }
 
     /// A counter moved.
     pub fn index(region: RegionId, name: &'static str, value: u32) -> Self {
-        report::index(region, name, value).into_kind()
+        Self::Index { region, name: name.into(), value: value.into() }
     }
 
     /// A completion reached the program.
@@ -123,16 +141,17 @@ impl Kind {
         status: &'static str,
         attributes: [(&'static str, Value); N],
     ) -> Self {
-        report::completion(wr_id, status, attributes).into_kind()
+        let attributes = arguments(attributes);
+        Self::Completion { wr_id, status: status.into(), attributes }
     }
 
     /// A place was looked at, a device found, a provider asked.
     pub fn discovery(subject: impl Into<Text>, finding: impl Into<Text>, found: bool) -> Self {
-        report::discovery(subject, finding, found)
+        Self::Discovery { subject: subject.into(), finding: finding.into(), found }
     }
 
     /// Something that no other kind tells.
     pub fn note<const N: usize>(text: impl Into<Text>, values: [(&'static str, Value); N]) -> Self {
-        report::note(text, values)
+        Self::Note { text: text.into(), values: arguments(values) }
     }
 }

@@ -1,9 +1,9 @@
 //! What the clones of a tracer share.
 
 use super::numbered::Numbered;
-use crate::recorder::{BriefLock, Clock, Counts, Guard, Record, Recorder};
+use crate::recorder::{ActorCode, BriefLock, Clock, Counts, Guard, Head, Record, Recorder};
 use crate::report::Report;
-use crate::{Actor, Group, Site};
+use crate::{Group, Point, Site};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,12 +34,19 @@ impl Shared {
         }
     }
 
-    /// Records one event.
+    /// Records one event; `site` if the point has none.
     #[inline(always)]
-    pub(super) fn record(&self, actor: Actor, site: &'static Site, report: impl Report) {
+    pub(super) fn record(
+        &self,
+        actor: ActorCode,
+        site: Option<&'static Site>,
+        point: &'static Point,
+        report: impl Report,
+    ) {
+        let head = Head::of(point.number(), actor);
         let turn = self.turn.as_ref().map(wait_for);
         let mut numbered = self.numbered.lock();
-        report.keep(&mut numbered, actor, site);
+        report.keep(&mut numbered, head, site);
         if let Some(turn) = turn {
             hand_on(numbered, turn);
         }

@@ -3,10 +3,10 @@
 //! A chunk that is full is not touched again: a snapshot shares it. What the full recorder and the
 //! ring differ in is whether old chunks are let go.
 
-use super::log::{Beside, Log, MOST, Room};
-use super::{Head, Record};
-use crate::event::Fact;
-use crate::{Kind, RegionId};
+use super::head::{Depths, HEAD};
+use super::log::{Beside, Log, MOST, Room, TIME, USUAL};
+use super::{ActorCode, Clock, Head, Record};
+use crate::{Actor, Form, Kind, Point, RegionId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -20,10 +20,20 @@ pub struct Chunks {
     spare: Vec<Log>,
     /// For a ring: what it keeps.
     last: Option<Last>,
+    /// How deep everyone is in calls.
+    depths: Depths,
+    /// Each event has its time with it.
+    timed: bool,
 }
 
-/// The least lines of a ring's chunk: beginning another costs as much as a few events.
+/// The least events that a ring's chunk is made for: beginning another costs as much as a few.
 const LEAST_OF_RING: usize = 64;
+
+/// The point of events that are kept as records.
+static RECORDED: Point = Point::new(None, Form::Recorded);
+
+/// The point of the mark that nobody is inside of any call.
+static FORGOTTEN: Point = Point::new(None, Form::Forgotten);
 
 /// What a ring keeps.
 #[derive(Debug)]
@@ -32,6 +42,13 @@ struct Last {
     capacity: usize,
     /// Map events that were let go, the last of each region that is still mapped.
     mapped: Mapped,
+}
+
+impl Last {
+    /// The events that a chunk is made for.
+    fn of_chunk(&self) -> usize {
+        (self.capacity / 8).clamp(LEAST_OF_RING, MOST / USUAL)
+    }
 }
 
 type Mapped = BTreeMap<RegionId, Record>;
@@ -50,12 +67,9 @@ pub(crate) struct Contents {
 impl Chunks {
     /// Chunks that keep everything, with memory at hand for so many events.
     pub(super) fn of_all(events: usize) -> Self {
-        let ready = |_| {
-            let mut log = Log::new(Room::of(events.min(MOST)));
-            log.touch();
-            log
-        };
-        Self { spare: (0..events.div_ceil(MOST)).map(ready).collect(), ..Self::default() }
+        let room = events.saturating_mul(USUAL);
+        let spare = (0..room.div_ceil(MOST)).map(|_| Log::ready(room.min(MOST))).collect();
+        Self { spare, ..Self::default() }
     }
 
     /// Chunks that keep the last `capacity` events.
@@ -63,53 +77,89 @@ impl Chunks {
         Self { last: Some(Last { capacity, mapped: Mapped::new() }), ..Self::default() }
     }
 
-    /// Whether the current chunk has room for an event with so much beside it, whose number is the
-    /// next.
-    #[inline(always)]
-    pub(crate) fn has_room(&self, sequence: u64, bytes: usize, pairs: usize) -> bool {
-        self.current.next() == sequence && self.current.has_room(bytes, pairs)
+    /// Counts from 0 from here on; each event has its time with it, if it is `timed`.
+    pub(crate) fn restart(&mut self, timed: bool) {
+        self.timed = timed;
+        self.put_away(0, 0);
+        self.current.begin(0, self.depths, timed);
     }
 
-    /// A new line with this head, in the current chunk.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, head: &Head) -> (&mut Option<Fact>, &mut Beside) {
-        self.current.push(head)
+    /// The number of the next event.
+    pub(crate) fn next(&self) -> u64 {
+        self.current.next()
     }
 
-    /// A new line with this head, in a chunk that has room for so many bytes and pairs beside it.
-    #[inline]
-    pub(crate) fn line(
-        &mut self,
-        head: &Head,
-        bytes: usize,
-        pairs: usize,
-    ) -> (&mut Option<Fact>, &mut Beside) {
-        if !self.current.has_room(bytes, pairs) {
-            self.next_chunk(bytes, pairs);
+    /// How deep everyone is in calls.
+    #[inline(always)]
+    pub(crate) fn depths(&mut self) -> &mut Depths {
+        &mut self.depths
+    }
+
+    /// Nobody is inside of any call any more.
+    pub(crate) fn forget_calls(&mut self, clock: Clock) {
+        if self.depths != Depths::default() {
+            self.depths = Depths::default();
+            let head = Head::of(FORGOTTEN.number(), ActorCode::of(Actor::Card));
+            self.room(HEAD, clock).0.put(head.bytes());
+            self.current.do_not_count();
         }
-        self.current.push(head)
     }
 
-    /// Keeps an event as it is.
-    pub(super) fn keep(&mut self, head: &Head, kind: Kind) {
-        let (_, beside) = self.line(head, 0, 0);
-        beside.push_whole(kind);
+    /// A place for the next event, of so many bytes, and for what stands beside it.
+    #[inline(always)]
+    pub(crate) fn room(&mut self, size: usize, clock: Clock) -> (Room<'_>, &mut Beside) {
+        while !self.current.is_ready(size) {
+            self.prepare(size, clock);
+        }
+        self.current.add(size)
     }
 
-    /// Puts the current chunk away and begins one with room for an event with so much beside it.
+    /// Prepares the current chunk for the next event: where it is full, or the time is written, too.
     #[cold]
     #[inline(never)]
-    fn next_chunk(&mut self, bytes: usize, pairs: usize) {
-        let mut room = self.current.next_room(bytes, pairs);
-        if let Some(last) = &self.last {
-            // What is let go is let go by the chunk: about an eighth more is kept than is asked for.
-            room.lines = (last.capacity / 8).clamp(LEAST_OF_RING, MOST);
+    fn prepare(&mut self, size: usize, clock: Clock) {
+        if !self.current.has_room(size) {
+            self.next_chunk(size);
         }
+        self.current.prepare(size, clock);
+    }
+
+    /// The same for an event that is kept as it is.
+    pub(crate) fn room_of_whole(&mut self, clock: Clock) -> (Room<'_>, &mut Beside) {
+        // Such events need little room here, and much elsewhere.
+        if self.last.as_ref().is_some_and(|last| self.current.len() >= last.of_chunk()) {
+            self.next_chunk(HEAD);
+        }
+        self.room(HEAD, clock)
+    }
+
+    /// Keeps a record as it is.
+    pub(super) fn keep(&mut self, record: Record) {
+        let head = Head::of(RECORDED.number(), ActorCode::of(record.actor));
+        let (mut room, beside) = self.room_of_whole(Clock::Logical);
+        room.put(head.bytes());
+        beside.push_record(record);
+    }
+
+    /// Puts the current chunk away and begins one with room for an event of so many bytes.
+    #[cold]
+    #[inline(never)]
+    fn next_chunk(&mut self, size: usize) {
+        let room = self.current.next_room();
+        let next = self.next();
+        self.put_away(room, size);
+        self.current.begin(next, self.depths, self.timed);
+    }
+
+    /// Puts the current chunk away. The next is not begun yet; it has this room, or what a ring wants,
+    /// and at least that for an event of so many bytes.
+    fn put_away(&mut self, room: usize, size: usize) {
+        // What is let go is let go by the chunk: about an eighth more is kept than is asked for.
+        let of_ring = self.last.as_ref().map(|last| last.of_chunk().saturating_mul(USUAL));
         let mut next = self.spare.pop().unwrap_or_default();
-        next.make_room(room);
-        next.begin(self.current.next());
+        next.make_room(of_ring.unwrap_or(room).max(size.saturating_add(TIME)));
         let full = std::mem::replace(&mut self.current, next);
-        if full.len() > 0 {
+        if !full.is_empty() {
             self.full.push_back(Arc::new(full));
         }
         self.let_go();
@@ -133,7 +183,10 @@ impl Chunks {
 
     /// Takes out what was just written.
     pub(crate) fn drain(&mut self) -> Vec<Record> {
-        self.current.drain()
+        let next = self.next();
+        let records = self.current.drain();
+        self.current.begin(next, self.depths, self.timed);
+        records
     }
 
     /// A copy of what is kept. Only the current chunk is really copied.
@@ -148,7 +201,7 @@ impl Chunks {
     pub(crate) fn take(&mut self) -> Contents {
         let surplus = self.surplus();
         let mut next = Log::default();
-        next.begin(self.current.next());
+        next.begin(self.next(), self.depths, self.timed);
         let current = std::mem::replace(&mut self.current, next);
         let chunks = self.full.drain(..).chain([Arc::new(current)]).collect();
         let mapped = self.last.as_mut().map(|last| std::mem::take(&mut last.mapped));
@@ -163,9 +216,9 @@ impl Chunks {
             }
         }
         self.full.clear();
-        let next = self.current.next();
+        let next = self.next();
         self.current.clear();
-        self.current.begin(next);
+        self.current.begin(next, self.depths, self.timed);
     }
 
     /// Number of events kept.

@@ -21,8 +21,7 @@ impl Full {
 
 impl Recorder for Full {
     fn record(&mut self, record: Record) {
-        let (head, kind) = record.split();
-        self.0.keep(&head, kind);
+        self.0.keep(record);
     }
 
     fn take(&mut self) -> Vec<Record> {

@@ -1,179 +1,136 @@
-//! One chunk of a recording: events in lines of one size, one cache line each.
+//! One chunk of a recording: events one after the other, each as few bytes as it can be.
 //!
-//! Memory that is touched is most of what an event costs, so a line has room for the usual event
-//! and no more. What has no room in it stands beside the lines, in the order of the events. Lines
-//! and the bytes and values beside them get their memory when the chunk is made and never move; the
-//! rest (numbers that are not in order, times, events that are kept as they are) may grow. Records
-//! are made of it when they are taken out.
+//! Memory that is touched is a good part of what an event costs, so an event is its [`Head`](super::Head) and its
+//! operands; all that is the same for each event of a probe is with the probe's
+//! [`Point`](crate::Point). What is no plain number (names told at run time, places, events that are
+//! kept as they are) stands beside, in the order of the events. An event's number is counted, and its
+//! depth is found, when records are made of it.
 
 mod beside;
 mod read;
 
-pub use beside::Beside;
+pub use beside::{Beside, Room};
+pub(crate) use read::values;
 
-use super::{Head, Record};
-use crate::event::Fact;
-use crate::{Actor, Group, Site};
+use super::head::Depths;
+use super::{Clock, Record};
 use read::Reader;
-
-/// What every event has, and its fact.
-#[derive(Debug, Clone)]
-#[repr(align(64))]
-pub(super) struct Line {
-    site: &'static Site,
-    actor: Actor,
-    depth: u16,
-    /// The sequence number is not the next; it stands beside.
-    numbered: bool,
-    /// The time is not the sequence number; it stands beside.
-    timed: bool,
-    /// What happened; nothing if it is kept as it is, beside the line.
-    fact: Option<Fact>,
-}
-
-const _: () = assert!(size_of::<Line>() == 64);
 
 /// Events in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// All lines that there is room for.
-    lines: Vec<Line>,
-    /// Number of those that are written.
-    used: usize,
+    /// All bytes that there is room for; in a timed log, what is written, and the room of one event
+    /// just before it comes.
+    bytes: Vec<u8>,
+    /// Where the next event goes.
+    at: usize,
+    /// Each event has its time in front of it; otherwise it is its number.
+    timed: bool,
+    /// Number of events.
+    events: usize,
     beside: Beside,
-    /// The sequence number that the first event has if it has none of its own; those after it
-    /// have the numbers after it.
+    /// The first event's number.
     first: u64,
+    /// How deep everyone is before the first event.
+    depths: Depths,
 }
 
-/// The group of the one site here, which no event comes from.
-const PROBE_GROUP: Group = Group::Program;
+/// The size of a time.
+pub(super) const TIME: usize = size_of::<u64>();
 
-static NOWHERE: Site = crate::site!();
+/// The bytes that an event needs as a rule; an event with a WQE building block needs three times as
+/// many.
+pub(super) const USUAL: usize = 32;
 
-/// A line that is not written yet.
-static BLANK: Line = Line {
-    site: &NOWHERE,
-    actor: Actor::Card,
-    depth: 0,
-    numbered: false,
-    timed: false,
-    fact: None,
-};
+/// The room of a first chunk.
+const LEAST: usize = 256 * USUAL;
 
-/// Room for so much.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Room {
-    pub(super) lines: usize,
-    pub(super) bytes: usize,
-    pub(super) pairs: usize,
-}
-
-impl Room {
-    /// Room for so many events, each with a WQE building block or two values.
-    pub(super) const fn of(lines: usize) -> Self {
-        Self { lines, bytes: lines.saturating_mul(64), pairs: lines.saturating_mul(2) }
-    }
-}
-
-/// The lines of a first chunk.
-const LEAST: usize = 256;
-
-/// The most lines that a chunk has.
-pub(super) const MOST: usize = 8192;
-
-/// The most of bytes or pairs that a chunk has room for, unless one event needs more.
-const MOST_BESIDE: usize = 1 << 20;
+/// The most room that a chunk has, unless one event needs more.
+pub(super) const MOST: usize = 8192 * USUAL;
 
 impl Log {
-    /// An empty log with this room.
-    pub(super) fn new(room: Room) -> Self {
-        let mut log = Self::default();
-        log.make_room(room);
+    /// An empty log with this room in bytes, and all of it written once, so that the system has it
+    /// ready.
+    pub(super) fn ready(room: usize) -> Self {
+        let mut log = Self { bytes: vec![1; room], ..Self::default() };
+        log.beside.touch(room / USUAL / 8);
         log
     }
 
     /// Makes an empty log's room at least this.
-    pub(super) fn make_room(&mut self, room: Room) {
-        if self.lines.len() < room.lines {
-            self.lines = vec![BLANK.clone(); room.lines];
+    pub(super) fn make_room(&mut self, room: usize) {
+        if self.bytes.capacity() < room {
+            self.bytes = vec![0; room];
         }
-        self.beside.make_room(room);
-    }
-
-    /// Writes once to all memory of an empty log, so that the system has it ready.
-    pub(super) fn touch(&mut self) {
-        self.beside.touch();
     }
 
     /// Empties the log; its room stays.
     pub(super) fn clear(&mut self) {
-        self.used = 0;
+        (self.at, self.events) = (0, 0);
         self.beside.clear();
     }
 
-    /// Begins an empty log at this sequence number.
-    pub(super) fn begin(&mut self, first: u64) {
-        self.first = first;
+    /// Begins an empty log at this number, with everyone so deep in calls.
+    pub(super) fn begin(&mut self, first: u64, depths: Depths, timed: bool) {
+        (self.first, self.depths, self.timed) = (first, depths, timed);
+        let room = if timed { 0 } else { self.bytes.capacity() };
+        self.bytes.resize(room, 0);
     }
 
-    /// The sequence number that the next event has if it has none of its own.
-    #[inline]
+    /// The number of the next event.
     pub(super) fn next(&self) -> u64 {
-        self.first.wrapping_add(self.used as u64)
+        self.first.wrapping_add(self.events as u64)
     }
 
     /// Number of events.
     pub(super) fn len(&self) -> usize {
-        self.used
+        self.events
     }
 
-    /// Whether one more event with so much beside it has room.
-    #[inline]
-    pub(super) fn has_room(&self, bytes: usize, pairs: usize) -> bool {
-        self.used < self.lines.len() && self.beside.has_room(bytes, pairs)
+    /// Whether nothing is written here, not even a mark.
+    pub(super) fn is_empty(&self) -> bool {
+        self.at == 0
     }
 
-    /// The room that the next log should have, to begin with an event that has no room here: twice
-    /// as much of what ran out.
-    pub(super) fn next_room(&self, bytes: usize, pairs: usize) -> Room {
-        let is_full = self.used >= self.lines.len();
-        let lines = match self.lines.len() {
-            ..LEAST => LEAST,
-            lines if is_full => lines.saturating_mul(2).min(MOST),
-            lines => lines,
-        };
-        let next = |room: (usize, usize), more: usize, least: usize| {
-            let (used, room) = room;
-            let is_short = !is_full && more > room - used;
-            let wanted = if is_short { room.saturating_mul(2) } else { room };
-            wanted.clamp(least, MOST_BESIDE).max(more)
-        };
-        let least = Room::of(lines);
-        Room {
-            lines,
-            bytes: next(self.beside.bytes(), bytes, least.bytes),
-            pairs: next(self.beside.pairs(), pairs, least.pairs),
-        }
+    /// The room that the next log should have.
+    pub(super) fn next_room(&self) -> usize {
+        self.bytes.capacity().saturating_mul(2).clamp(LEAST, MOST)
     }
 
-    /// Appends a line with nothing but its head, where there is room. Its fact is to be set and what
-    /// belongs beside it added, or the event itself.
+    /// Whether the next event, of so many bytes, can be written at once.
     #[inline(always)]
-    pub(super) fn push(&mut self, head: &Head) -> (&mut Option<Fact>, &mut Beside) {
-        let Head { site, actor, depth, .. } = *head;
-        let numbered = head.sequence != self.next();
-        let timed = head.time != head.sequence;
-        if numbered {
-            self.beside.push_word(head.sequence);
+    pub(super) fn is_ready(&self, size: usize) -> bool {
+        self.at <= self.bytes.len() && size <= self.bytes.len() - self.at
+    }
+
+    /// Whether it can be when it was prepared.
+    pub(super) fn has_room(&self, size: usize) -> bool {
+        let time = if self.timed { TIME } else { 0 };
+        self.bytes.capacity() - self.at >= size.saturating_add(time)
+    }
+
+    /// Prepares the next event where there is room: its time, if it has one.
+    pub(super) fn prepare(&mut self, size: usize, clock: Clock) {
+        if self.timed {
+            self.bytes.extend_from_slice(&clock.now(self.next()).to_ne_bytes());
+            self.at = self.bytes.len();
+            self.bytes.resize(self.at.saturating_add(size), 0);
         }
-        if timed {
-            self.beside.push_word(head.time);
-        }
-        let line = &mut self.lines[self.used];
-        self.used += 1;
-        *line = Line { site, actor, depth, numbered, timed, fact: None };
-        (&mut line.fact, &mut self.beside)
+    }
+
+    /// An event of so many bytes, which is ready to be written.
+    #[inline(always)]
+    pub(super) fn add(&mut self, size: usize) -> (Room<'_>, &mut Beside) {
+        let from = self.at;
+        self.at = from.wrapping_add(size);
+        self.events = self.events.wrapping_add(1);
+        let rest = self.bytes.get_mut(from..).unwrap_or_default();
+        (Room::of(rest.get_mut(..size).unwrap_or_default()), &mut self.beside)
+    }
+
+    /// Takes back that the last one was an event: it was a mark.
+    pub(super) fn do_not_count(&mut self) {
+        self.events -= 1;
     }
 
     /// Whether a region was mapped or unmapped here.
@@ -190,9 +147,7 @@ impl Log {
     pub(super) fn drain(&mut self) -> Vec<Record> {
         let owned = std::mem::take(&mut self.beside.owned);
         let records = Reader::new(self, owned).collect();
-        let next = self.next();
         self.clear();
-        self.begin(next);
         records
     }
 }
@@ -200,7 +155,9 @@ impl Log {
 impl Clone for Log {
     /// What is written, and no room for more.
     fn clone(&self) -> Self {
-        let lines = self.lines.get(..self.used).unwrap_or_default().to_vec();
-        Self { lines, used: self.used, beside: self.beside.clone(), first: self.first }
+        let bytes = self.bytes.get(..self.at).unwrap_or_default().to_vec();
+        let beside = self.beside.clone();
+        let Self { at, timed, events, first, depths, .. } = *self;
+        Self { bytes, at, timed, events, beside, first, depths }
     }
 }

@@ -16,8 +16,7 @@ impl Ring {
 
 impl Recorder for Ring {
     fn record(&mut self, record: Record) {
-        let (head, kind) = record.split();
-        self.0.keep(&head, kind);
+        self.0.keep(record);
     }
 
     fn take(&mut self) -> Vec<Record> {

@@ -1,222 +1,171 @@
-//! One typed constructor for each kind: what a probe's line names.
+//! One typed constructor for each kind: what a probe's line names. A name is [`Fixed`] where the
+//! probe's point has it.
 //!
 //! Those that return a [`Kind`] tell of what is rare, or has texts that are made at run time.
 
-use super::Draft;
-use super::values::{List, Values};
-use crate::event::{Fact, LONG, ROOM, Text};
-use crate::probe::Nesting;
-use crate::{Command, Direction, Kind, LockAction, Packet, RegionId, Relation, Value};
+use super::parts::{Names, Numbers};
+use super::values::{List, One, Two, Values};
+use super::{Draft, Nesting, Report};
+use crate::{Command, Kind, RegionId, Relation, Text, Value};
 
-/// A draft that is all said with its fact.
+/// A draft of these.
 #[inline(always)]
-fn draft<F: FnOnce() -> Fact>(fact: F) -> Draft<'static, F, ()> {
-    with_bytes(fact, &[])
+fn draft<M: Numbers, N: Names, V: Values>(
+    numbers: M,
+    names: N,
+    values: V,
+) -> Draft<'static, M, N, V> {
+    Draft { nesting: Nesting::Stays, flag: false, numbers, names, values, bytes: &[] }
 }
 
-/// A draft with bytes beside its fact.
+/// A draft of an access to a region.
 #[inline(always)]
-fn with_bytes<F: FnOnce() -> Fact>(fact: F, bytes: &[u8]) -> Draft<'_, F, ()> {
-    Draft { fact, nesting: Nesting::Stays, bytes, values: () }
+fn access<N: Names>(region: RegionId, offset: usize, names: N, bytes: &[u8]) -> impl Report {
+    let numbers = (region.0, offset as u64, length(bytes));
+    Draft { bytes, ..draft(numbers, names, ()) }
 }
 
-/// A draft with values beside its fact.
+/// A length as it is written. Nothing that a probe can see is 4 GiB long.
 #[inline(always)]
-fn with<F: FnOnce() -> Fact, V: Values>(fact: F, values: V) -> Draft<'static, F, V> {
-    Draft { fact, nesting: Nesting::Stays, bytes: &[], values }
-}
-
-/// A length as facts have it.
-#[inline(always)]
-fn length(bytes: &[u8]) -> u16 {
-    u16::try_from(bytes.len()).unwrap_or(LONG)
-}
-
-/// The bytes that have room in a fact, and those that stand beside it: one of them is empty.
-#[inline(always)]
-fn split(bytes: &[u8]) -> ([u8; ROOM], &[u8]) {
-    if let Ok(first) = <[u8; ROOM]>::try_from(bytes) {
-        return (first, &[]);
-    }
-    let mut first = [0; ROOM];
-    match bytes.len() {
-        4 => first[..4].copy_from_slice(bytes),
-        8 => first[..8].copy_from_slice(bytes),
-        ..ROOM => first[..bytes.len()].copy_from_slice(bytes),
-        _ => return (first, bytes),
-    }
-    (first, &[])
+fn length(bytes: &[u8]) -> u32 {
+    bytes.len() as u32
 }
 
 /// A function was entered.
 #[inline(always)]
 pub fn call<const N: usize>(
     function: &'static str,
-    values: [(&'static str, Value); N],
-) -> Draft<'static, impl FnOnce() -> Fact, List<N>> {
-    let count = const { count::<N>() };
-    Draft {
-        nesting: Nesting::Enters,
-        ..with(move || Fact::Call { function, count }, List::of(values))
-    }
+    arguments: [(&'static str, Value); N],
+) -> impl Report {
+    let (names, values) = unzip(arguments);
+    let values = List::<N, true>::of(values);
+    Draft { nesting: Nesting::Enters, ..draft((), (function, names), values) }
 }
 
-/// N as facts have it: a probe with more values does not compile.
-const fn count<const N: usize>() -> u16 {
-    assert!(N <= u16::MAX as usize, "too many values");
-    N as u16
+/// The same where the point has the names.
+#[inline(always)]
+#[doc(hidden)]
+pub fn call_of<const N: usize>(values: [Value; N]) -> impl Report {
+    Draft { nesting: Nesting::Enters, ..draft((), (), List::<N, false>::of(values)) }
+}
+
+/// Names and values.
+#[inline(always)]
+fn unzip<const N: usize>(arguments: [(&'static str, Value); N]) -> ([&'static str; N], [Value; N]) {
+    let names = std::array::from_fn(|at| arguments[at].0);
+    (names, arguments.map(|(_, value)| value))
 }
 
 /// A function is about to be left with this result.
 #[inline(always)]
-pub fn returned(
-    function: &'static str,
-    result: impl Into<Value>,
-) -> Draft<'static, impl FnOnce() -> Fact, impl Values> {
-    let values = ("", result);
-    Draft { nesting: Nesting::Leaves, ..with(move || Fact::Return { function }, values) }
+pub fn returned(function: impl Names, result: impl Into<Value>) -> impl Report {
+    Draft { nesting: Nesting::Leaves, ..draft((), function, One(result)) }
 }
 
 /// A call went through `table.slot` to `target`.
 #[inline(always)]
-pub fn dispatch(
-    table: &'static str,
-    slot: &'static str,
-    target: &'static str,
-) -> Draft<'static, impl FnOnce() -> Fact, impl Values> {
-    with(move || Fact::Dispatch { table }, (slot, target))
+pub fn dispatch(table: impl Names, slot: impl Names, target: &'static str) -> impl Report {
+    draft((), (table, slot, target), ())
 }
 
-/// `left` was compared with `right`.
+/// `left` was compared with `right`. The relation is always the point's.
 #[inline(always)]
 pub fn check(
-    what: &'static str,
-    left: (&'static str, impl Into<Value>),
-    relation: Relation,
-    right: (&'static str, impl Into<Value>),
+    what: impl Names,
+    left: (impl Names, impl Into<Value>),
+    _: Relation,
+    right: (impl Names, impl Into<Value>),
     holds: bool,
-) -> Draft<'static, impl FnOnce() -> Fact, impl Values> {
-    with(move || Fact::Check { what, relation, holds }, (left, right))
+) -> impl Report {
+    Draft { flag: holds, ..draft((), (what, left.0, right.0), Two(left.1, right.1)) }
 }
 
 /// A lock was taken.
 #[inline(always)]
-pub fn locked(lock: &'static str) -> Draft<'static, impl FnOnce() -> Fact, ()> {
-    draft(move || Fact::Lock { lock, action: LockAction::Acquired })
+pub fn locked(lock: impl Names) -> impl Report {
+    draft((), lock, ())
 }
 
 /// A lock was given back.
 #[inline(always)]
-pub fn unlocked(lock: &'static str) -> Draft<'static, impl FnOnce() -> Fact, ()> {
-    draft(move || Fact::Lock { lock, action: LockAction::Released })
+pub fn unlocked(lock: impl Names) -> impl Report {
+    draft((), lock, ())
 }
 
 /// A region went away.
 pub fn unmap(region: RegionId) -> Kind {
-    Kind::Unmap { region }
+    Kind::unmap(region)
 }
 
 /// Bytes were stored at `offset` of `region`.
 #[inline(always)]
-pub fn store<'a>(
-    region: RegionId,
-    offset: usize,
-    layout: &'static str,
-    bytes: &'a [u8],
-) -> Draft<'a, impl FnOnce() -> Fact, ()> {
-    let (offset, length, (first, bytes)) = (offset as u64, length(bytes), split(bytes));
-    with_bytes(move || Fact::Store { region, length, offset, layout, first }, bytes)
+pub fn store(region: RegionId, offset: usize, layout: impl Names, bytes: &[u8]) -> impl Report {
+    access(region, offset, layout, bytes)
 }
 
 /// Bytes were loaded from `offset` of `region`.
 #[inline(always)]
-pub fn load<'a>(
-    region: RegionId,
-    offset: usize,
-    layout: &'static str,
-    bytes: &'a [u8],
-) -> Draft<'a, impl FnOnce() -> Fact, ()> {
-    let (offset, length, (first, bytes)) = (offset as u64, length(bytes), split(bytes));
-    with_bytes(move || Fact::Load { region, length, offset, layout, first }, bytes)
+pub fn load(region: RegionId, offset: usize, layout: impl Names, bytes: &[u8]) -> impl Report {
+    access(region, offset, layout, bytes)
 }
 
-/// A barrier was passed; `instruction` is empty where it only holds the compiler.
+/// A barrier was passed. Its names are always the point's: `barrier(name, instruction)`, with an
+/// empty instruction where it only holds the compiler.
 #[inline(always)]
-pub fn barrier(
-    name: &'static str,
-    instruction: &'static str,
-) -> Draft<'static, impl FnOnce() -> Fact, ()> {
-    draft(move || Fact::Barrier { name, instruction })
+pub fn barrier() -> impl Report {
+    draft((), (), ())
 }
 
 /// A register was written.
 #[inline(always)]
-pub fn register_write<'a>(
+pub fn register_write(
     region: RegionId,
     offset: usize,
-    register: &'static str,
-    layout: &'static str,
-    bytes: &'a [u8],
-) -> Draft<'a, impl FnOnce() -> Fact, ()> {
-    let (offset, length) = (offset as u64, length(bytes));
-    with_bytes(move || Fact::RegisterWrite { region, length, offset, register, layout }, bytes)
+    register: impl Names,
+    layout: impl Names,
+    bytes: &[u8],
+) -> impl Report {
+    access(region, offset, (register, layout), bytes)
 }
 
 /// A register was read.
 #[inline(always)]
-pub fn register_read<'a>(
+pub fn register_read(
     region: RegionId,
     offset: usize,
-    register: &'static str,
-    bytes: &'a [u8],
-) -> Draft<'a, impl FnOnce() -> Fact, ()> {
-    let (offset, length, (first, bytes)) = (offset as u64, length(bytes), split(bytes));
-    with_bytes(move || Fact::RegisterRead { region, length, offset, register, first }, bytes)
+    register: impl Names,
+    bytes: &[u8],
+) -> impl Report {
+    access(region, offset, register, bytes)
 }
 
 /// The card executed a command.
 pub fn command(command: Command) -> Kind {
-    Kind::Command(Box::new(command))
+    Kind::command(command)
 }
 
-/// The card moved bytes.
+/// The card moved bytes. The direction is always the point's: `dma(direction, address, why, layout,
+/// bytes)`.
 #[inline(always)]
-pub fn dma<'a>(
-    direction: Direction,
-    address: u64,
-    why: &'static str,
-    layout: &'static str,
-    bytes: &'a [u8],
-) -> Draft<'a, impl FnOnce() -> Fact, ()> {
-    let length = length(bytes);
-    with_bytes(move || Fact::Dma { direction, length, address, why, layout }, bytes)
+pub fn dma(address: u64, why: &'static str, layout: &'static str, bytes: &[u8]) -> impl Report {
+    Draft { bytes, ..draft((address, length(bytes)), (why, layout), ()) }
 }
 
 /// A packet left a queue pair.
 pub fn packet(from: u32, to: u32, name: &'static str, psn: u32, bytes: &[u8]) -> Kind {
-    let (name, bytes) = (name.into(), crate::Bytes::new(bytes));
-    Kind::Packet(Box::new(Packet { from, to, name, psn, bytes }))
+    Kind::packet(from, to, name, psn, bytes)
 }
 
 /// An object changed its state.
 #[inline(always)]
-pub fn state(
-    object: &'static str,
-    number: u32,
-    from: &'static str,
-    to: &'static str,
-) -> Draft<'static, impl FnOnce() -> Fact, impl Values> {
-    with(move || Fact::State { object, number }, (from, to))
+pub fn state(object: impl Names, number: u32, from: &'static str, to: &'static str) -> impl Report {
+    draft(number, (object, from, to), ())
 }
 
 /// A counter moved.
 #[inline(always)]
-pub fn index(
-    region: RegionId,
-    name: &'static str,
-    value: u32,
-) -> Draft<'static, impl FnOnce() -> Fact, ()> {
-    draft(move || Fact::Index { region, name, value: value.into() })
+pub fn index(region: RegionId, name: impl Names, value: u32) -> impl Report {
+    draft((region.0, value), name, ())
 }
 
 /// A completion reached the program.
@@ -225,18 +174,28 @@ pub fn completion<const N: usize>(
     wr_id: u64,
     status: &'static str,
     attributes: [(&'static str, Value); N],
-) -> Draft<'static, impl FnOnce() -> Fact, List<N>> {
-    let count = const { count::<N>() };
-    with(move || Fact::Completion { wr_id, status, count }, List::of(attributes))
+) -> impl Report {
+    let (names, values) = unzip(attributes);
+    draft(wr_id, (status, names), List::<N, true>::of(values))
+}
+
+/// The same where the point has the names.
+#[inline(always)]
+#[doc(hidden)]
+pub fn completion_of<const N: usize>(
+    wr_id: u64,
+    status: &'static str,
+    values: [Value; N],
+) -> impl Report {
+    draft(wr_id, status, List::<N, false>::of(values))
 }
 
 /// A place was looked at, a device found, a provider asked.
 pub fn discovery(subject: impl Into<Text>, finding: impl Into<Text>, found: bool) -> Kind {
-    Kind::Discovery { subject: subject.into(), finding: finding.into(), found }
+    Kind::discovery(subject, finding, found)
 }
 
 /// Something that no other kind tells.
 pub fn note<const N: usize>(text: impl Into<Text>, values: [(&'static str, Value); N]) -> Kind {
-    let argument = |(name, value): (&'static str, _)| crate::Argument { name: name.into(), value };
-    Kind::Note { text: text.into(), values: values.into_iter().map(argument).collect() }
+    Kind::note(text, values)
 }

@@ -145,6 +145,85 @@ fn every_kind_is_kept_as_it_was_told() {
     }
 }
 
+/// Probes whose names are known at run time only; the events that they must become.
+fn told_names(tracer: &Tracer, name: &'static str) -> Vec<Kind> {
+    let (region, bytes, holds) = (RegionId(9), [1, 2, 3], false);
+    let (values, none) = ([(name, Value::Hex(1)), ("b", name.into())], []);
+    let (left, right) = ((name, 3_u32), ("size", name));
+    probe!(tracer, call(name, values.clone()));
+    probe!(tracer, call("literal", values.clone()));
+    probe!(tracer, call(name, none.clone()));
+    probe!(tracer, call("literal", []));
+    probe!(tracer, check(name, left, Relation::Equal, right, holds));
+    probe!(tracer, check("literal", left, Relation::Greater, ("size", 4_u32), holds));
+    probe!(tracer, check("literal", (name, 3_u32), Relation::Less, right, holds));
+    probe!(tracer, dispatch(name, "slot", "target"));
+    probe!(tracer, locked(name));
+    probe!(tracer, store(region, 1, name, &bytes));
+    probe!(tracer, load(region, 2, name, &bytes));
+    probe!(tracer, register_write(region, 3, name, name, &bytes));
+    probe!(tracer, register_write(region, 3, "literal", name, &bytes));
+    probe!(tracer, register_read(region, 4, name, &bytes));
+    probe!(tracer, index(region, name, 5_u32));
+    probe!(tracer, unlocked(name));
+    probe!(tracer, returned(name, name));
+    probe!(tracer, state(name, 6, "RTR", name));
+    probe!(tracer, completion(7, name, values.clone()));
+    probe!(tracer, completion(7, name, []));
+    vec![
+        Kind::call(name, values.clone()),
+        Kind::call("literal", values.clone()),
+        Kind::call(name, none),
+        Kind::call("literal", []),
+        Kind::check(name, left, Relation::Equal, right, holds),
+        Kind::check("literal", left, Relation::Greater, ("size", 4_u32), holds),
+        Kind::check("literal", left, Relation::Less, right, holds),
+        Kind::dispatch(name, "slot", "target"),
+        Kind::locked(name),
+        Kind::store(region, 1, name, &bytes),
+        Kind::load(region, 2, name, &bytes),
+        Kind::register_write(region, 3, name, name, &bytes),
+        Kind::register_write(region, 3, "literal", name, &bytes),
+        Kind::register_read(region, 4, name, &bytes),
+        Kind::index(region, name, 5),
+        Kind::unlocked(name),
+        Kind::returned(name, name),
+        Kind::state(name, 6, "RTR", name),
+        Kind::completion(7, name, values),
+        Kind::completion(7, name, []),
+    ]
+}
+
+#[test]
+fn names_told_at_run_time_are_kept() {
+    for clock in [Clock::Logical, Clock::Nanoseconds(|| 77)] {
+        let tracer = Tracer::new(Full::new(), clock);
+        for name in ["one", "", "another"] {
+            let expected = told_names(&tracer, name);
+            for records in [tracer.snapshot(), tracer.take()] {
+                let kinds: Vec<_> = records.iter().map(|record| record.kind.clone()).collect();
+                assert_eq!(kinds, expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn calls_are_forgotten_when_all_probes_are_off() {
+    for clock in [Clock::Logical, Clock::Nanoseconds(|| 77)] {
+        let tracer = Tracer::new(Full::new(), clock);
+        probe!(tracer, call("left while nobody looks", []));
+        probe!(tracer, barrier("inside", ""));
+        tracer.set_groups([]);
+        tracer.set_groups(Group::ALL);
+        probe!(tracer, barrier("outside", ""));
+        for records in [tracer.snapshot(), tracer.take()] {
+            let of = |record: &doorbell_tracer::Record| (record.sequence, record.depth);
+            assert!(records.iter().map(of).eq([(0, 0), (1, 1), (2, 0)]));
+        }
+    }
+}
+
 #[test]
 fn bytes_of_every_length_are_kept() {
     let lengths = || (0..70).chain([4096, 65_534, 65_535, 65_536, 70_000, 1 << 21, 1]);

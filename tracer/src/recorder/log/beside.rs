@@ -1,16 +1,50 @@
-//! What stands beside the lines: what has no room in them, each in the order of the events.
+//! Where an event's bytes go, and what stands beside them, each in the order of the events.
 
-use super::Room;
-use crate::Kind;
-use crate::event::{LONG, Pair};
+use crate::{Kind, Record, Site};
 
-/// Beside the lines of one chunk.
+/// The room of one event: filled from its beginning.
+#[derive(Debug)]
+pub struct Room<'a>(&'a mut [u8]);
+
+impl<'a> Room<'a> {
+    /// All of these bytes.
+    #[inline(always)]
+    pub(super) fn of(bytes: &'a mut [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Writes the next bytes.
+    #[inline(always)]
+    pub(crate) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        if let Some(place) = self.next() {
+            *place = bytes;
+        }
+    }
+
+    /// The next bytes.
+    #[inline(always)]
+    pub(crate) fn next<const N: usize>(&mut self) -> Option<&'a mut [u8; N]> {
+        let (first, rest) = std::mem::take(&mut self.0).split_first_chunk_mut()?;
+        self.0 = rest;
+        Some(first)
+    }
+
+    /// Writes the last bytes.
+    #[inline(always)]
+    pub(crate) fn end(self, bytes: &[u8]) {
+        if let Some(place) = self.0.get_mut(..bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    }
+}
+
+/// Beside the bytes of one chunk.
 #[derive(Debug, Clone, Default)]
 pub struct Beside {
-    /// Sequence numbers, times, and lengths from [`LONG`] on.
-    pub(super) words: Vec<u64>,
-    pub(super) bytes: Vec<u8>,
-    pub(super) pairs: Vec<Pair>,
+    /// Static texts told at run time.
+    pub(super) texts: Vec<&'static str>,
+    /// Places of events whose point has none.
+    pub(super) sites: Vec<&'static Site>,
     pub(super) owned: Owned,
 }
 
@@ -19,6 +53,8 @@ pub struct Beside {
 pub(super) struct Owned {
     /// Events that are kept as they are.
     pub(super) whole: Vec<Kind>,
+    /// The same with all that events have.
+    pub(super) records: Vec<Record>,
     /// Texts made at run time.
     pub(super) made: Vec<String>,
 }
@@ -29,65 +65,47 @@ impl Beside {
         self.owned.whole.push(kind);
     }
 
-    /// Adds the bytes of an event.
-    #[inline]
-    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
-        if bytes.len() >= usize::from(LONG) {
-            self.push_word(bytes.len() as u64);
-        }
-        self.bytes.extend_from_slice(bytes);
+    /// Adds an event that is kept as it is, with all that events have.
+    pub(crate) fn push_record(&mut self, record: Record) {
+        self.owned.records.push(record);
     }
 
-    /// Adds a value of an event.
+    /// Adds a static text.
     #[inline(always)]
-    pub(crate) fn push_pair(&mut self, name: &'static str, value: crate::Value) {
-        let pair = Pair::of(name, value, &mut self.owned.made);
-        self.pairs.push(pair);
+    pub(crate) fn push_text(&mut self, text: &'static str) {
+        self.texts.push(text);
     }
 
-    /// Adds what has no place in a line.
+    /// Adds a text made at run time.
     #[cold]
     #[inline(never)]
-    pub(super) fn push_word(&mut self, word: u64) {
-        self.words.push(word);
+    pub(crate) fn push_made(&mut self, text: String) {
+        self.owned.made.push(text);
     }
 
-    /// Whether there is room for so much more of what events have as a rule.
+    /// Adds the place of an event.
     #[inline(always)]
-    pub(super) fn has_room(&self, bytes: usize, pairs: usize) -> bool {
-        bytes <= self.bytes.capacity() - self.bytes.len()
-            && pairs <= self.pairs.capacity() - self.pairs.len()
+    pub(crate) fn push_site(&mut self, site: &'static Site) {
+        self.sites.push(site);
     }
 
-    /// Makes the room at least this, if nothing is here yet.
-    pub(super) fn make_room(&mut self, room: Room) {
-        self.bytes.reserve_exact(room.bytes);
-        self.pairs.reserve_exact(room.pairs);
-    }
-
-    /// Writes once to all of the room, if nothing is here yet.
-    pub(super) fn touch(&mut self) {
-        self.bytes.resize(self.bytes.capacity(), 1);
-        self.pairs.resize(self.pairs.capacity(), Pair::BLANK);
+    /// Has so many places and twice as many texts at hand, if nothing is here yet.
+    pub(super) fn touch(&mut self, sites: usize) {
+        static NOWHERE: Site = {
+            const PROBE_GROUP: crate::Group = crate::Group::Program;
+            crate::site!()
+        };
+        self.sites.resize(sites, &NOWHERE);
+        self.texts.resize(sites * 2, "");
         self.clear();
-    }
-
-    /// How many bytes there are, and how many there is room for.
-    pub(super) fn bytes(&self) -> (usize, usize) {
-        (self.bytes.len(), self.bytes.capacity())
-    }
-
-    /// How many pairs there are, and how many there is room for.
-    pub(super) fn pairs(&self) -> (usize, usize) {
-        (self.pairs.len(), self.pairs.capacity())
     }
 
     /// Empties all; the room stays.
     pub(super) fn clear(&mut self) {
-        self.words.clear();
-        self.bytes.clear();
-        self.pairs.clear();
+        self.texts.clear();
+        self.sites.clear();
         self.owned.whole.clear();
+        self.owned.records.clear();
         self.owned.made.clear();
     }
 
@@ -95,5 +113,6 @@ impl Beside {
     pub(super) fn has_maps(&self) -> bool {
         let is_map = |kind: &Kind| matches!(kind, Kind::Map(_) | Kind::Unmap { .. });
         self.owned.whole.iter().any(is_map)
+            || self.owned.records.iter().any(|record| is_map(&record.kind))
     }
 }
