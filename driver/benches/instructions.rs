@@ -8,8 +8,8 @@
 //!
 //! - `-- --json` prints the counts for a script.
 //! - `-- --limits` fails if a case needs more instructions than its limit in `bench_card`.
-//! - `-- --check-off` builds this program once more, with every probe left out, and fails unless
-//!   each case needs exactly as many instructions there as here: probes that are off cost nothing.
+//! - `-- --check-off` builds this program once more, with every probe left out, and fails if
+//!   a case needs more instructions here than there: probes that are off cost nothing.
 
 #[allow(dead_code, reason = "the timed calls are of the other bench")]
 mod bench_card;
@@ -82,18 +82,19 @@ fn measure(json: bool, limits: bool) -> Result<(), String> {
 /// Compares this build, probes compiled in but off, with one that has none.
 fn check_off() -> Result<(), String> {
     let (own, without) = (own()?, build_without_probes()?);
-    let mut different = Vec::new();
+    let mut dearer = Vec::new();
     for case in CASES {
         let counts = [count(&own, case.name)?, count(&without, case.name)?];
         println!("{:<28} {:>12} off {:>12} without", case.name, counts[0], counts[1]);
-        if counts[0] != counts[1] {
-            different.push(case.name);
+        // The compiler lays the two builds out apart, and now and then this one comes out shorter.
+        if counts[0] > counts[1] {
+            dearer.push(case.name);
         }
     }
-    if different.is_empty() {
+    if dearer.is_empty() {
         Ok(())
     } else {
-        Err(format!("probes that are off cost instructions in: {}", different.join("; ")))
+        Err(format!("probes that are off cost instructions in: {}", dearer.join("; ")))
     }
 }
 

@@ -301,11 +301,13 @@ impl Block {
     /// halves: to load both at once would wait until those stores have left the store buffer.
     #[inline(always)]
     pub fn halves<const N: usize>(self, first: usize) -> [[u8; UNIT / 2]; N] {
-        let base = self.0.cast::<[u8; UNIT / 2]>();
+        let base = self.0.cast::<u64>();
         let mut halves = [[0; UNIT / 2]; N];
         for (half, to) in halves.iter_mut().enumerate() {
             // SAFETY: the block has eight halves, each aligned to its size.
-            *to = unsafe { base.add((first * 2 + half) % (BLOCK / UNIT * 2)).read_volatile() };
+            let loaded =
+                unsafe { base.add((first * 2 + half) % (BLOCK / UNIT * 2)).read_volatile() };
+            *to = loaded.to_ne_bytes();
         }
         halves
     }

@@ -35,7 +35,7 @@ pub unsafe fn set_sge<B: Bus, P: Probe>(
     }
     // SAFETY: by the caller's word.
     let wqe = Wqe { number: queue.cur_post, block: unsafe { Block::of(begun.place) } };
-    if word != begun.word {
+    if P::ON && word != begun.word {
         let units = length(begun);
         tell_pointer(queue, wqe.unit(units), &wqe.block.unit(units as usize), &probe);
     }
