@@ -7,7 +7,6 @@ mod peer;
 
 use doorbell_driver::verbs::WorkStatus;
 use doorbell_examples::scenarios;
-use doorbell_tracer::Tracer;
 use std::collections::BTreeMap;
 
 /// Where the two differ, by design: this driver looks at the opcode itself, and libmlx5 leaves one that it
@@ -25,23 +24,7 @@ const EINVAL: i32 = 22;
 
 #[test]
 fn failures_are_told_by_the_same_numbers_through_libmlx5_and_through_this_driver() {
-    if !peer::boots_guests() {
-        return;
-    }
-    let share = tempfile::tempdir().expect("a folder");
-    if peer::compile("failures", share.path()).is_none() {
-        return;
-    }
-    let ours = peer::build("twin", &["--release"]);
-    let script = "set -e; cd /mnt/share\n\
-                  ./failures mlx5_0 > /tmp/theirs; cp /tmp/theirs theirs\n\
-                  twin fail mlx5_0 > /tmp/ours; cp /tmp/ours ours\n\
-                  ! dmesg | grep -E 'WARNING|BUG|refcount'";
-    let said = peer::guest(&[], share.path(), &[ours], &Tracer::off(), script);
-    let read = |name: &str| std::fs::read_to_string(share.path().join(name)).unwrap_or_default();
-    let (theirs, ours) = (read("theirs"), read("ours"));
-    assert_eq!(said.code, 0, "{}\n{}\n{theirs}\n{ours}", said.out, said.err);
-    peer::are_debians(theirs.lines().filter_map(|line| line.strip_prefix("library ")));
+    let Some((theirs, ours)) = peer::both("failures", "fail") else { return };
 
     let (mut theirs, mut ours) = (told(&theirs), told(&ours));
     println!("libmlx5: {theirs:#?}\nours: {ours:#?}");

@@ -102,6 +102,7 @@ fn perftest_runs_with_every_operation_and_transport() {
             commands.push(format!("ib_atomic_{kind} -A {atomic} -F -d mlx5_0 -n 50"));
         }
         commands.push(format!("ib_read_{kind} -e -F -d mlx5_0 -n 50 -s 8"));
+        commands.push(format!("ib_send_{kind} -e -F -d mlx5_0 -n 50 -s 8"));
         commands.push(format!("ib_send_{kind} -r 64 --use-srq -F -d mlx5_0 -n 50 -s 8"));
     }
     let Some(text) = play(&commands) else { return };

@@ -4,8 +4,6 @@
 #[path = "peer/mod.rs"]
 mod peer;
 
-use doorbell_tracer::Tracer;
-
 /// What comes of each case, without vendor syndromes: who completes which request with which status
 /// (`IBV_WC_SUCCESS` 0, `IBV_WC_MW_BIND_ERR` 6, `IBV_WC_REM_ACCESS_ERR` 10), and how much was written.
 const COMES: [&str; 26] = [
@@ -39,23 +37,7 @@ const COMES: [&str; 26] = [
 
 #[test]
 fn windows_of_both_types_open_and_close_through_libmlx5_and_through_this_driver() {
-    if !peer::boots_guests() {
-        return;
-    }
-    let share = tempfile::tempdir().expect("a folder");
-    if peer::compile("windows", share.path()).is_none() {
-        return;
-    }
-    let ours = peer::build("twin", &["--release"]);
-    let script = "set -e; cd /mnt/share\n\
-                  ./windows mlx5_0 > /tmp/theirs; cp /tmp/theirs theirs\n\
-                  twin windows mlx5_0 > /tmp/ours; cp /tmp/ours ours\n\
-                  ! dmesg | grep -E 'WARNING|BUG|refcount'";
-    let said = peer::guest(&[], share.path(), &[ours], &Tracer::off(), script);
-    let read = |name: &str| std::fs::read_to_string(share.path().join(name)).unwrap_or_default();
-    let (theirs, ours) = (read("theirs"), read("ours"));
-    assert_eq!(said.code, 0, "{}\n{}\n{theirs}\n{ours}", said.out, said.err);
-    peer::are_debians(theirs.lines().filter_map(|line| line.strip_prefix("library ")));
+    let Some((theirs, ours)) = peer::both("windows", "windows") else { return };
 
     let theirs: Vec<&str> = theirs.lines().filter(|line| !line.starts_with("library ")).collect();
     let ours: Vec<&str> = ours.lines().collect();

@@ -141,3 +141,27 @@ impl Write for Kept {
         Ok(())
     }
 }
+
+/// What the C program of this name says through libmlx5, and what the twin's part says through this driver, in
+/// one guest; nothing where guests are not booted, or there is no compiler.
+#[allow(dead_code, reason = "some of the tests that take this module look closer")]
+pub fn both(program: &str, part: &str) -> Option<(String, String)> {
+    if !boots_guests() {
+        return None;
+    }
+    let share = tempfile::tempdir().expect("a folder");
+    compile(program, share.path())?;
+    let ours = build("twin", &["--release"]);
+    let script = format!(
+        "set -e; cd /mnt/share\n\
+         ./{program} mlx5_0 > /tmp/theirs; cp /tmp/theirs theirs\n\
+         twin {part} mlx5_0 > /tmp/ours; cp /tmp/ours ours\n\
+         ! dmesg | grep -E 'WARNING|BUG|refcount'"
+    );
+    let said = guest(&[], share.path(), &[ours], &Tracer::off(), &script);
+    let read = |name: &str| std::fs::read_to_string(share.path().join(name)).unwrap_or_default();
+    let (theirs, ours) = (read("theirs"), read("ours"));
+    assert_eq!(said.code, 0, "{}\n{}\n{theirs}\n{ours}", said.out, said.err);
+    are_debians(theirs.lines().filter_map(|line| line.strip_prefix("library ")));
+    Some((theirs, ours))
+}
