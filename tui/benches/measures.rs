@@ -240,8 +240,9 @@ fn beside_rxe(lines: &[Value], to: &mut String) -> Result<(), String> {
         "\n## Beside rdma_rxe\n\n\
          Both cards in one guest of the lab, driven by perftest from one process to another, in turns, \
          {rounds} rounds. Messages a second; in brackets the least and the most of the rounds, whose \
-         distance is the noise. The ratio is that of neighbouring runs. The guest may be an emulated one: \
-         it compares the two, and says nothing of a real card.\n\n\
+         distance is the noise. The ratio is that of neighbouring runs. Where the guest is emulated \
+         rdma_rxe is slowed by that and Doorbell's card, which runs outside of it, is not: then the ratio \
+         says little more than that.\n\n\
          | operation | bytes | Doorbell's card | rdma_rxe | ratio |\n|---|---:|---:|---:|---:|\n"
     );
     for line in lines {
