@@ -38,9 +38,9 @@ pub(super) struct Log {
 /// The size of a time.
 pub(super) const TIME: usize = size_of::<u64>();
 
-/// The bytes that an event needs as a rule; an event with a WQE building block needs three times as
-/// many.
-pub(super) const USUAL: usize = 32;
+/// The bytes that an event needs as a rule: with a segment of a WQE, 36. One with a WQE building block needs
+/// more than twice as many.
+pub(super) const USUAL: usize = 40;
 
 /// The room of a first chunk.
 const LEAST: usize = 256 * USUAL;
