@@ -56,11 +56,8 @@ pub trait Probe: CompiledIn {
         }
     }
 
-    /// The probe that a piece of code with this tracer uses.
-    fn of(tracer: &Tracer) -> Self;
-
-    /// The same without a copy of the tracer, which would count its owners.
-    fn lent(tracer: &Tracer) -> &Self;
+    /// The probe that a piece of code with this tracer uses: lent, since a copy of a tracer counts its owners.
+    fn of(tracer: &Tracer) -> &Self;
 }
 
 /// No probes: nothing is built, nothing is called, nothing remains in the binary.
@@ -74,12 +71,7 @@ impl Probe for Off {
     }
 
     #[inline(always)]
-    fn of(_: &Tracer) -> Self {
-        Self
-    }
-
-    #[inline(always)]
-    fn lent(_: &Tracer) -> &Self {
+    fn of(_: &Tracer) -> &Self {
         &Self
     }
 }
@@ -274,12 +266,8 @@ impl Probe for Tracer {
         is_on.then_some(Scribe { shared, actor: self.code })
     }
 
-    fn of(tracer: &Tracer) -> Self {
-        tracer.clone()
-    }
-
     #[inline(always)]
-    fn lent(tracer: &Tracer) -> &Self {
+    fn of(tracer: &Tracer) -> &Self {
         tracer
     }
 }

@@ -36,6 +36,18 @@ enum Nesting {
     Stays,
 }
 
+impl Nesting {
+    /// Does it.
+    #[inline(always)]
+    fn follow(self, to: &mut Numbered, head: Head) {
+        match self {
+            Self::Enters => to.enter(head),
+            Self::Leaves => to.leave(head),
+            Self::Stays => {}
+        }
+    }
+}
+
 /// A report of numbers, static names, values, and bytes that are still where the program has them.
 pub struct Draft<'a, M, N, V> {
     nesting: Nesting,
@@ -61,11 +73,7 @@ impl<M: Numbers, N: Names, V: Values> Report for Draft<'_, M, N, V> {
         if !self.bytes.is_empty() {
             room.end(self.bytes);
         }
-        match self.nesting {
-            Nesting::Enters => to.enter(head),
-            Nesting::Leaves => to.leave(head),
-            Nesting::Stays => {}
-        }
+        self.nesting.follow(to, head);
     }
 }
 
@@ -83,10 +91,6 @@ impl Report for Kind {
             beside.push_site(site);
         }
         beside.push_whole(self);
-        match nesting {
-            Nesting::Enters => to.enter(head),
-            Nesting::Leaves => to.leave(head),
-            Nesting::Stays => {}
-        }
+        nesting.follow(to, head);
     }
 }

@@ -128,9 +128,9 @@ pub fn wr_start<B: Bus, P: Probe>(qp: &QueuePair) -> Started {
 #[inline(always)]
 unsafe fn open<'q, B: Bus, P: Probe>(
     locked: Locked,
-) -> (&'q Mlx5QueuePair<B>, &'q mut SendQueue<B::Page>, P) {
+) -> (&'q Mlx5QueuePair<B>, &'q mut SendQueue<B::Page>, &'q P) {
     // SAFETY: `wr_start` of this `B` made it of a queue pair that is borrowed for the whole batch. The
-    // lock was taken there and is left in `unlock`, so that until then the queue is the batch's alone;
+    // lock was taken there and `complete` or `abort` gives it back: until then the queue is the batch's alone;
     // each call of the batch has ended before the next begins.
     unsafe {
         let mlx5 = locked.0.cast::<Mlx5QueuePair<B>>().as_ref();
@@ -146,7 +146,7 @@ unsafe fn complete<B: Bus, P: Probe>(locked: Locked) -> Result<(), BatchError> {
     let (mlx5, queue, probe) = unsafe { open::<B, P>(locked) };
     let result = match queue.batch.failed {
         None => {
-            ring(queue, &probe);
+            ring(queue, probe);
             Ok(())
         }
         Some(error) => {

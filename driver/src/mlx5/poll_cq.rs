@@ -75,21 +75,21 @@ fn finish<P: Probe>(
 fn poll_one<B: Bus, P: Probe>(
     mlx5: &Mlx5CompletionQueue<B>,
     completion: &mut WorkCompletion,
-    probe: P,
+    probe: &P,
 ) -> Result<u32, PollError> {
-    let mut state = begin(mlx5, &probe);
+    let mut state = begin(mlx5, probe);
     let index = state.consumer_index;
-    let Some(found) = next(&state, &state.entries, index, &probe) else {
-        return finish(state, Ok(0), &probe);
+    let Some(found) = next(&state, &state.entries, index, probe) else {
+        return finish(state, Ok(0), probe);
     };
-    let index = consumed(&state, index, &probe);
+    let index = consumed(&state, index, probe);
     if !(found.is_plain && parse_sent(&mut state, found.entry, completion)) {
         state.consumer_index = index;
         return poll_other(state, found.entry, found.op_own >> 4, completion, probe);
     }
-    tell_completion(completion, &probe);
+    tell_completion(completion, probe);
     state.consumer_index = index;
-    finish(state, Ok(1), &probe)
+    finish(state, Ok(1), probe)
 }
 
 /// The end of [`poll_one`] for an entry that is not of a send, or says of it more than that it is done.
@@ -99,13 +99,13 @@ fn poll_other<P: Probe>(
     entry: Entry,
     opcode: u8,
     completion: &mut WorkCompletion,
-    probe: P,
+    probe: &P,
 ) -> Result<u32, PollError> {
-    let result = parse_other(&state, entry, opcode, completion, &probe);
+    let result = parse_other(&state, entry, opcode, completion, probe);
     if result.is_ok() {
-        tell_completion(completion, &probe);
+        tell_completion(completion, probe);
     }
-    finish(state, result.map(|()| 1), &probe)
+    finish(state, result.map(|()| 1), probe)
 }
 
 /// Fills `completions` as far as there are entries.
@@ -113,27 +113,27 @@ fn poll_other<P: Probe>(
 fn poll_many<B: Bus, P: Probe>(
     mlx5: &Mlx5CompletionQueue<B>,
     completions: &mut [WorkCompletion],
-    probe: P,
+    probe: &P,
 ) -> Result<u32, PollError> {
-    let mut state = begin(mlx5, &probe);
+    let mut state = begin(mlx5, probe);
     let (entries, first) = (state.entries, state.consumer_index);
     let mut index = first;
     for completion in completions {
-        let Some(found) = next(&state, &entries, index, &probe) else {
+        let Some(found) = next(&state, &entries, index, probe) else {
             break;
         };
-        index = consumed(&state, index, &probe);
+        index = consumed(&state, index, probe);
         if !(found.is_plain && parse_sent(&mut state, found.entry, completion))
             && let Err(error) =
-                parse_other(&state, found.entry, found.op_own >> 4, completion, &probe)
+                parse_other(&state, found.entry, found.op_own >> 4, completion, probe)
         {
             state.consumer_index = index;
-            return finish(state, Err(error), &probe);
+            return finish(state, Err(error), probe);
         }
-        tell_completion(completion, &probe);
+        tell_completion(completion, probe);
     }
     state.consumer_index = index;
-    finish(state, Ok(index.wrapping_sub(first)), &probe)
+    finish(state, Ok(index.wrapping_sub(first)), probe)
 }
 
 /// The index behind the entry that `index` counts.

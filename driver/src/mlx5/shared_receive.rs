@@ -200,7 +200,7 @@ pub fn post_srq_recv<B: Bus, P: Probe>(
     requests: &[ReceiveRequest<'_>],
 ) -> Result<(), PostError> {
     let mlx5 = Mlx5SharedReceiveQueue::<B>::of(srq);
-    let probe = P::lent(&mlx5.tracer);
+    let probe = P::of(&mlx5.tracer);
     let number = Value::Hex(srq.number().into());
     probe!(
         P: probe,

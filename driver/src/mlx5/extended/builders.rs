@@ -80,8 +80,8 @@ unsafe fn begin<B: Bus, P: Probe, const OPCODE: usize>(queue: Locked, call: Call
         // SAFETY: by the caller's word; this function is done with the queue.
         return unsafe { begin_closely::<B, P, OPCODE>(queue, wr_id, flags, remote, immediate) };
     }
-    open.tell_room(head, true, &probe);
-    write_front::<_, _, OPCODE>(open, call, head, false, &probe)
+    open.tell_room(head, true, probe);
+    write_front::<_, _, OPCODE>(open, call, head, false, probe)
 }
 
 /// The same where the short way does not do: see `SendQueue::look_closer`.
@@ -96,12 +96,12 @@ unsafe fn begin_closely<B: Bus, P: Probe, const OPCODE: usize>(
 ) -> Begun {
     // SAFETY: by the caller's word.
     let (_, queue, probe) = unsafe { open::<B, P>(queue) };
-    if !may_begin(queue, &probe) {
+    if !may_begin(queue, probe) {
         return NOTHING;
     }
     let (head, small_fence) = (queue.batch.head, queue.opcodes.take_fence());
     let call = Call { wr_id, flags, remote, immediate };
-    write_front::<_, _, OPCODE>(queue, call, head, small_fence, &probe)
+    write_front::<_, _, OPCODE>(queue, call, head, small_fence, probe)
 }
 
 /// The batch has not failed, and there is room for one request more.
@@ -209,7 +209,7 @@ unsafe fn atomic<B: Bus, P: Probe, const OPCODE: usize>(
     // SAFETY: by the caller's word; `begin` is done with the queue.
     let (_, queue, probe) = unsafe { open::<B, P>(queue) };
     let (wqe, opcode) = (queue.next_wqe(), Opcode::ALL[OPCODE]);
-    let units = write_operands(queue, wqe, opcode, (compare_add, swap), 2, &probe);
+    let units = write_operands(queue, wqe, opcode, (compare_add, swap), 2, probe);
     watch(queue);
     begun(queue, wqe, units)
 }
@@ -246,11 +246,11 @@ unsafe fn atomic_fetch_add<B: Bus, P: Probe>(
 unsafe fn change_key<B: Bus, P: Probe>(queue: Locked, request: &SendRequest<'_>) {
     // SAFETY: by the caller's word.
     let (_, queue, probe) = unsafe { open::<B, P>(queue) };
-    if !may_begin(queue, &probe) {
+    if !may_begin(queue, probe) {
         return;
     }
     let posted = RELIABLE_OPCODES[request.opcode as usize];
-    match write_any(queue, request, posted, queue.cur_post, queue.batch.head, &probe) {
+    match write_any(queue, request, posted, queue.cur_post, queue.batch.head, probe) {
         Ok(units) => {
             queue.advance(queue.ring.block(queue.cur_post), units.get());
             queue.look_closer();

@@ -140,7 +140,7 @@ unsafe fn under_construction<U: UarPage>(queue: &SendQueue<U>, begun: Begun) -> 
 unsafe fn send<B: Bus, P: Probe>(queue: Locked, wr_id: u64, flags: SendFlags) -> Begun {
     // SAFETY: by the caller's word.
     let (_, queue, probe) = unsafe { open::<B, P>(queue) };
-    begin(queue, (wr_id, flags), Opcode::Send, 0, &probe)
+    begin(queue, (wr_id, flags), Opcode::Send, 0, probe)
 }
 
 unsafe fn send_imm<B: Bus, P: Probe>(
@@ -151,7 +151,7 @@ unsafe fn send_imm<B: Bus, P: Probe>(
 ) -> Begun {
     // SAFETY: by the caller's word.
     let (_, queue, probe) = unsafe { open::<B, P>(queue) };
-    begin(queue, (wr_id, flags), Opcode::SendWithImmediate, immediate, &probe)
+    begin(queue, (wr_id, flags), Opcode::SendWithImmediate, immediate, probe)
 }
 
 /// The datagram segment. (`mlx5_send_wr_set_ud_addr`)
@@ -166,8 +166,8 @@ unsafe fn set_ud_addr<B: Bus, P: Probe>(
     let (_, queue, probe) = unsafe { open::<B, P>(queue) };
     // SAFETY: by the caller's word.
     let Some(wqe) = (unsafe { under_construction(queue, begun) }) else { return };
-    match write_address(queue, wqe, handle, remote_qpn, remote_qkey, &probe) {
-        Some(_) => set(queue, wqe, Missing::ADDRESS, &probe),
+    match write_address(queue, wqe, handle, remote_qpn, remote_qkey, probe) {
+        Some(_) => set(queue, wqe, Missing::ADDRESS, probe),
         None => refuse_datagram(queue, PostCause::Operands { opcode: queue.batch.datagram.opcode }),
     }
 }
@@ -184,8 +184,8 @@ unsafe fn set_sge<B: Bus, P: Probe>(
     let (_, queue, probe) = unsafe { open::<B, P>(queue) };
     // SAFETY: by the caller's word.
     let Some(wqe) = (unsafe { under_construction(queue, begun) }) else { return };
-    let units = write_pointer(queue, wqe, &element, UNITS, &probe);
-    set_data(queue, wqe, Ok(units), &probe);
+    let units = write_pointer(queue, wqe, &element, UNITS, probe);
+    set_data(queue, wqe, Ok(units), probe);
 }
 
 /// A list of pointers. (`mlx5_send_wr_set_sge_list_ud_xrc_dc`)
@@ -198,8 +198,8 @@ unsafe fn set_sge_list<B: Bus, P: Probe>(
     let (_, queue, probe) = unsafe { open::<B, P>(queue) };
     // SAFETY: by the caller's word.
     let Some(wqe) = (unsafe { under_construction(queue, begun) }) else { return };
-    let units = write_list(queue, wqe, elements, UNITS, &probe);
-    set_data(queue, wqe, units, &probe);
+    let units = write_list(queue, wqe, elements, UNITS, probe);
+    set_data(queue, wqe, units, probe);
 }
 
 /// The bytes themselves. (`mlx5_send_wr_set_inline_data_list_ud_xrc_dc`)
@@ -212,7 +212,7 @@ unsafe fn set_inline_data_list<B: Bus, P: Probe>(
     let (_, queue, probe) = unsafe { open::<B, P>(queue) };
     // SAFETY: by the caller's word.
     let Some(wqe) = (unsafe { under_construction(queue, begun) }) else { return };
-    let units = write_bytes(queue, wqe, elements, UNITS, &probe);
-    set_data(queue, wqe, units, &probe);
+    let units = write_bytes(queue, wqe, elements, UNITS, probe);
+    set_data(queue, wqe, units, probe);
 }
 // ANCHOR_END: batch_datagram_setters

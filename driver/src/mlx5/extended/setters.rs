@@ -37,9 +37,9 @@ pub unsafe fn set_sge<B: Bus, P: Probe>(
     let wqe = Wqe { number: queue.cur_post, block: unsafe { Block::of(begun.place) } };
     if P::ON && word != begun.word {
         let units = length(begun);
-        tell_pointer(queue, wqe.unit(units), &wqe.block.unit(units as usize), &probe);
+        tell_pointer(queue, wqe.unit(units), &wqe.block.unit(units as usize), probe);
     }
-    finish_control(queue, wqe, word, &probe);
+    finish_control(queue, wqe, word, probe);
     queue.advance_block(wqe.block);
 }
 
@@ -68,8 +68,8 @@ pub unsafe fn set_sge_list<B: Bus, P: Probe>(
     let (_, queue, probe) = unsafe { open::<B, P>(queue) };
     // SAFETY: by the caller's word.
     let Some(wqe) = (unsafe { wqe(queue, begun) }) else { return };
-    match write_list(queue, wqe, elements, length(begun), &probe) {
-        Ok(units) => finish(queue, wqe, units, &probe),
+    match write_list(queue, wqe, elements, length(begun), probe) {
+        Ok(units) => finish(queue, wqe, units, probe),
         Err(cause) => queue.refuse(cause),
     }
 }
@@ -84,8 +84,8 @@ pub unsafe fn set_inline_data_list<B: Bus, P: Probe>(
     let (_, queue, probe) = unsafe { open::<B, P>(queue) };
     // SAFETY: by the caller's word.
     let Some(wqe) = (unsafe { wqe(queue, begun) }) else { return };
-    match write_bytes(queue, wqe, elements, length(begun), &probe) {
-        Ok(units) => finish(queue, wqe, units, &probe),
+    match write_bytes(queue, wqe, elements, length(begun), probe) {
+        Ok(units) => finish(queue, wqe, units, probe),
         Err(cause) => queue.refuse(cause),
     }
 }
