@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{SIZES, connect};
+use common::{connect, unconnected};
 use doorbell_card::CardConfig;
 use doorbell_driver::bus::CardBus;
 use doorbell_driver::control::ControlError;
@@ -25,16 +25,7 @@ fn open(atomics: bool, tracer: &Tracer) -> Arc<Context> {
 
 /// A queue pair that is connected with itself.
 fn queue_pair(context: &Arc<Context>) -> QueuePair {
-    let pd = context.alloc_pd().expect("a protection domain");
-    let cq = context.create_cq(15).expect("a completion queue");
-    let request = QueuePairRequest {
-        transport: Transport::ReliableConnection,
-        send_cq: &cq,
-        recv_cq: &cq,
-        capabilities: SIZES,
-        signal_all: false,
-    };
-    let qp = pd.create_qp(&request).expect("a queue pair");
+    let qp = unconnected(context);
     connect(context, &qp, qp.number());
     qp
 }
@@ -93,20 +84,8 @@ fn a_full_queue_is_told_first() {
 
 #[test]
 fn the_other_side_cannot_be_allowed_any() {
-    let transition = |atomics: bool| {
-        let context = open(atomics, &Tracer::off());
-        let pd = context.alloc_pd().expect("a protection domain");
-        let cq = context.create_cq(15).expect("a completion queue");
-        let request = QueuePairRequest {
-            transport: Transport::ReliableConnection,
-            send_cq: &cq,
-            recv_cq: &cq,
-            capabilities: SIZES,
-            signal_all: false,
-        };
-        let qp = pd.create_qp(&request).expect("a queue pair");
-        qp.init(Access::REMOTE_ATOMIC)
-    };
+    let transition =
+        |atomics: bool| unconnected(&open(atomics, &Tracer::off())).init(Access::REMOTE_ATOMIC);
     assert_eq!(transition(true), Ok(()));
     assert_eq!(transition(false), Err(VerbsError::Control(ControlError::NoAtomics)));
 }

@@ -141,16 +141,7 @@ fn a_card_that_does_not_start_and_one_that_does_not_answer_are_given_up() {
 #[test]
 fn transitions_out_of_order_are_refused_by_the_card() {
     let context = context(BlueFlameSettings::default(), &Tracer::off());
-    let pd = context.alloc_pd().expect("a protection domain");
-    let cq = context.create_cq(1).expect("a completion queue");
-    let request = QueuePairRequest {
-        transport: Transport::ReliableConnection,
-        send_cq: &cq,
-        recv_cq: &cq,
-        capabilities: SIZES,
-        signal_all: false,
-    };
-    let qp = pd.create_qp(&request).expect("a queue pair");
+    let qp = common::unconnected(&context);
     let start =
         SendParameters { first_psn: 0, timeout: 1, retry_count: 1, rnr_retry: 1, max_rd_atomic: 1 };
     let error = qp.start(&start).unwrap_err().to_string();

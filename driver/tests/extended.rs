@@ -307,16 +307,7 @@ fn a_batch_that_is_too_long_for_the_queue_is_refused_whole() {
 #[test]
 fn nothing_is_posted_before_rts_and_after_a_reset() {
     let context = context(BlueFlameSettings::default(), &Tracer::off());
-    let pd = context.alloc_pd().expect("a protection domain");
-    let cq = context.create_cq(7).expect("a completion queue");
-    let request = QueuePairRequest {
-        transport: Transport::ReliableConnection,
-        send_cq: &cq,
-        recv_cq: &cq,
-        capabilities: SIZES,
-        signal_all: false,
-    };
-    let qp = pd.create_qp(&request).expect("a queue pair");
+    let qp = common::unconnected(&context);
     let refused = || {
         // Without any element: the limit is not 0, but below.
         let error = post_send(&qp, &[SendRequest::default()]).expect_err("it does not send");

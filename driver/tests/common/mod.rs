@@ -23,6 +23,20 @@ pub const SIZES: QueuePairCapabilities = QueuePairCapabilities {
 /// All rights but those for atomics and windows.
 pub const ALL: Access = Access::LOCAL_WRITE.union(Access::REMOTE_WRITE).union(Access::REMOTE_READ);
 
+/// A reliable queue pair in RESET, which sends and receives into one completion queue.
+pub fn unconnected(context: &Arc<Context>) -> QueuePair {
+    let pd = context.alloc_pd().expect("a protection domain");
+    let cq = context.create_cq(15).expect("a completion queue");
+    let request = QueuePairRequest {
+        transport: Transport::ReliableConnection,
+        send_cq: &cq,
+        recv_cq: &cq,
+        capabilities: SIZES,
+        signal_all: false,
+    };
+    pd.create_qp(&request).expect("a queue pair")
+}
+
 /// A context on a card of its own.
 pub fn context(blueflame: BlueFlameSettings, tracer: &Tracer) -> Arc<Context> {
     let bus = CardBus::new(CardConfig::default(), tracer);
