@@ -175,7 +175,7 @@ static void more(void)
 int main(int argc, char **argv)
 {
 	want(argc == 2, "usage: failures DEVICE");
-	open_device(argv[1]);
+	open_port(argv[1]);
 	say_libraries();
 	refused_posts();
 	refused_transition();

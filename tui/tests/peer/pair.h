@@ -1,11 +1,7 @@
 /* What the programs have in common that make two queue pairs talk and print what is told: included by each of
  * them, which names itself in PROGRAM. */
-#include <errno.h>
-#include <infiniband/verbs.h>
+#include "device.h"
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { LENGTH = 4096, PORT = 1, PATIENCE = 60, RECEIVE = 101 };
@@ -25,53 +21,17 @@ struct patience {
 
 static const struct patience patient = { 14, 7, 7 };
 
-static struct ibv_context *context;
-static struct ibv_pd *pd;
 static struct side sender, receiver;
 static enum ibv_qp_type type = IBV_QPT_RC;
 static union ibv_gid gid;
 static int lid;
 
-static inline void want(int is_so, const char *what)
+/* The device, and how its port is addressed. */
+static inline void open_port(const char *name)
 {
-	if (is_so)
-		return;
-	fprintf(stderr, PROGRAM ": %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-/* Which files of libibverbs and libmlx5 this process runs. */
-static inline void say_libraries(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	char line[512], last[512] = "";
-
-	want(maps != NULL, "/proc/self/maps");
-	while (fgets(line, sizeof line, maps)) {
-		char *path = strchr(line, '/');
-
-		if (!path || !(strstr(path, "libibverbs.so") || strstr(path, "libmlx5.so")))
-			continue;
-		if (strcmp(path, last))
-			printf("library %s", path);
-		strcpy(last, path);
-	}
-	fclose(maps);
-}
-
-static inline void open_device(const char *name)
-{
-	struct ibv_device **list = ibv_get_device_list(NULL);
 	struct ibv_port_attr port;
 
-	want(list != NULL, "ibv_get_device_list");
-	for (int i = 0; list[i]; i++)
-		if (!strcmp(ibv_get_device_name(list[i]), name))
-			context = ibv_open_device(list[i]);
-	want(context != NULL, "no such device, or ibv_open_device");
-	ibv_free_device_list(list);
-	pd = ibv_alloc_pd(context);
-	want(pd != NULL, "ibv_alloc_pd");
+	open_device(name);
 	want(!ibv_query_port(context, PORT, &port), "ibv_query_port");
 	want(!ibv_query_gid(context, PORT, 0, &gid), "ibv_query_gid");
 	lid = port.lid;

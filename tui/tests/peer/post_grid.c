@@ -36,14 +36,12 @@
  *
  * examples/programs/twin is the same program on the driver of this repository.
  */
+#define PROGRAM "post_grid"
+
+#include "device.h"
 #include <endian.h>
-#include <errno.h>
 #include <infiniband/mlx5dv.h>
-#include <infiniband/verbs.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { HALF = 1 << 19, UNIT = 16, MOST = 128, SGES = 64, PORT = 1, PATIENCE = 60, HANDLES = 3, QKEY = 0x11111111 };
@@ -59,8 +57,6 @@ struct side {
 	uint8_t *shadow_send, *shadow_receive;
 };
 
-static struct ibv_context *context;
-static struct ibv_pd *pd;
 static struct ibv_mr *local, *remote;
 static struct ibv_mw *window;
 static struct ibv_ah *handles[HANDLES];
@@ -68,51 +64,6 @@ static struct side sender, receiver;
 static enum ibv_qp_type type;
 static int by_batch;
 static uint64_t next_id = 1;
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "post_grid: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void want(int is_so, const char *what)
-{
-	if (!is_so)
-		fail(what);
-}
-
-/* Which files of libibverbs and libmlx5 this process runs. */
-static void say_libraries(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	char line[512], last[512] = "";
-
-	want(maps != NULL, "/proc/self/maps");
-	while (fgets(line, sizeof line, maps)) {
-		char *path = strchr(line, '/');
-
-		if (!path || !(strstr(path, "libibverbs.so") || strstr(path, "libmlx5.so")))
-			continue;
-		if (strcmp(path, last))
-			printf("library %s", path);
-		strcpy(last, path);
-	}
-	fclose(maps);
-}
-
-static void open_device(const char *name)
-{
-	struct ibv_device **list = ibv_get_device_list(NULL);
-
-	want(list != NULL, "ibv_get_device_list");
-	for (int i = 0; list[i]; i++)
-		if (!strcmp(ibv_get_device_name(list[i]), name))
-			context = ibv_open_device(list[i]);
-	want(context != NULL, "no such device, or ibv_open_device");
-	ibv_free_device_list(list);
-	pd = ibv_alloc_pd(context);
-	want(pd != NULL, "ibv_alloc_pd");
-}
 
 static struct ibv_mr *memory(int access)
 {

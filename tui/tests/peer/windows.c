@@ -189,7 +189,7 @@ static void refused_bind(void)
 int main(int argc, char **argv)
 {
 	want(argc == 2, "usage: windows DEVICE");
-	open_device(argv[1]);
+	open_port(argv[1]);
 	say_libraries();
 	window_one();
 	window_two();
