@@ -20,22 +20,8 @@ pub const ANY_OPCODE: &[Key] = &[
     Key::Mtu,
 ];
 
-/// Scenarios of one opcode that consumes receives.
-pub const WITH_RECEIVES: &[Key] = &[
-    Key::Length,
-    Key::List,
-    Key::Sges,
-    Key::Inline,
-    Key::Signaled,
-    Key::SignalAll,
-    Key::Solicited,
-    Key::Fence,
-    Key::BlueFlame,
-    Key::Register,
-    Key::Start,
-    Key::Signature,
-    Key::Mtu,
-];
+/// Scenarios of one opcode that consumes receives: all settings but the first.
+pub const WITH_RECEIVES: &[Key] = ANY_OPCODE.split_at(1).1;
 
 /// Scenarios of one opcode that consumes none, and so makes no solicited event.
 pub const WITHOUT_RECEIVES: &[Key] = &[
