@@ -36,7 +36,7 @@ fn fails(socket: &Path, arguments: &[&str]) -> String {
 }
 
 /// A program on a software card that writes and writes, until the test has seen enough.
-fn while_running(ring: usize, test: impl FnOnce(&Path, &World)) {
+fn while_running(ring: usize, test: impl FnOnce(&Path, &World, &AtomicU64)) {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("socket");
     let tracer = Tracer::new(Ring::new(ring), Clock::Logical);
@@ -46,8 +46,9 @@ fn while_running(ring: usize, test: impl FnOnce(&Path, &World)) {
     let (ends, completed) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         let running = scope.spawn(|| write_until(&ends, &world, &completed));
-        let outcome =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(&socket, &world)));
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            test(&socket, &world, &completed);
+        }));
         // Whatever was asked of it, the program goes on afterwards.
         let before = completed.load(Ordering::Relaxed);
         while outcome.is_ok()
@@ -100,7 +101,7 @@ fn until_open(socket: &Path) {
 
 #[test]
 fn groups_are_listed_and_switched() {
-    while_running(1000, |socket, world| {
+    while_running(1000, |socket, world, _| {
         until_open(socket);
         let list = works(socket, &[]);
         assert!(list.starts_with("writer on card, process "), "{list}");
@@ -127,7 +128,7 @@ fn a_snapshot_is_a_trace_of_the_last_events() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("last.jsonl");
     let path = file.to_str().expect("text");
-    while_running(500, |socket, _| {
+    while_running(500, |socket, _, _| {
         until_open(socket);
         while Attached::to(socket).unwrap().status().unwrap().recorded < 5000 {
             thread::yield_now();
@@ -160,7 +161,7 @@ fn a_snapshot_can_be_masked_and_the_ring_be_emptied() {
     let path = folder.path().join("last.jsonl");
     let file = path.to_str().expect("text");
     let secret = b"secret bytes....".map(|byte| format!("{byte:02x}")).concat();
-    while_running(5000, |socket, world| {
+    while_running(5000, |socket, world, completed| {
         until_open(socket);
         while Attached::to(socket).unwrap().status().unwrap().recorded < 5000 {
             thread::yield_now();
@@ -172,8 +173,11 @@ fn a_snapshot_can_be_masked_and_the_ring_be_emptied() {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains(&secret));
         assert!(open(&path).unwrap().0.header().masked.addresses);
-        // A call that was under way may have told of its end meanwhile; then nothing comes.
-        thread::sleep(std::time::Duration::from_millis(50));
+        // Calls that were under way may have told of their end; then nothing comes.
+        let before = completed.load(Ordering::Relaxed);
+        while completed.load(Ordering::Relaxed) < before + 2 {
+            thread::yield_now();
+        }
         let list = works(socket, &["--clear", "--status"]);
         assert!(list.contains("ring: 0 events of 5000; recorded 0, lost 0"), "{list}");
         works(socket, &["--enable", "all"]);
@@ -191,7 +195,7 @@ fn a_snapshot_can_be_masked_and_the_ring_be_emptied() {
 /// The ops table of a live context is exchanged thousands of times while it is posted through.
 #[test]
 fn tables_are_exchanged_under_a_running_program() {
-    while_running(64, |socket, world| {
+    while_running(64, |socket, world, _| {
         until_open(socket);
         let (all, none) = (["all".to_owned()], []);
         for _ in 0..20_000 {
@@ -282,7 +286,7 @@ fn a_program_that_goes_away_midway_leaves_no_file() {
 
 #[test]
 fn nonsense_does_not_disturb_the_program() {
-    while_running(64, |socket, _| {
+    while_running(64, |socket, _, _| {
         until_open(socket);
         for nonsense in [&b"\n"[..], b"{}\n", b"\xff\xfe\n", &[b'x'; 100_000]] {
             let mut stream = UnixStream::connect(socket).expect("it listens");
@@ -305,7 +309,7 @@ fn the_commands_of_the_guide_are_right() {
     let page = std::fs::read_to_string(page).expect("the page");
     let folder = tempfile::tempdir().expect("a folder");
     let mut run = 0;
-    while_running(1000, |socket, _| {
+    while_running(1000, |socket, _, _| {
         until_open(socket);
         for line in page.lines().filter(|line| line.starts_with("doorbell ")) {
             let line = line.split(" # ").next().expect("a command");

@@ -307,7 +307,7 @@ fn a_live_program_goes_on_only_as_far_as_the_reader() {
 
 #[test]
 fn a_move_that_waits_for_the_program_can_be_stopped() {
-    let mut session = program(1, Duration::from_secs(1));
+    let mut session = program(1, Duration::from_secs(600));
     session.seek(Goal::Kind("completion"));
     assert_eq!(session.pursue(100), Progress::Pending);
     session.stop();
