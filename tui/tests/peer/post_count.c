@@ -6,11 +6,9 @@
  * instruction to its return. Everything else, waiting for the card above all, happens outside.
  * examples/programs/twin is the same program on the driver of this repository.
  */
+#define PROGRAM "post_count"
+#include "device.h"
 #include <infiniband/mlx5dv.h>
-#include <infiniband/verbs.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { LENGTH = 4096, PORT = 1, ENTRIES = 63, MOST = 32, WARM = 3, PATIENCE = 60 };
@@ -22,19 +20,9 @@ struct side {
 	uint32_t polled;
 };
 
-static struct ibv_context *context;
-static struct ibv_pd *pd;
 static struct ibv_mr *local, *remote;
 static struct side sender, receiver;
 static struct ibv_wc wcs[MOST];
-
-static void want(int is_so, const char *what)
-{
-	if (is_so)
-		return;
-	fprintf(stderr, "post_count: %s failed\n", what);
-	exit(1);
-}
 
 static __attribute__((noinline)) int measured_call(struct ibv_qp *qp, struct ibv_send_wr *wr,
 						   struct ibv_send_wr **bad)
@@ -46,20 +34,6 @@ static __attribute__((noinline)) int measured_call_poll(struct ibv_cq *cq, int c
 							struct ibv_wc *into)
 {
 	return ibv_poll_cq(cq, count, into);
-}
-
-static void open_device(const char *name)
-{
-	struct ibv_device **list = ibv_get_device_list(NULL);
-
-	want(list != NULL, "ibv_get_device_list");
-	for (int i = 0; list[i]; i++)
-		if (!strcmp(ibv_get_device_name(list[i]), name))
-			context = ibv_open_device(list[i]);
-	want(context != NULL, "ibv_open_device");
-	ibv_free_device_list(list);
-	pd = ibv_alloc_pd(context);
-	want(pd != NULL, "ibv_alloc_pd");
 }
 
 static struct ibv_mr *memory(int access)
@@ -195,7 +169,7 @@ int main(int argc, char **argv)
 {
 	struct ibv_port_attr port;
 
-	want(argc == 4, "usage: post_count DEVICE CASE CALLS;");
+	want(argc == 4, "usage: post_count DEVICE CASE CALLS");
 	open_device(argv[1]);
 	local = memory(IBV_ACCESS_LOCAL_WRITE);
 	remote = memory(IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
