@@ -59,6 +59,7 @@ pub use settings::{
     BlueFlame, Form, Key, MAX_INLINE, Machine, Register, Settings, SettingsError, Value, WhatIf,
 };
 pub use sources::{source, sources};
+pub use start::WORK_BEFORE;
 pub use switches::{Switches, UnknownGroup};
 pub use trace_options::{TraceOptions, Traced};
 pub use world::World;

@@ -3,6 +3,13 @@
 use crate::pair::wait_for;
 use crate::{ExampleError, Pair, Settings};
 use doorbell_driver::verbs::{SendFlags, SendRequest, post_send};
+use doorbell_tracer::{Group, probe};
+
+const PROBE_GROUP: Group = Group::Program;
+
+/// The call around the work that was done before, as traces have it. The posts in it are not those that a
+/// scenario is about.
+pub const WORK_BEFORE: &str = "use_blocks";
 
 /// What is posted in one call: every queue of a [`Pair`] has room for it.
 const AT_ONCE: u32 = 4;
@@ -11,6 +18,22 @@ const AT_ONCE: u32 = 4;
 /// Uses up as many blocks of the sender's ring as the settings say. Each `empty` request, which carries no
 /// data, takes one block; the last of a call is signalled.
 pub fn use_blocks(
+    pair: &Pair,
+    settings: &Settings,
+    empty: SendRequest<'_>,
+) -> Result<(), ExampleError> {
+    if settings.start == 0 {
+        return Ok(());
+    }
+    let tracer = pair.context.tracer();
+    probe!(*tracer, call(WORK_BEFORE, [("blocks", settings.start.into())]));
+    let outcome = post_empty(pair, settings, empty);
+    probe!(*tracer, returned(WORK_BEFORE, u32::from(outcome.is_err())));
+    outcome
+}
+
+/// Posts them, a few at a time, and waits for each few.
+fn post_empty(
     pair: &Pair,
     settings: &Settings,
     empty: SendRequest<'_>,

@@ -9,8 +9,10 @@ use doorbell::state::action::{Action, Overlay, Pane};
 use doorbell::state::app::App;
 use doorbell::state::session::{Goal, Session};
 use doorbell::state::what_if::Again;
-use doorbell_examples::{Device, WhatIf, scenario, scenarios};
-use doorbell_tracer::Kind;
+use doorbell::text::{Options, print};
+
+use doorbell_examples::{Device, Key, WhatIf, record_with, scenario, scenarios};
+use doorbell_tracer::{Kind, Trace};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// A live run of a scenario, at the call of `ibv_post_send`, that can be run again.
@@ -27,6 +29,13 @@ fn app_with(name: &str, what_if: &WhatIf) -> App {
 
 fn app(name: &str) -> App {
     app_with(name, &WhatIf::default())
+}
+
+/// The walk as text.
+fn text(trace: &Trace) -> String {
+    let mut out = Vec::new();
+    print(&trace.header, trace, Options::default(), &mut out).expect("a vector takes everything");
+    String::from_utf8(out).expect("the walk is text")
 }
 
 /// Presses keys: `\n` is Enter, `<`, `>`, `^` and `v` are the arrows, `!` is Escape.
@@ -89,6 +98,31 @@ fn a_change_runs_the_scenario_again() {
     press(&mut app, "wvvv>\n");
     assert_eq!(app.session.supply().header().title(), "rc-write");
     assert_eq!(app.message.as_deref(), Some("rc-write runs again, with its own settings"));
+}
+
+/// Four empty requests a call, so fifteen calls that only move the ring on.
+#[test]
+fn work_that_was_done_before_is_not_what_the_walk_opens_at() {
+    let with_start = scenarios().iter().filter(|scenario| scenario.keys.contains(&Key::Start));
+    let mut tried = 0;
+    for scenario in with_start {
+        let name = scenario.name;
+        let what_if: WhatIf = "start=60".parse().expect("it is a setting");
+        let run = record_with(scenario, &Device::Card, &what_if).expect("it makes sense");
+        run.outcome.expect("it succeeds");
+        let calls = |step: &usize| match &run.trace.events[*step].kind {
+            Kind::Call { function, .. } => function == "ibv_post_send",
+            _ => false,
+        };
+        let own = (0..run.trace.events.len()).filter(calls).nth(15);
+        let first = format!("{:>5} cpu0 call ibv_post_send(", own.expect("its own post"));
+        let text = text(&run.trace);
+        assert!(text.lines().nth(2).is_some_and(|line| line.starts_with(&first)), "{name}: {text}");
+        let session = opened(run.trace);
+        assert_eq!((Some(session.current()), session.opening()), (own, own), "{name}");
+        tried += 1;
+    }
+    assert!(tried > 5, "{tried} scenarios can begin elsewhere in the ring");
 }
 
 #[test]

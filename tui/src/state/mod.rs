@@ -5,6 +5,7 @@ pub mod acts;
 pub mod app;
 pub mod facts;
 pub mod focus;
+pub mod opening;
 pub mod queues;
 pub mod scene;
 pub mod session;

@@ -5,9 +5,10 @@
 
 mod seek;
 
-pub use seek::{Goal, OPENING, Progress, is_opening};
+pub use seek::{Goal, Progress};
 
 use crate::state::facts::Levels;
+use crate::state::opening::Finder;
 use crate::state::supply::{Ending, Supply};
 use crate::state::tree::{Row, Tree};
 use doorbell_examples::words::{self, Regions};
@@ -23,6 +24,7 @@ pub struct Session {
     regions: Regions,
     cursor: Cursor,
     current: usize,
+    finder: Finder,
     opening: Option<usize>,
     ending: Option<Ending>,
     /// The move under way, and the last step that it looked at.
@@ -39,6 +41,7 @@ impl Session {
             regions: Regions::default(),
             cursor: Cursor::new(),
             current: 0,
+            finder: Finder::default(),
             opening: None,
             ending: None,
             goal: None,
@@ -90,7 +93,7 @@ impl Session {
         self.current
     }
 
-    /// Index of the first call of `ibv_post_send`, if the run has come to one.
+    /// Index of the call of `ibv_post_send` that the run is about, if it has come to it.
     pub fn opening(&self) -> Option<usize> {
         self.opening
     }

@@ -1,7 +1,7 @@
 //! Which steps of a walk are told, and the lines that stand for the others: those before the call
 //! of `ibv_post_send`, and the teardown behind the last completion.
 
-use crate::state::session::{OPENING, is_opening};
+use crate::state::opening::{Finder, OPENING};
 use doorbell_tracer::{Actor, Event, EventSource, Kind};
 use std::io::{self, Write};
 use std::ops::Range;
@@ -10,10 +10,12 @@ use std::ops::Range;
 const GIVING_BACK: [&str; 7] =
     ["destroy", "dereg", "dealloc", "close", "free", "teardown", "disable"];
 
-/// The steps from the first call of `ibv_post_send` to the teardown; without such a call all.
+/// The steps from the call of `ibv_post_send` that the run is about to the teardown; without such a call
+/// all.
 pub fn told(events: &(impl EventSource + ?Sized)) -> Range<usize> {
-    let calls = |step: &usize| events.get(*step).is_some_and(|event| is_opening(&event));
-    match (0..events.len()).find(calls) {
+    let mut finder = Finder::default();
+    let opens = |step: &usize| events.get(*step).is_some_and(|event| finder.meets(&event));
+    match (0..events.len()).find(opens) {
         Some(first) => first..teardown(events, first),
         None => 0..events.len(),
     }

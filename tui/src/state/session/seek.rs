@@ -6,12 +6,9 @@
 
 use super::Session;
 use crate::state::acts::has_acts;
+use crate::state::opening::OPENING;
 use crate::state::supply::More;
-use doorbell_tracer::{Event, Kind};
 use std::time::Duration;
-
-/// The function at whose call the walk opens.
-pub const OPENING: &str = "ibv_post_send";
 
 /// How long one portion of a move waits for the program.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -19,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// What a move looks for among the steps that follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Goal {
-    /// The first call of [`OPENING`]; in a run in acts, the first step.
+    /// The call of [`OPENING`] that the run is about; in a run in acts, the first step.
     Opening,
     /// The next step.
     Next,
@@ -115,7 +112,7 @@ impl Session {
     }
 
     /// Whether `step` is what the move looks for.
-    fn is_goal(&self, goal: &Goal, step: usize) -> bool {
+    fn is_goal(&mut self, goal: &Goal, step: usize) -> bool {
         let fact = self.tree.fact(step);
         match goal {
             Goal::Next => true,
@@ -126,8 +123,9 @@ impl Session {
             Goal::Text(text) => self.contains(step, text),
             Goal::Opening if self.begins_acts(step) => true,
             Goal::Opening => {
-                fact.is_some_and(|fact| fact.is_call())
-                    && self.event(step).is_some_and(|event| is_opening(&event))
+                let calls = fact.is_some_and(|fact| fact.is_call() || fact.is_return());
+                let event = self.supply.events().get(step).filter(|_| calls);
+                event.is_some_and(|event| self.finder.meets(&event))
             }
         }
     }
@@ -194,13 +192,5 @@ impl Session {
             self.show(step);
         }
         found.is_some()
-    }
-}
-
-/// Whether an event is a call of [`OPENING`].
-pub fn is_opening(event: &Event) -> bool {
-    match &event.kind {
-        Kind::Call { function, .. } => function.rsplit("::").next() == Some(OPENING),
-        _ => false,
     }
 }
