@@ -2,7 +2,7 @@
 
 use doorbell_driver::bus::Interposer;
 use doorbell_prm::wqe::SEND_BLOCK;
-use doorbell_tracer::{Group, Tracer, Value, probe};
+use doorbell_tracer::{Actor, Group, Tracer, Value, probe};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -13,7 +13,8 @@ const PROBE_GROUP: Group = Group::Program;
 pub struct Turns {
     state: Mutex<State>,
     changed: Condvar,
-    tracer: Tracer,
+    /// Where each tells of itself.
+    tracers: [Tracer; 2],
 }
 
 /// Who takes part, and who is next.
@@ -31,7 +32,13 @@ impl Turns {
     /// The thread at place 0 begins.
     pub fn new(tracer: &Tracer) -> Self {
         let (state, changed) = (Mutex::default(), Condvar::new());
-        Self { state, changed, tracer: tracer.clone() }
+        let tracers = [0, 1].map(|place| tracer.acting_as(Self::actor(place)));
+        Self { state, changed, tracers }
+    }
+
+    /// Whom a trace names for what the thread at place 0 or 1 does.
+    pub fn actor(place: u8) -> Actor {
+        Actor::Cpu(place)
     }
 
     /// Takes part on the calling thread, at place 0 or 1; waits for its first turn. Its turns end when what
@@ -65,9 +72,12 @@ impl Interposer for Turns {
         if length < SEND_BLOCK || state.done[other] {
             return;
         }
-        let from_to = [("stopped", place + 1), ("goes on", other + 1)];
-        let from_to = from_to.map(|(what, number)| (what, Value::from(number as u32)));
-        probe!(self.tracer, note("a block is in the register; the other thread's turn", from_to));
+        let from_to = [("stopped", place), ("goes on", other)];
+        let from_to = from_to.map(|(what, place)| (what, Value::from(format!("cpu{place}"))));
+        probe!(
+            self.tracers[place],
+            note("a block is in the register; the other thread's turn", from_to)
+        );
         state.next = other;
         self.changed.notify_all();
         drop(self.wait_for(place, state));

@@ -101,7 +101,7 @@ fn ops<B: Bus, P: Probe>(transport: Transport) -> &'static BatchOps {
 /// Locks the queue, and notes where it stands. (`mlx5_send_wr_start`)
 pub fn wr_start<B: Bus, P: Probe>(qp: &QueuePair) -> Started {
     let mlx5 = Mlx5QueuePair::<B>::of(qp);
-    let probe = P::of(&mlx5.tracer);
+    let probe = P::of(&mlx5.user);
     probe!(
         at & verbs::WR_START_CALL,
         P: probe,
@@ -134,7 +134,7 @@ unsafe fn open<'q, B: Bus, P: Probe>(
     // each call of the batch has ended before the next begins.
     unsafe {
         let mlx5 = locked.0.cast::<Mlx5QueuePair<B>>().as_ref();
-        (mlx5, &mut *mlx5.send.as_mut_ptr(), P::of(&mlx5.tracer))
+        (mlx5, &mut *mlx5.send.as_mut_ptr(), P::of(&mlx5.user))
     }
 }
 

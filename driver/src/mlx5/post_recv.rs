@@ -24,7 +24,7 @@ pub fn post_recv<B: Bus, P: Probe>(
     requests: &[ReceiveRequest<'_>],
 ) -> Result<(), PostError> {
     let queue_pair = Mlx5QueuePair::<B>::of(qp);
-    let probe = P::of(&queue_pair.tracer);
+    let probe = P::of(&queue_pair.user);
     probe!(
         at & verbs::POST_RECV_CALL,
         P: probe,

@@ -92,7 +92,7 @@ fn post_locked<B: Bus, P: Probe, K: Kind>(
     requests: &K::List<'_>,
 ) -> Result<(), PostError> {
     let requests = requests.as_ref();
-    let probe = P::of(&mlx5.tracer);
+    let probe = P::of(&mlx5.user);
     tell_call::<B, P>(qp, requests, probe);
 
     let mut queue = take(&mlx5.send);

@@ -35,6 +35,8 @@ pub struct Mlx5QueuePair<B: Bus> {
     pub receive: Mutex<ReceiveQueue>,
     /// Where events of this queue pair go.
     pub tracer: Tracer,
+    /// Where those of its posts go: the same place, told as the thread's that posts.
+    pub user: Tracer,
     /// Which way its posts go.
     pub way: Way,
     /// How large the queues have become.
@@ -164,6 +166,7 @@ pub fn create_qp<B: Bus>(
         send: Mutex::new(send),
         receive: Mutex::new(receive),
         tracer: tracer.clone(),
+        user: pd.user().clone(),
         way: way(mlx5, &register, request.transport),
         capabilities: sizes.capabilities(),
         keeper: Keeper {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::bus::DmaRegion;
 use bitflags::bitflags;
-use doorbell_tracer::{Group, RegionId, probe};
+use doorbell_tracer::{Actor, Group, RegionId, Tracer, probe};
 use std::any::Any;
 use std::sync::Arc;
 
@@ -36,14 +36,16 @@ pub struct ProtectionDomain {
     number: u32,
     /// The thread that it is for.
     thread_domain: Option<Arc<ThreadDomain>>,
+    /// Where events of its users go: told as theirs.
+    user: Tracer,
     _provider: Box<dyn Any + Send + Sync>,
 }
 
 impl ProtectionDomain {
     /// A protection domain that a provider has allocated.
     pub fn new(context: &Arc<Context>, number: u32, provider: Box<dyn Any + Send + Sync>) -> Self {
-        let context = Arc::clone(context);
-        Self { context, number, thread_domain: None, _provider: provider }
+        let (context, user) = (Arc::clone(context), context.tracer().clone());
+        Self { context, number, thread_domain: None, user, _provider: provider }
     }
 
     // ANCHOR: parent_domain
@@ -54,11 +56,29 @@ impl ProtectionDomain {
             context: Arc::clone(&self.context),
             number: self.number,
             thread_domain: Some(Arc::clone(domain)),
+            user: self.user.clone(),
             // The number is given back when the last of them goes.
             _provider: Box::new(Arc::clone(self)),
         })
     }
     // ANCHOR_END: parent_domain
+
+    /// The same protection domain, for another thread of the program: what is posted to queue pairs that
+    /// are created with it is told as done by `user`.
+    pub fn used_by(self: &Arc<Self>, user: Actor) -> Arc<Self> {
+        Arc::new(Self {
+            context: Arc::clone(&self.context),
+            number: self.number,
+            thread_domain: self.thread_domain.clone(),
+            user: self.context.tracer().acting_as(user),
+            _provider: Box::new(Arc::clone(self)),
+        })
+    }
+
+    /// Where events of posts to its queue pairs go.
+    pub fn user(&self) -> &Tracer {
+        &self.user
+    }
 
     /// The thread domain that it is joined with, if any.
     pub fn thread_domain(&self) -> Option<&Arc<ThreadDomain>> {

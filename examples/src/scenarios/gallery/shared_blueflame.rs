@@ -50,7 +50,8 @@ fn post_from_two_threads(
 ) -> Result<Vec<String>, ExampleError> {
     let turns = Arc::new(Turns::new(&world.tracer));
     world.card()?.interpose(Arc::clone(&turns) as _);
-    let (one, two) = (Pair::of_domain(pds[0], settings)?, Pair::of_domain(pds[1], settings)?);
+    let second_user = pds[1].used_by(Turns::actor(1));
+    let (one, two) = (Pair::of_domain(pds[0], settings)?, Pair::of_domain(&second_user, settings)?);
     let first = Exchange::new(&one, *settings)?;
     let second = Exchange::of(&two, *settings, settings.message().to_ascii_lowercase())?;
 
@@ -77,7 +78,7 @@ fn post_from_two_threads(
 mod tests {
     use super::*;
     use crate::Device;
-    use doorbell_tracer::{Clock, Full, Kind, Tracer};
+    use doorbell_tracer::{Actor, Clock, Full, Kind, Tracer};
 
     /// Bytes of the bursts to BlueFlame registers, in the order of the program.
     fn bursts(tracer: &Tracer) -> Vec<Vec<u8>> {
@@ -103,6 +104,40 @@ mod tests {
         post_from_two_threads(&world, &context, [&pds[0], &pds[1]], &settings)
             .expect("all is right");
         assert_eq!(bursts(&tracer).len(), 4);
+    }
+
+    #[test]
+    fn each_thread_is_told_as_itself() {
+        let tracer = Tracer::new(Full::new(), Clock::Logical);
+        run(&World::new(Device::Card, &tracer), &SCENARIO.own).expect_err("the bursts mix");
+        let records = tracer.take();
+        let of = |wanted: fn(&Kind) -> bool| -> Vec<(Actor, u16)> {
+            let found = records.iter().filter(|record| wanted(&record.kind));
+            found.map(|record| (record.actor, record.depth)).collect()
+        };
+        let (one, other) = (Actor::Cpu(0), Actor::Cpu(1));
+        let calls =
+            of(|kind| matches!(kind, Kind::Call { function, .. } if function == "ibv_post_send"));
+        assert_eq!(calls, [(one, 0), (other, 0)], "neither calls within the other's call");
+        let bursts = of(
+            |kind| matches!(kind, Kind::RegisterWrite { register, .. } if register == "BlueFlame"),
+        );
+        assert_eq!(
+            bursts.iter().map(|burst| burst.0).collect::<Vec<_>>(),
+            [one, other, one, other]
+        );
+        let turns =
+            of(|kind| matches!(kind, Kind::Note { text, .. } if text.ends_with("thread's turn")));
+        assert_eq!(turns.iter().map(|turn| turn.0).collect::<Vec<_>>(), [one, other, one, other]);
+        let places = |actor| -> Vec<usize> {
+            let at = |at: &usize| records[*at].actor == actor;
+            (0..records.len()).filter(at).collect()
+        };
+        let second = places(other);
+        let calls =
+            |at: &usize| matches!(records[*at].kind, Kind::Call { .. } | Kind::Return { .. });
+        let ends = [second.first(), second.last()].map(|at| at.is_some_and(calls));
+        assert_eq!(ends, [true, true], "nothing else is the second thread's");
     }
 
     #[test]
