@@ -18,10 +18,10 @@ use crate::life::Life;
 use crate::management::Traffic;
 use crate::port::PortRegisters;
 use crate::queue_pair::QueuePair;
+use crate::queue_pairs::{Duty, QueuePairs};
 use crate::shared_ring::SharedReceives;
 use crate::translation::MemoryKeys;
 use crate::wire::Wire;
-use doorbell_prm::commands::QpState;
 use doorbell_prm::registers::uar::UAR_PAGE_SIZE;
 use doorbell_tracer::{Actor, Tracer, Value, probe};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -47,7 +47,7 @@ pub struct Card {
     pub(crate) memory_keys: MemoryKeys,
     pub(crate) event_queues: BTreeMap<u8, EventQueue>,
     pub(crate) completion_queues: BTreeMap<u32, CompletionQueue>,
-    pub(crate) queue_pairs: BTreeMap<u32, QueuePair>,
+    pub(crate) queue_pairs: QueuePairs,
     pub(crate) roce: RoceTable,
     pub(crate) commands: VecDeque<CommandDoorbell>,
     pub(crate) doorbells: VecDeque<Doorbell>,
@@ -82,7 +82,7 @@ impl Card {
             memory_keys: MemoryKeys::new(),
             event_queues: BTreeMap::new(),
             completion_queues: BTreeMap::new(),
-            queue_pairs: BTreeMap::new(),
+            queue_pairs: QueuePairs::default(),
             roce: RoceTable::new(&config),
             commands: VecDeque::new(),
             doorbells: VecDeque::new(),
@@ -154,7 +154,7 @@ impl Card {
     pub fn run(&mut self, host: &mut dyn Host) -> bool {
         let mut bus = Bus::new(host, self.tracer.clone());
         if std::mem::take(&mut self.idle) {
-            self.look_again();
+            self.queue_pairs.look_again(self.now);
         }
         let worked = self.step(&mut bus);
         self.idle = !worked;
@@ -190,72 +190,53 @@ impl Card {
 
     /// Sends an answer. What a read fetches needs room on the wire, the others do not.
     fn send_answers(&mut self, room: bool, bus: &mut Bus<'_>) -> bool {
-        let ready = |qp: &QueuePair| qp.answers.front().is_some_and(|owed| room || !owed.is_read());
-        self.first_qp(ready, |card, qp| card.send_answer(qp, bus))
+        let other = self.queue_pairs.first(Duty::Answer);
+        let read = self.queue_pairs.first(Duty::AnswerRead).filter(|_| room);
+        let found = [other, read].into_iter().flatten().min();
+        self.work_on(found, |card, qp| card.send_answer(qp, bus))
     }
 
     fn send_packets(&mut self, bus: &mut Bus<'_>) -> bool {
-        let ready = |qp: &QueuePair| qp.may_send().is_some();
-        self.first_qp(ready, |card, qp| card.send_next_packet(qp, bus))
+        let found = self.queue_pairs.first(Duty::Send);
+        self.work_on(found, |card, qp| card.send_next_packet(qp, bus))
     }
 
     fn begin_wqes(&mut self, bus: &mut Bus<'_>) -> bool {
-        let ready = |qp: &QueuePair| qp.state == QpState::ReadyToSend && qp.may_begin();
-        self.first_qp(ready, |card, qp| card.begin_wqe(qp, bus))
+        let found = self.queue_pairs.first(Duty::Begin);
+        self.work_on(found, |card, qp| card.begin_wqe(qp, bus))
     }
 
+    /// Those that find nothing have nothing to flush from then on.
     fn flush(&mut self, bus: &mut Bus<'_>) -> bool {
-        let failed = |qp: &&QueuePair| qp.state == QpState::Error;
-        let failed: Vec<u32> = self.queue_pairs.values().filter(failed).map(|qp| qp.qpn).collect();
-        failed.into_iter().any(|qpn| {
-            let mut flushed = false;
+        let mut flushed = false;
+        while !flushed && let Some(qpn) = self.queue_pairs.first(Duty::Flush) {
             self.with_qp(qpn, |card, qp| flushed = card.flush_one(qp, bus));
-            flushed
-        })
+        }
+        flushed
     }
 
     fn time_outs(&mut self, bus: &mut Bus<'_>) -> bool {
-        let found = self.queue_pairs.values().find(|qp| {
-            let timed = qp.context.primary_address_path().ack_timeout() > 0;
-            timed && qp.is_waiting() && self.has_come(qp.window.late_at)
-        });
-        let Some(qpn) = found.map(|qp| qp.qpn) else {
-            return false;
-        };
-        self.with_qp(qpn, |card, qp| card.time_out(qp, bus));
-        true
+        let found = self.queue_pairs.first_late(self.now);
+        self.work_on(found, |card, qp| card.time_out(qp, bus))
     }
 
-    fn look_again(&mut self) {
-        for qp in self.queue_pairs.values_mut() {
-            qp.recheck |= qp.state == QpState::Error;
-            let ready = match (self.now, qp.window.resume_at) {
-                (Some(now), Some(moment)) => now >= moment,
-                _ => true,
-            };
-            qp.window.parked &= !ready;
-        }
-    }
-
-    /// Works on the first queue pair, by number, that `wanted` picks.
-    fn first_qp(
+    /// Works on the queue pair that was found, if one was.
+    fn work_on(
         &mut self,
-        wanted: impl Fn(&QueuePair) -> bool,
+        found: Option<u32>,
         work: impl FnOnce(&mut Self, &mut QueuePair),
     ) -> bool {
-        let found = self.queue_pairs.values().find(|qp| wanted(qp));
-        let Some(qpn) = found.map(|qp| qp.qpn) else {
-            return false;
-        };
-        self.with_qp(qpn, work);
-        true
+        if let Some(qpn) = found {
+            self.with_qp(qpn, work);
+        }
+        found.is_some()
     }
 
     /// Takes a queue pair out, works on it with the rest of the card at hand, and puts it back.
     pub(crate) fn with_qp(&mut self, qpn: u32, work: impl FnOnce(&mut Self, &mut QueuePair)) {
-        if let Some(mut qp) = self.queue_pairs.remove(&qpn) {
+        if let Some(mut qp) = self.queue_pairs.take_out(qpn) {
             work(self, &mut qp);
-            self.queue_pairs.insert(qpn, qp);
+            self.queue_pairs.put_back(qp);
         }
     }
 }

@@ -97,8 +97,7 @@ impl Card {
         let (qpn, Some(datagram)) = (packet.destination_qpn, packet.datagram) else {
             return;
         };
-        let meant = |qp: &&QueuePair| qp.is_datagram() && qp.public_qpn() == qpn && qp.receives();
-        let Some(qp) = self.queue_pairs.values().find(meant) else {
+        let Some(qp) = self.queue_pairs.takes_datagrams(qpn) else {
             return drop_packet("datagram dropped: no queue pair that expects it", qpn, bus);
         };
         let open = qp.context.st() == QpServiceType::SubnetManagement.code();

@@ -5,7 +5,7 @@ use crate::administration::{Answer, Given, plain};
 use crate::capabilities::{LOG_MAX_TRANSPORT_DOMAIN, LOG_MAX_USER_CONTEXT, LOG_MAX_XRCD};
 use crate::card::Card;
 use crate::objects::lowest_free;
-use crate::queue_pair::QueuePair;
+use crate::queue_pairs::Used;
 use crate::reason::Reason;
 use doorbell_prm::commands::*;
 use std::collections::BTreeSet;
@@ -56,9 +56,8 @@ impl Card {
         given: Given<'_, DeallocXrcdIn>,
     ) -> Answer<DeallocXrcdOut> {
         let xrcd = given.input.xrcd();
-        let connected = |qp: &QueuePair| qp.is_extended() && qp.context.xrcd() == xrcd;
         let queues = self.shared_receives.values().any(|queue| queue.xrcd == Some(xrcd));
-        if queues || self.queue_pairs.values().any(connected) {
+        if queues || self.queue_pairs.any_uses(Used::XrcDomain(xrcd)) {
             return Err(Reason::InUse);
         }
         give_back(&mut self.numbers.xrc, xrcd)?;

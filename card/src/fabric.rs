@@ -152,7 +152,7 @@ impl Card {
         if packet.opcode.has_deth() {
             return self.deliver_datagram(bytes, &addressing, &packet, bus);
         }
-        let found = self.queue_pairs.get(&qpn);
+        let found = self.queue_pairs.get(qpn);
         let from = |qp: &QueuePair| match self.lid() {
             Some(_) => ip_of_lid(qp.context.primary_address_path().rlid()),
             None => last_four(qp.context.primary_address_path().rgid_rip()),

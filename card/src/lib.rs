@@ -14,7 +14,7 @@
 //!   doorbells.rs         administration.rs         requester.rs, window.rs   packets.rs
 //!   look.rs              bring_up.rs, port.rs                    --packet--> invariant_crc.rs
 //!                        objects.rs, domains.rs    responses.rs  <-packet--- link.rs, network.rs
-//!                        qp_commands.rs            endings.rs
+//!                        qp_commands.rs            endings.rs, queue_pairs.rs
 //!                        qp_options.rs             responder.rs, answers.rs, atomics.rs
 //!                        send_queue_object.rs      unreliable.rs, datagrams.rs, xrc.rs
 //!                        shared_receive.rs         receive_queue.rs, shared_ring.rs
@@ -51,6 +51,10 @@
 //! No input makes it panic, and it touches no memory but through [`Host`], which refuses what is
 //! not mapped.
 #![forbid(unsafe_code)]
+
+// The tests' machine speaks of the card as everybody does.
+#[cfg(test)]
+extern crate self as doorbell_card;
 
 // What stands around the card, and what kind of card it is.
 mod host;
@@ -110,6 +114,8 @@ mod look;
 mod queue_pair;
 
 mod send_queue;
+
+mod queue_pairs;
 
 mod send_queue_object;
 

@@ -8,6 +8,7 @@ use crate::card::Card;
 use crate::completion_queue::{Arm, CompletionQueue};
 use crate::config::{FIRST_UAR, VECTORS};
 use crate::event_queue::EventQueue;
+use crate::queue_pairs::Used;
 use crate::reason::Reason;
 use crate::translation::{MemoryKey, is_indirect};
 use crate::windows::is_part;
@@ -48,7 +49,7 @@ impl Card {
     pub(crate) fn dealloc_pd(&mut self, given: Given<'_, DeallocPdIn>) -> Answer<DeallocPdOut> {
         let pd = given.input.pd();
         let keys = self.memory_keys.values().any(|key| key.context.pd() == pd);
-        if keys || self.queue_pairs.values().any(|qp| qp.context.pd() == pd) {
+        if keys || self.queue_pairs.any_uses(Used::ProtectionDomain(pd)) {
             return Err(Reason::InUse);
         }
         match self.domains.remove(&pd) {
@@ -69,8 +70,8 @@ impl Card {
         let uar = given.input.uar();
         let events = self.event_queues.values().map(|queue| queue.context.uar_page());
         let completions = self.completion_queues.values().map(|queue| queue.context.uar_page());
-        let pairs = self.queue_pairs.values().map(|qp| qp.context.uar_page());
-        if events.chain(completions).chain(pairs).any(|used| used == uar) {
+        let queues = events.chain(completions).any(|used| used == uar);
+        if queues || self.queue_pairs.any_uses(Used::UarPage(uar)) {
             return Err(Reason::InUse);
         }
         match self.uars.remove(&uar) {
@@ -259,8 +260,7 @@ impl Card {
 
     pub(crate) fn destroy_cq(&mut self, given: Given<'_, DestroyCqIn>) -> Answer<DestroyCqOut> {
         let number = given.input.cqn();
-        let mut pairs = self.queue_pairs.values();
-        if pairs.any(|qp| [qp.context.cqn_snd(), qp.context.cqn_rcv()].contains(&number)) {
+        if self.queue_pairs.any_uses(Used::CompletionQueue(number)) {
             return Err(Reason::InUse);
         }
         match self.completion_queues.remove(&number) {

@@ -34,7 +34,7 @@ impl Card {
             receive.size() + send.size(),
         )?;
         let qpn = self.free_qpn()?;
-        self.queue_pairs.insert(qpn, QueuePair::new(qpn, context, buffer, send, receive));
+        self.queue_pairs.insert(QueuePair::new(qpn, context, buffer, send, receive));
         probe!(bus.tracer, state("QP", qpn, "", QpState::Reset.label()));
         let mut output = CreateQpOut::zeroed();
         output.set_qpn(qpn);
@@ -43,13 +43,13 @@ impl Card {
 
     /// A number that neither a queue pair has nor a send queue of its own.
     pub(crate) fn free_qpn(&self) -> Result<u32, Reason> {
-        let taken = |qpn| self.queue_pairs.contains_key(&qpn);
+        let taken = |qpn| self.queue_pairs.contains(qpn);
         lowest_free(FIRST_QP, 1 << LOG_MAX_QP, taken)
     }
 
     /// The queue pair with this number; a send queue of its own is none.
     pub(crate) fn find_qp(&self, qpn: u32) -> Result<&QueuePair, Reason> {
-        let found = self.queue_pairs.get(&qpn).filter(|qp| qp.object.is_none());
+        let found = self.queue_pairs.get(qpn).filter(|qp| qp.object.is_none());
         found.ok_or(Reason::NoSuchQp)
     }
 
@@ -102,7 +102,7 @@ impl Card {
     pub(crate) fn destroy_qp(&mut self, given: Given<'_, DestroyQpIn>) -> Answer<DestroyQpOut> {
         let qpn = given.input.qpn();
         self.find_qp(qpn)?;
-        self.queue_pairs.remove(&qpn);
+        self.queue_pairs.remove(qpn);
         plain(DestroyQpOut::zeroed())
     }
 

@@ -53,11 +53,13 @@ impl Card {
         mask: u32,
     ) -> Result<(), Reason> {
         self.find_qp(qpn)?;
-        let qp = self.queue_pairs.get_mut(&qpn).ok_or(Reason::NoSuchQp)?;
-        if !states.contains(&qp.state) {
-            return Err(Reason::QpState);
-        }
-        apply_optional(qp, wanted, mask)
+        let mut outcome = Err(Reason::QpState);
+        self.with_qp(qpn, |_, qp| {
+            if states.contains(&qp.state) {
+                outcome = apply_optional(qp, wanted, mask);
+            }
+        });
+        outcome
     }
 }
 

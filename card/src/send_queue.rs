@@ -41,7 +41,7 @@ impl Card {
         let mut control = ControlSegment::zeroed();
         control.as_mut_bytes()[..8].copy_from_slice(head);
         let (qpn, index) = (control.qpn(), control.wqe_index() as u16);
-        let found = self.queue_pairs.get(&qpn);
+        let found = self.queue_pairs.get(qpn);
         let known = found.is_some_and(|qp| qp.context.uar_page() == page && qp.send.entries > 0);
         if !known {
             probe!(

@@ -41,7 +41,7 @@ impl Card {
             .set_dbr_addr(queue.dbr_addr());
         let mut created = QueuePair::new(sqn, shared, buffer, send, Ring::new(0, 0, 0));
         created.object = Some(Box::new(context));
-        self.queue_pairs.insert(sqn, created);
+        self.queue_pairs.insert(created);
         let mut output = CreateSqOut::zeroed();
         output.set_sqn(sqn);
         plain(output)
@@ -107,7 +107,7 @@ impl Card {
     pub(crate) fn destroy_sq(&mut self, given: Given<'_, DestroySqIn>) -> Answer<DestroySqOut> {
         let sqn = given.input.sqn();
         self.send_queue_object(sqn)?;
-        self.queue_pairs.remove(&sqn);
+        self.queue_pairs.remove(sqn);
         plain(DestroySqOut::zeroed())
     }
 
@@ -125,7 +125,7 @@ impl Card {
     }
 
     fn send_queue_object(&self, sqn: u32) -> Result<&QueuePair, Reason> {
-        let found = self.queue_pairs.get(&sqn).filter(|sq| sq.object.is_some());
+        let found = self.queue_pairs.get(sqn).filter(|sq| sq.object.is_some());
         found.ok_or(Reason::NoSuchSendQueue)
     }
 }

@@ -9,7 +9,7 @@ use crate::buffer::PageBuffer;
 use crate::capabilities::{LOG_MAX_SRQ, LOG_MAX_SRQ_SIZE};
 use crate::card::Card;
 use crate::objects::lowest_free;
-use crate::queue_pair::{QueuePair, SHARED_RQ};
+use crate::queue_pairs::Used;
 use crate::reason::Reason;
 use crate::shared_ring::SharedReceive;
 use doorbell_prm::commands::*;
@@ -136,10 +136,7 @@ impl Card {
 
     fn remove_shared(&mut self, number: u32, is_xrc: bool) -> Result<(), Reason> {
         self.shared(number, is_xrc)?;
-        let uses = |qp: &QueuePair| {
-            qp.context.rq_type() == SHARED_RQ && qp.context.srqn_rmpn_xrqn() == number
-        };
-        if self.queue_pairs.values().any(uses) {
+        if self.queue_pairs.any_uses(Used::SharedReceive(number)) {
             return Err(Reason::InUse);
         }
         self.shared_receives.remove(&number);
