@@ -181,11 +181,14 @@ fn read_receive_counter(qp: &mut QueuePair, bus: &mut Bus<'_>) -> Result<(), Ref
     .map_err(|_| Refusal::Broken("the doorbell record cannot be read"))?;
     let mut record = QpDoorbellRecord::zeroed();
     record.receive = U32::from_bytes(word);
+    let known = qp.receive.producer;
     qp.receive.producer = record.receive_counter() as u16;
-    match qp.receive.is_overdrawn() {
-        true => Err(Refusal::Broken("the doorbell record is ahead of the queue")),
-        false => Ok(()),
+    if qp.receive.is_overdrawn() {
+        // None of them is posted, so none of them is flushed.
+        qp.receive.producer = known;
+        return Err(Refusal::Broken("the doorbell record is ahead of the queue"));
     }
+    Ok(())
 }
 
 /// Reads a receive WQE.
@@ -229,11 +232,14 @@ pub(crate) fn read_shared_counter(
         "qp_doorbell_record"
     )
     .map_err(|_| Refusal::Broken("the doorbell record cannot be read"))?;
+    let known = queue.posted;
     queue.posted = u32::from_be_bytes(word) as u16;
-    match u32::from(queue.pending()) <= 1 << queue.log_entries {
-        true => Ok(()),
-        false => Err(Refusal::Broken("the doorbell record is ahead of the queue")),
+    if u32::from(queue.pending()) > 1 << queue.log_entries {
+        // None of them is posted, so the next message takes none of them.
+        queue.posted = known;
+        return Err(Refusal::Broken("the doorbell record is ahead of the queue"));
     }
+    Ok(())
 }
 
 /// Reads a WQE of a shared receive queue, its next segment included.

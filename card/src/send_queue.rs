@@ -81,10 +81,13 @@ impl Card {
             qp.recheck = true;
             return;
         }
+        let known = qp.send.producer;
         if read_send_counter(qp, bus).is_err() {
             return self.catastrophe(qp, "the doorbell record cannot be read", bus);
         }
         if qp.send.is_overdrawn() {
+            // None of them is posted, so none of them is flushed.
+            qp.send.producer = known;
             return self.catastrophe(qp, "the doorbell record is ahead of the queue", bus);
         }
         if qp.send.pending() == 0 {

@@ -2,7 +2,8 @@
 
 mod support;
 
-use doorbell_prm::cqe::CqeOpcode;
+use doorbell_prm::commands::QpState;
+use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome};
 use doorbell_prm::eqe::{CompletionEventData, EventType};
 use doorbell_prm::wqe::*;
 use doorbell_prm::zerocopy::FromBytes;
@@ -189,4 +190,34 @@ fn the_owner_byte_of_a_cqe_is_written_last() {
     let writes = it.machine.memory.accesses.iter().filter(|access| access.2);
     let writes: Vec<_> = writes.map(|access| (access.0, access.1)).collect();
     assert_eq!(writes, [(buffer, 63), (buffer + 63, 1)]);
+}
+
+/// A record that claims more than the queue has room for: the queue pair fails, and nothing is flushed
+/// that was never posted.
+#[test]
+fn a_record_that_is_ahead_of_its_queue_posts_nothing() {
+    let mut it = Setup::new();
+    let head = it.place(0, &wqe(SendOpcode::Nop, CONTROL_CQ_UPDATE, 0, &[]));
+    let record = it.pairs[0].record;
+    it.machine.memory.put(record + 4, &17_u32.to_be_bytes());
+    it.doorbell(head);
+    assert_eq!(it.state(0), QpState::Error);
+    let event = it.event().map(|event| event.event_type);
+    assert_eq!(event, Some(EventType::WorkQueueCatastrophicError.code()));
+    assert_eq!(it.outcomes(0), []);
+    // Once it says something that can be true, that is flushed.
+    it.machine.memory.put(record + 4, &1_u32.to_be_bytes());
+    it.doorbell(head);
+    assert_eq!(it.outcomes(0), [Failed(CqeSyndrome::WorkRequestFlushed, 0)]);
+}
+
+#[test]
+fn a_receive_counter_that_is_ahead_of_its_queue_posts_nothing() {
+    let mut it = Setup::new();
+    let record = it.pairs[1].record;
+    it.machine.memory.put(record, &9_u32.to_be_bytes());
+    it.post(0, &[send_inline(b"hello")]);
+    assert_eq!(it.state(1), QpState::Error);
+    assert_eq!(it.outcomes(1), []);
+    assert_eq!(it.outcomes(0), [Failed(CqeSyndrome::RemoteOperationError, 0)]);
 }

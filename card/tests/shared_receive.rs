@@ -194,3 +194,15 @@ fn an_xrc_queue_needs_its_domain_and_completion_queue() {
     it.machine.command(DestroyXrcSrqIn::new().set_xrc_srqn(number), &[]);
     it.machine.command(&dealloc, &[]);
 }
+
+/// A record that claims more than the queue has room for: no queue pair takes any of it.
+#[test]
+fn a_record_that_is_ahead_of_the_pool_posts_nothing() {
+    let (mut it, pool) = shared();
+    it.machine.memory.put(pool.record, &9_u32.to_be_bytes());
+    for (sender, receiver) in [(0, 1), (2, 3)] {
+        it.post(sender, &[send_inline(b"hello")]);
+        assert_eq!(it.state(receiver), QpState::Error, "each finds out for itself");
+        assert_eq!(it.outcomes(receiver), []);
+    }
+}
