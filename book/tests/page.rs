@@ -52,3 +52,31 @@ fn the_page_fits_narrow_windows_dark_rooms_and_paper() {
         assert_eq!(browser.run(without, &[]), json!([0, "block"]));
     });
 }
+
+#[test]
+fn a_wqe_that_was_stored_before_has_all_of_its_fields_in_sight() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("book");
+    let chapters = book("# Page\n\n{{#trace fixture from=\"index\"}}\n");
+    build_from(&chapters, &Fixture, &out, &mut |_| {}).expect("a book");
+    let places = "return [...document.querySelectorAll('.db-wqe .db-where')].map((cell) => cell.textContent);";
+    let hidden = "const panel = document.querySelector('.db-wqe'); return panel.scrollWidth - panel.clientWidth;";
+    let origins = "return [...document.querySelectorAll('.db-wqe .db-origin')].filter((cell) => cell.offsetWidth > 0).length;";
+    with_server(&out, |server| {
+        for (width, with_origins) in [(1600, true), (1280, true), (400, false)] {
+            let size =
+                json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
+            browser.chromium("Emulation.setDeviceMetricsOverride", &size);
+            browser.open(&format!("http://{}/page.html", server.address()));
+            let places = browser.run(places, &[]);
+            let places = places.as_array().expect("a list");
+            assert!(places.len() > 10 && places.iter().all(|place| place != ""), "{places:?}");
+            assert_eq!(browser.run(hidden, &[]), 0, "{width} wide");
+            let count = if with_origins { places.len() } else { 0 };
+            assert_eq!(browser.run(origins, &[]), count, "{width} wide");
+        }
+    });
+}

@@ -27,13 +27,16 @@ pub fn data(walk: &Walk, stretches: &[Range<usize>]) -> String {
         let steps = walk.steps.iter().enumerate();
         steps.filter(|(place, _)| shown(*place)).map(|(_, step)| step)
     };
+    // A WQE may have been stored before the stretch in which it is shown.
+    let stores = walk.wqes.iter().flat_map(|wqe| &wqe.stores).filter(|place| **place < last);
+    let stored = stores.filter_map(|place| walk.steps.get(*place));
     let data = json!({
         "scenario": walk.trace.header.scenario,
         "files": files(walk, in_view().map(|step| step.file.as_str()).collect()),
         "notes": all_notes(in_view().filter_map(|step| step.anchor.as_deref()).collect()),
         "regions": regions(walk),
         "wqes": wqes(walk, last),
-        "layouts": layouts(in_view().flat_map(|step| &step.parts)),
+        "layouts": layouts(in_view().chain(stored).flat_map(|step| &step.parts)),
         "steps": steps,
     });
     // `<` would let the text of a source file end the element.
