@@ -224,8 +224,16 @@ fn who_may_not_or_cannot_be_asked_is_told() {
     let errors = fails(&at("stale"), &[]);
     assert!(errors.contains("nobody listens"), "{errors}");
     std::fs::write(at("file"), "a file").expect("the folder is ours");
-    let errors = fails(&at("file"), &[]);
-    assert!(errors.contains("not a program that doorbell can attach to"), "{errors}");
+    for other in [at("file"), folder.path().to_owned()] {
+        let errors = fails(&other, &[]);
+        assert!(errors.contains("is no socket; name the path"), "{errors}");
+    }
+    let another = UnixListener::bind(at("another")).expect("it can be bound");
+    thread::scope(|scope| {
+        scope.spawn(|| another.accept().and_then(|(mut stream, _)| stream.write_all(b"{}\n")));
+        let errors = fails(&at("another"), &[]);
+        assert!(errors.contains("not a program that doorbell can attach to"), "{errors}");
+    });
 }
 
 /// A program that says what the test wants, and then goes away.

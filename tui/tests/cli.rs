@@ -266,7 +266,22 @@ fn a_full_disk_is_told_when_recording_and_when_printing() {
 
 #[test]
 fn a_reader_that_goes_away_ends_it_quietly() {
-    let mut child = doorbell(&["--all"])
+    reader_goes_away(&["--all"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn so_does_the_reader_of_a_file_that_is_a_pipe() {
+    let (_folder, trace) = recorded();
+    reader_goes_away(&["record", "rc-write", "-o", "/dev/stdout"]);
+    reader_goes_away(&["export", text(&trace), "--csv", "-o", "/dev/stdout"]);
+    reader_goes_away(&["export", text(&trace), "--csv", "-o", "-"]);
+}
+
+/// Runs the command, and reads only the beginning of what it prints: more than a pipe holds.
+#[track_caller]
+fn reader_goes_away(arguments: &[&str]) {
+    let mut child = doorbell(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

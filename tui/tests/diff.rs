@@ -317,6 +317,25 @@ fn what_cannot_be_compared_ends_with_two() {
     fails(&newer, "schema version 9");
     let none = run(&["--ignore", "bogus"], [&a, &a]);
     assert_eq!(none.status.code(), Some(2));
+    for window in [&["--from", "10", "--to", "5"][..], &["--from", "100000"]] {
+        let none = run(window, [&a, &a]);
+        let errors = String::from_utf8_lossy(&none.stderr);
+        assert_eq!((none.status.code(), &none.stdout[..]), (Some(2), &b""[..]), "{errors}");
+        assert!(errors.contains("look at --from, --to and --only"), "{errors}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told() {
+    let files = Files::new();
+    let a = files.put("a", &recorded("rc-write"));
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorbell"));
+    let output = command.arg("diff").args([&a, &a]).stdout(full).output().expect("it starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("cannot write the output"), "{errors}");
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn refused(path: &Path, error: io::Error) -> AttachError {
     match error.kind() {
         io::ErrorKind::NotFound => AttachError::Missing { path },
         io::ErrorKind::ConnectionRefused if is_socket(&path) => AttachError::Stale { path },
-        io::ErrorKind::ConnectionRefused => AttachError::Foreign { path },
+        io::ErrorKind::ConnectionRefused => AttachError::NoSocket { path },
         _ => AttachError::Connect { path, reason: error.to_string() },
     }
 }

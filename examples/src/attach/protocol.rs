@@ -101,6 +101,15 @@ pub enum AttachError {
         /// The path.
         path: PathBuf,
     },
+    /// What is there is something else.
+    #[error(
+        "{} is no socket; name the path that the program was given with --trace-socket, or the program's \
+         number", path.display()
+    )]
+    NoSocket {
+        /// The path.
+        path: PathBuf,
+    },
     /// Nobody listens at the socket.
     #[error(
         "nobody listens at {}: the program has ended without taking its socket away; start it again",

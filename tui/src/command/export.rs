@@ -88,6 +88,9 @@ pub fn run(options: &ExportOptions) -> Result<(), Failure> {
 fn failed(error: ExportError) -> Failure {
     match error {
         ExportError::Output(error) => error.into(),
+        ExportError::Write { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => {
+            Failure::NobodyReads
+        }
         other => Failure::Export(other),
     }
 }

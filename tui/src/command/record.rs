@@ -6,14 +6,14 @@ use crate::decode::masked;
 use doorbell_examples::{Recording, failure};
 use doorbell_prm::{Content, layout};
 use doorbell_tracer::Masked;
-use doorbell_tracer::file::{FieldClass, Options, write_file};
+use doorbell_tracer::file::{FieldClass, Options, TraceFileError, write_file};
 use std::io::{self, Write};
 use std::path::Path;
 
 /// Writes the trace of a run.
 pub fn write(recording: &Recording, path: &Path, masks: &[Mask]) -> Result<(), Failure> {
     let options = mask_options(masks);
-    write_file(&recording.trace, path, &options)?;
+    write_file(&recording.trace, path, &options).map_err(failed)?;
     let events = recording.trace.events.len();
     let told = masked(Masked { payload: options.mask_payload, addresses: options.mask_addresses });
     let mut out = io::stdout().lock();
@@ -25,6 +25,16 @@ pub fn write(recording: &Recording, path: &Path, masks: &[Mask]) -> Result<(), F
         writeln!(out, "the program failed as it was to: {}", failure.ends)?;
     }
     Ok(())
+}
+
+/// A failure, but for a reader of the file that has gone, as of `-o /dev/stdout | head`.
+fn failed(error: TraceFileError) -> Failure {
+    match error {
+        TraceFileError::Write { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => {
+            Failure::NobodyReads
+        }
+        other => Failure::File(other),
+    }
 }
 
 /// How a trace is written that is to be masked so.

@@ -70,6 +70,14 @@ pub struct Options {
     pub lines: bool,
 }
 
+impl Options {
+    /// Whether every step of both is compared.
+    fn takes_all(&self) -> bool {
+        let all = Window { from: 0, to: u64::MAX };
+        self.only.is_none() && self.windows == [all; 2]
+    }
+}
+
 /// What was found at one place of the alignment.
 pub enum Found<'a> {
     /// Both have the step, and it is the same.
@@ -141,8 +149,13 @@ pub enum CompareError {
     /// One was changed between the two times it was read.
     #[error("a trace was changed while it was read; compare copies, or wait until it is written")]
     Changed,
+    /// What was asked for leaves no step of either.
+    #[error(
+        "neither trace has a step of those that were asked for; look at --from, --to and --only"
+    )]
+    NoSteps,
     /// The report could not be written.
-    #[error(transparent)]
+    #[error("cannot write the output: {0}; check where it goes to")]
     Output(#[from] io::Error),
 }
 
@@ -157,6 +170,9 @@ pub fn compare(
     let mut signatures = Signatures::default();
     let (one, _) = sequence(a, choice(0), options, &mut signatures)?;
     let (other, _) = sequence(b, choice(1), options, &mut signatures)?;
+    if (one.len(), other.len()) == (0, 0) && !options.takes_all() {
+        return Err(CompareError::NoSteps);
+    }
     let (hunks, alignment) = align::align(&one, &other);
     let lengths = (one.len(), other.len());
     drop((one, other, signatures));
