@@ -7,7 +7,7 @@ use doorbell::state::session::{Goal, Progress, Session};
 use doorbell::state::supply::{Ending, Run, Supply};
 use doorbell::state::tree::Row;
 use doorbell_tracer::live::{Next, live};
-use doorbell_tracer::{Clock, Group, Kind, Probe, Site, TraceBuilder, Tracer, site};
+use doorbell_tracer::{Actor, Clock, Group, Kind, Probe, Site, TraceBuilder, Tracer, site};
 use std::time::Duration;
 
 const PROBE_GROUP: Group = Group::Program;
@@ -259,6 +259,54 @@ fn returns_without_calls_do_not_confuse_the_tree() {
         session.toggle_fold();
     }
     assert_eq!(session.len(), 4);
+}
+
+/// Two threads post at a time.
+///
+/// ```text
+/// 0 cpu0 call ibv_post_send   4 cpu0   built    8 cpu1   rung
+/// 1 cpu0   checked            5 card     seen   9 cpu1 return ibv_post_send
+/// 2 cpu1 call ibv_post_send   6 cpu1   built   10 cpu1 call ibv_poll_cq
+/// 3 cpu1   checked            7 cpu0 return    11 cpu0 done
+/// ```
+fn two_threads() -> Session {
+    let other = Actor::Cpu(1);
+    opened(trace(vec![
+        (CPU, 0, call("ibv_post_send")),
+        (CPU, 1, note("checked")),
+        (other, 0, call("ibv_post_send")),
+        (other, 1, note("checked")),
+        (CPU, 1, note("built")),
+        (Actor::Card, 0, note("seen")),
+        (other, 1, note("built")),
+        (CPU, 0, back("ibv_post_send")),
+        (other, 1, note("rung")),
+        (other, 0, back("ibv_post_send")),
+        (other, 0, call("ibv_poll_cq")),
+        (CPU, 0, note("done")),
+    ]))
+}
+
+#[test]
+fn a_fold_hides_what_its_own_thread_did() {
+    let mut session = two_threads();
+    let all = rows(&session);
+    session.toggle_fold();
+    let shown = [0, 2, 3, 6, 8, 9, 10, 11].map(Some);
+    assert_eq!((rows(&session), session.tree().children(0)), (shown.to_vec(), (7, 4)));
+    session.toggle_fold();
+    session.go(8);
+    session.toggle_fold();
+    assert_eq!(session.current(), 2, "the call that it lies in, not the one before it");
+    let shown = [0, 1, 2, 4, 5, 7, 10, 11].map(Some);
+    assert_eq!((rows(&session), session.tree().children(2)), (shown.to_vec(), (9, 4)));
+    session.go(0);
+    session.toggle_fold();
+    assert_eq!(rows(&session), [0, 2, 10, 11].map(Some), "both at a time");
+    assert_eq!(go(&mut session, Goal::Number(6)), 6);
+    assert!(!session.tree().is_folded(2) && session.tree().is_folded(0), "its own call unfolds");
+    assert_eq!(go(&mut session, Goal::Number(5)), 5);
+    assert_eq!(rows(&session), all);
 }
 
 /// A program on a thread of its own that emits notes, and the walk through it.

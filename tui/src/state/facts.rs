@@ -56,6 +56,8 @@ pub const KIND_WORDS: [&str; KINDS.len()] = [
 pub struct Fact {
     /// Index of its kind in [`KINDS`].
     kind: u8,
+    /// The thread that did it; of what the card does, the thread that had done the last step before.
+    pub thread: u8,
     /// How far the step is indented: the depth of calls around it. What the card does lies one
     /// deeper than what the program was doing meanwhile.
     pub level: u16,
@@ -93,8 +95,10 @@ impl Fact {
 /// Makes a [`Fact`] of each event in turn.
 #[derive(Debug, Clone, Default)]
 pub struct Levels {
-    /// The depth at which the program goes on.
+    /// The depth at which the program goes on,
     program: u16,
+    /// and its thread.
+    thread: u8,
 }
 
 impl Levels {
@@ -103,11 +107,15 @@ impl Levels {
         let kind = KINDS.iter().position(|name| *name == event.kind());
         let mut fact = Fact {
             kind: kind.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX),
+            thread: self.thread,
             level: event.depth,
         };
         match event.actor {
             Actor::Card => fact.level = self.program.saturating_add(1).saturating_add(event.depth),
-            Actor::Cpu(_) => self.program = event.depth.saturating_add(fact.is_call().into()),
+            Actor::Cpu(thread) => {
+                (self.thread, fact.thread) = (thread, thread);
+                self.program = event.depth.saturating_add(fact.is_call().into());
+            }
         }
         fact
     }

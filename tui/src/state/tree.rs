@@ -1,6 +1,6 @@
 //! The steps as a tree with folds.
 //!
-//! A step's children are the steps after it that lie deeper; a call's last child is its return.
+//! A step's children are the steps of its thread after it that lie deeper; a call's last child is its return.
 //! What came before the call of `ibv_post_send` is one fold of its own, the prologue.
 
 use crate::state::facts::Fact;
@@ -19,8 +19,25 @@ pub struct Tree {
     acts: bool,
     /// The steps that are shown, ascending. The prologue's fold is not among them.
     rows: Vec<usize>,
-    /// The fold that the last step lies in, while it may go on.
-    open_fold: Option<usize>,
+    /// The folds that may go on: one for each thread at most.
+    open_folds: Vec<OpenFold>,
+}
+
+/// A fold that hides the next steps of its thread.
+#[derive(Debug, Clone, Copy)]
+struct OpenFold {
+    top: Fact,
+    /// Whether the return of the call has been seen.
+    returned: bool,
+}
+
+impl OpenFold {
+    /// Whether it hides the next step of its thread.
+    fn hides(&mut self, fact: Fact) -> bool {
+        let hides = !self.returned && (fact.level > self.top.level || closes(self.top, fact));
+        self.returned |= closes(self.top, fact);
+        hides
+    }
 }
 
 /// One line of the tree.
@@ -61,38 +78,26 @@ impl Tree {
     /// Adds `step` to the rows, unless it is hidden.
     fn show(&mut self, step: usize) {
         let Some(fact) = self.fact(step) else { return };
-        if let Some(fold) = self.open_fold {
-            if self.hides(fold, step, fact) {
+        let own = |fold: &OpenFold| fold.top.thread == fact.thread;
+        if let Some(place) = self.open_folds.iter().position(own) {
+            if self.open_folds[place].hides(fact) {
                 return;
             }
-            self.open_fold = None;
+            self.open_folds.swap_remove(place);
         }
         if self.prologue_folded && step < self.prologue {
             return;
         }
         self.rows.push(step);
         if self.folded.contains(&step) {
-            self.open_fold = Some(step);
+            self.open_folds.push(OpenFold { top: fact, returned: false });
         }
-    }
-
-    /// Whether the fold at `fold` goes on to hide `step`, given that it hides all between.
-    fn hides(&self, fold: usize, step: usize, fact: Fact) -> bool {
-        self.fact(fold).is_some_and(|top| {
-            let ends = step > 0 && step - 1 != fold && self.ended(fold, step - 1, top);
-            !ends && (fact.level > top.level || closes(top, fact))
-        })
-    }
-
-    /// Whether `step` is the return that ends the fold.
-    fn ended(&self, fold: usize, step: usize, top: Fact) -> bool {
-        step > fold && self.fact(step).is_some_and(|fact| closes(top, fact))
     }
 
     /// Makes the rows anew.
     fn rebuild(&mut self) {
         self.rows.clear();
-        self.open_fold = None;
+        self.open_folds.clear();
         let first = if self.prologue_folded { self.prologue } else { 0 };
         for step in first..self.facts.len() {
             self.show(step);
@@ -150,35 +155,36 @@ impl Tree {
 
     /// Whether `step` has children.
     pub fn has_children(&self, step: usize) -> bool {
-        match (self.fact(step), self.fact(step + 1)) {
-            (Some(fact), Some(next)) => next.level > fact.level || closes(fact, next),
-            _ => false,
-        }
+        let Some(top) = self.fact(step) else { return false };
+        let next = self.facts[step + 1..].iter().find(|fact| fact.thread == top.thread);
+        next.is_some_and(|next| next.level > top.level || closes(top, *next))
     }
 
-    /// The last step among the children of `step`; `step` itself if it has none.
-    pub fn end_of(&self, step: usize) -> usize {
+    /// The last step among the children of `step`, and their number; `step` itself if it has none.
+    pub fn children(&self, step: usize) -> (usize, usize) {
+        let (mut last, mut count) = (step, 0);
         let Some(top) = self.fact(step) else {
-            return step;
+            return (last, count);
         };
-        let mut end = step;
-        for (number, fact) in self.facts.iter().enumerate().skip(step + 1) {
-            if closes(top, *fact) {
-                return number;
-            }
-            if fact.level <= top.level {
+        let behind = self.facts.iter().enumerate().skip(step + 1);
+        for (number, fact) in behind.filter(|(_, fact)| fact.thread == top.thread) {
+            let closes = closes(top, *fact);
+            if !closes && fact.level <= top.level {
                 break;
             }
-            end = number;
+            (last, count) = (number, count + 1);
+            if closes {
+                break;
+            }
         }
-        end
+        (last, count)
     }
 
     /// The innermost step that `step` is a child of.
     pub fn parent(&self, step: usize) -> Option<usize> {
         let fact = self.fact(step)?;
         let before = self.facts.get(..step)?.iter().enumerate().rev();
-        for (number, other) in before {
+        for (number, other) in before.filter(|(_, other)| other.thread == fact.thread) {
             if other.level < fact.level || closes(*other, fact) {
                 return Some(number);
             }

@@ -66,12 +66,12 @@ fn step_row<'a>(app: &App, step: usize, theme: Theme) -> Option<Line<'a>> {
         Span::styled(shown.words.clone(), body),
     ];
     if folded {
-        let end = tree.end_of(step);
+        let (end, count) = tree.children(step);
         let result = result(app, end).map_or_else(String::new, |result| format!(" = {result}"));
         spans.push(Span::raw(result));
         // In a live run nothing may have happened in it yet.
-        if end > step {
-            spans.push(Span::styled(format!(" (+{} steps)", end - step), theme.dim()));
+        if count > 0 {
+            spans.push(Span::styled(format!(" (+{count} steps)"), theme.dim()));
         }
     }
     Some(Line::from(spans))
