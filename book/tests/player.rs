@@ -10,6 +10,7 @@ use doorbell_book::{Scenarios, build, build_from};
 use doorbell_tracer::timeline::Timeline;
 use doorbell_tracer::{Kind, Role};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Collects what the player of number `arguments[0]` on the page shows.
 const SHOWN: &str = r#"
@@ -160,6 +161,16 @@ fn bytes(kind: &Kind) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn threads_have_numbers_where_there_are_several() {
+    let actors = |scenario: &str| -> BTreeSet<String> {
+        let trace = Scenarios.record(scenario).expect("a run");
+        Walk::new(trace).steps.into_iter().map(|step| step.actor).collect()
+    };
+    assert_eq!(actors("rc-write"), ["CPU", "card"].map(str::to_owned).into());
+    assert_eq!(actors("shared-blueflame"), ["CPU 0", "CPU 1", "card"].map(str::to_owned).into());
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn one_step(walk: &Walk, step: &Step, event: &Event, in_view: bool) -> Value {
     }
     if in_view {
         data.insert("kind".to_owned(), json!(event.kind.name()));
-        data.insert("actor".to_owned(), json!(actor(event.actor)));
+        data.insert("actor".to_owned(), json!(step.actor));
         data.insert("depth".to_owned(), json!(event.depth));
         data.insert("what".to_owned(), json!(step.what));
         data.insert("file".to_owned(), json!(step.file));
@@ -109,15 +109,6 @@ fn slot(walk: &Walk, region: RegionId, name: &str, value: u64) -> Option<u64> {
     let slots = ring.length.checked_div(u64::from(ring.stride))?;
     let slot = value.checked_rem(slots)?;
     SLOT_COUNTERS.contains(&name).then_some(slot)
-}
-
-/// Who did it, for a reader.
-pub(super) fn actor(actor: Actor) -> String {
-    match actor {
-        Actor::Card => "card".to_owned(),
-        Actor::Cpu(0) => "CPU".to_owned(),
-        Actor::Cpu(number) => format!("CPU {number}"),
-    }
 }
 
 /// Bytes with their fields: `[path, value, origin]`; where and why is told once, by layout.

@@ -1,6 +1,5 @@
 //! The steps in print: HTML that needs no script.
 
-use super::data::actor;
 use super::{fields, hex, markdown, step_id};
 use crate::highlight::{self, escape};
 use crate::notes;
@@ -50,7 +49,7 @@ fn one_step(
         step.number,
         event.depth,
         step.number,
-        actor(event.actor),
+        escape(&step.actor),
         escape(&step.what)
     );
     let _ = write!(

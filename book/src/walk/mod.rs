@@ -15,7 +15,7 @@ pub use select::{Selector, View};
 pub use wqe::Wqe;
 
 use crate::anchors::{Anchor, anchors, innermost};
-use doorbell_tracer::{Event, Region, RegionId, Role, SiteInfo, Trace};
+use doorbell_tracer::{Actor, Event, Region, RegionId, Role, SiteInfo, Trace};
 use places::Places;
 use std::collections::HashMap;
 
@@ -39,6 +39,8 @@ pub struct Walk {
 pub struct Step {
     /// The event's number in its run: the identity of the step.
     pub number: u64,
+    /// Who did it.
+    pub actor: String,
     /// What happened, in one line.
     pub what: String,
     /// The source file, from the root of the workspace.
@@ -76,11 +78,13 @@ impl Walk {
     /// Makes a trace ready to be shown.
     pub fn new(trace: Trace) -> Self {
         let marked = marked_sources(&trace);
+        let threads = trace.events.iter().filter_map(|event| thread(event.actor)).max();
         let mut places = Places::default();
         let mut steps = Vec::with_capacity(trace.events.len());
         for (place, event) in trace.events.iter().enumerate() {
             places.take(place, event);
-            steps.push(step(event, trace.site(event), &places, &marked));
+            let actor = actor(event.actor, threads);
+            steps.push(Step { actor, ..step(event, trace.site(event), &places, &marked) });
         }
         let regions = places.into_regions();
         let wqes = wqe::find(&trace.events, &regions);
@@ -111,6 +115,23 @@ impl Walk {
     }
 }
 
+/// The number of a thread.
+fn thread(actor: Actor) -> Option<u8> {
+    match actor {
+        Actor::Cpu(number) => Some(number),
+        Actor::Card => None,
+    }
+}
+
+/// Who did it. The threads have numbers where there are several: the last of them is `threads`.
+fn actor(actor: Actor, threads: Option<u8>) -> String {
+    match thread(actor) {
+        None => "card".to_owned(),
+        Some(_) if threads == Some(0) => "CPU".to_owned(),
+        Some(number) => format!("CPU {number}"),
+    }
+}
+
 /// The anchors of every source file in the trace; none for a file whose anchors are damaged.
 fn marked_sources(trace: &Trace) -> HashMap<String, Vec<Anchor>> {
     let sources = trace.header.sources.iter();
@@ -132,6 +153,7 @@ fn step(
         .map(|anchor| anchor.name.clone());
     Step {
         number: event.sequence,
+        actor: String::new(),
         what: places.words(&event.kind),
         file,
         line,

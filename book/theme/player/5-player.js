@@ -75,6 +75,7 @@
         /** The list of all steps of the stretch. */
         buildList() {
             this.items = [];
+            const threads = this.data.steps.some((step) => /^CPU /.test(step.actor || ""));
             for (let place = this.first; place <= this.last; place += 1) {
                 const step = this.data.steps[place];
                 const link = element("a", { href: "#" + this.id(place), tabindex: "-1" }, step.what);
@@ -84,7 +85,8 @@
                 });
                 const item = element("li", { value: step.n, style: "--depth:" + step.depth,
                     class: step.actor === "card" ? "db-by-card" : null },
-                    element("span", { class: "db-number" }, String(step.n)), link);
+                    element("span", { class: "db-number" }, String(step.n)),
+                    ...(threads ? [element("span", { class: "db-actor" }, step.actor)] : []), link);
                 this.items.push(item);
                 this.list.append(item);
             }
