@@ -112,6 +112,7 @@ mod doorbells;
 mod look;
 
 mod queue_pair;
+mod vendor_syndromes;
 
 mod send_queue;
 

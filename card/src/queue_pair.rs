@@ -9,6 +9,7 @@ use crate::dma::{Bus, PROBE_GROUP};
 use crate::receive_queue::Receive;
 use crate::responder::Inbound;
 use crate::translation::Asker;
+use crate::vendor_syndromes::vendor_syndrome_of;
 use crate::window::Window;
 use crate::xrc::XrcReceiver;
 use doorbell_prm::Layout;
@@ -52,6 +53,8 @@ pub(crate) struct QueuePair {
     pub(crate) receiver: Option<XrcReceiver>,
     /// In the error state: the doorbell record may say something new.
     pub(crate) recheck: bool,
+    /// A piece of its work has failed: what is flushed now is flushed because of that.
+    pub(crate) failed: bool,
     /// What a send queue that is an object of its own was created with.
     pub(crate) object: Option<Box<SqContext>>,
 }
@@ -129,6 +132,7 @@ impl QueuePair {
             msn: 0,
             receiver: None,
             recheck: false,
+            failed: false,
             object: None,
         }
     }
@@ -220,7 +224,7 @@ impl QueuePair {
         self.answers.clear();
         self.results.clear();
         self.blueflame = None;
-        self.recheck = false;
+        (self.recheck, self.failed) = (false, false);
         for ring in [&mut self.send, &mut self.receive] {
             (ring.producer, ring.consumer) = (0, 0);
         }
@@ -292,8 +296,11 @@ impl Card {
         failure: Failure,
         bus: &mut Bus<'_>,
     ) {
-        self.count_failure(qp, failure.opcode.is_some(), failure.syndrome);
+        let is_send = failure.opcode.is_some();
+        self.count_failure(qp, is_send, failure.syndrome);
         let mut cqe = ErrorCqe::zeroed();
+        cqe.vendor_err_synd = vendor_syndrome_of(failure.syndrome, is_send, qp.failed);
+        qp.failed |= failure.syndrome != CqeSyndrome::WorkRequestFlushed;
         let (receives, receiver_index) = qp.receive_completions();
         cqe.set_user_index(match failure.opcode {
             Some(_) => qp.user_index(),

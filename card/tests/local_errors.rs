@@ -190,6 +190,31 @@ fn work_posted_to_a_failed_queue_pair_is_flushed() {
     assert_eq!(it.outcomes(0), [flushed(0)]);
 }
 
+/// Reports of ConnectX agree on what is flushed behind a failure. What software itself has stopped is told in
+/// more than one way.
+#[test]
+fn a_flush_tells_whether_a_failure_went_before() {
+    let mut it = Setup::new();
+    let stopped = |it: &mut Setup| {
+        it.machine.command(ToErrQpIn::new().set_qpn(it.pairs[0].qpn), &[]);
+        it.post(0, &[send_inline(b"flushed")]);
+        it.poll(0).map(|cqe| vendor_syndrome(&cqe))
+    };
+    assert_eq!(stopped(&mut it), Some(0));
+
+    let mut it = Setup::new();
+    let bad = write_from(&it, VIRTUAL, 64, it.key ^ 1);
+    it.post(0, &[bad, send_inline(b"flushed")]);
+    let told: Vec<u8> =
+        std::iter::from_fn(|| it.poll(0)).map(|cqe| vendor_syndrome(&cqe)).collect();
+    assert_eq!(told, [0, 0xf9]);
+    it.machine.command(ToRstQpIn::new().set_qpn(it.pairs[0].qpn), &[]);
+    it.machine.memory.put(it.pairs[0].record, &[0; 8]);
+    (it.pairs[0].posted, it.pairs[0].received) = (0, 0);
+    it.connect(0, 1, Connection::default());
+    assert_eq!(stopped(&mut it), Some(0), "a reset forgets the failure");
+}
+
 /// A refused WQE takes all its blocks with it: what is flushed next is the WQE behind it.
 #[test]
 fn a_refused_wqe_of_several_blocks_is_one_wqe() {
@@ -236,6 +261,7 @@ fn an_error_cqe_names_the_work_request() {
     assert_eq!(error.opcode(), CqeOpcode::RequesterError.code());
     assert_eq!((error.qpn(), error.send_opcode()), (it.pairs[0].qpn, 0x08));
     assert_eq!(error.user_index(), 0xabcd);
+    assert_eq!(error.vendor_err_synd, 0, "public reports of a local protection error do not agree");
 }
 
 #[test]

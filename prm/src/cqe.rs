@@ -98,7 +98,7 @@ wire! {
         @ 53 hw_synd_type: u8 {
             hw_syndrome_type, set_hw_syndrome_type: 0, 4 "Which part of the hardware gave it; not documented.";
         },
-        @ 54 vendor_err_synd: u8 "The vendor's finer reason; not documented.",
+        @ 54 vendor_err_synd: u8 "The vendor's finer reason; few are known.",
         @ 55 syndrome: u8 "Why the work failed." => CqeSyndrome::TABLE,
         @ 56 s_wqe_opcode_qpn: U32 {
             send_opcode, set_send_opcode: 0, 8 "Opcode of the send WQE." => crate::wqe::SendOpcode::TABLE;

@@ -39,6 +39,8 @@ pub mod doorbell;
 
 pub mod cqe;
 
+pub mod vendor_syndrome;
+
 pub mod eqe;
 
 pub mod roce;

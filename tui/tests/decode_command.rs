@@ -54,7 +54,7 @@ fn the_whole_answer_is_there_in_80_columns() {
         "A send failed",
         "Where",
         "WQE RDMA_WRITE at counter 0",
-        "not publicly documented",
+        "Independent reports agree",
         "1. The rkey is wrong or stale.",
         "Check: rkey of the WQE",
     ] {

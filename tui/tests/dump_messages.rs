@@ -197,8 +197,12 @@ fn what_nobody_documents_is_said_to_be_so() {
         let zeros = "00 ".repeat(16);
         failure(&format!("dump error cqe\n{zeros}\n{zeros}\n{zeros}\n{row}\n")).1
     };
-    assert!(explain(&error(0x13, 0x88)).vendor[0].contains("not publicly documented"));
+    assert!(explain(&error(0x13, 0x77)).vendor[0].contains("not publicly documented"));
     assert!(explain(&error(0x22, 0x93)).vendor[0].contains("on-demand paging"));
+    for (syndrome, code, standing) in [(0x13, 0x88, "agree"), (0x04, 0x52, "not confirmed")] {
+        let said = &explain(&error(syndrome, code)).vendor[0];
+        assert!(said.contains(standing) && said.contains("spdk/spdk issue"), "{said}");
+    }
     let unknown = explain(&error(0x77, 0x88));
     assert!(unknown.happened.contains("0x77") && unknown.causes.is_empty(), "{unknown:#?}");
 }

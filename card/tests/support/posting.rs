@@ -152,8 +152,12 @@ pub fn outcome(cqe: Cqe) -> Outcome {
         return Outcome::Done(cqe.opcode(), index);
     }
     let error = ErrorCqe::read_from_bytes(cqe.as_bytes()).unwrap();
-    assert_eq!(error.vendor_err_synd, 0, "no vendor syndrome is public");
     Outcome::Failed(CqeSyndrome::from_code(error.syndrome).unwrap(), index)
+}
+
+/// The vendor syndrome of an error CQE.
+pub fn vendor_syndrome(cqe: &Cqe) -> u8 {
+    ErrorCqe::read_from_bytes(cqe.as_bytes()).unwrap().vendor_err_synd
 }
 
 /// A WQE of these segments; the control segment's DS count fits.
@@ -215,7 +219,18 @@ pub fn fails_with(it: &mut Setup, bad: Vec<u8>, syndrome: CqeSyndrome) {
         Outcome::Failed(CqeSyndrome::WorkRequestFlushed, second),
         Outcome::Failed(CqeSyndrome::WorkRequestFlushed, 0),
     ];
-    assert_eq!(it.outcomes(0), expected);
+    let entries: Vec<Cqe> = std::iter::from_fn(|| it.poll(0)).collect();
+    let outcomes: Vec<Outcome> = entries.iter().map(|entry| outcome(*entry)).collect();
+    assert_eq!(outcomes, expected);
+    let vendors: Vec<u8> = entries.iter().map(vendor_syndrome).collect();
+    let of_syndrome = match syndrome {
+        CqeSyndrome::TransportRetryExceeded => 0x81,
+        CqeSyndrome::RnrRetryExceeded => 0x87,
+        CqeSyndrome::RemoteAccessError => 0x88,
+        CqeSyndrome::RemoteInvalidRequest => 0x8a,
+        _ => 0,
+    };
+    assert_eq!(vendors, [of_syndrome, 0xf9, 0xf9], "what is flushed follows from the failure");
     assert_eq!(it.state(0), QpState::Error);
 }
 

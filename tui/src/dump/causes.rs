@@ -86,29 +86,6 @@ pub fn of_status(status: u64) -> Option<CqeSyndrome> {
     ALL.into_iter().find(|syndrome| meaning(*syndrome).status == status)
 }
 
-/// What is publicly known of a vendor syndrome; `None` if nothing is.
-pub const fn vendor(syndrome: CqeSyndrome, vendor: u8) -> Option<&'static str> {
-    match (syndrome, vendor) {
-        // rdma-core, mlx5dv.h, MLX5_CQE_VENDOR_SYNDROME_ODP_PFAULT; is_odp_pfault_err in cq.c.
-        (RemoteAborted, 0x93) => Some(
-            "a page fault of on-demand paging (rdma-core, mlx5dv.h): the receive was given back, \
-             the message comes again",
-        ),
-        // UCX, ib_mlx5.h, UCT_IB_MLX5_CQE_VENDOR_SYND_PSN; rc_mlx5_iface.c handles both alike.
-        (RemoteAborted, 0x99) => Some(
-            "has to do with a packet sequence number (UCX, ib_mlx5.h, \
-             UCT_IB_MLX5_CQE_VENDOR_SYND_PSN); UCX gives the receive back and goes on",
-        ),
-        // Linux, commit fab058356885 (net/mlx5e, size of SHAMPO reservations): its text says of
-        // syndrome 0x4 with vendor syndrome 0x32 that it indicates a violation of PD.
-        (LocalProtectionError, 0x32) => Some(
-            "a violation of the protection domain, in one documented case (the text of Linux \
-             commit fab058356885)",
-        ),
-        _ => None,
-    }
-}
-
 const LOCAL_LENGTH: Meaning = Meaning {
     status: 1,
     status_name: "IBV_WC_LOC_LEN_ERR",

@@ -5,6 +5,7 @@ use super::found::{Failure, Found, Reading, What};
 use super::kinds::{Kind, number};
 use doorbell_examples::scenario;
 use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome};
+use doorbell_prm::vendor_syndrome::{Standing, vendor_syndrome};
 use doorbell_prm::wqe::{INLINE_SEGMENT, SendOpcode};
 
 mod firmware;
@@ -18,7 +19,7 @@ pub struct Explanation {
     pub happened: String,
     /// Where: queue, WQE.
     pub place: Vec<String>,
-    /// What is known of numbers that only the vendor can read.
+    /// What is known of the vendor's own numbers.
     pub vendor: Vec<String>,
     /// Likely causes with what to check, likeliest first.
     pub causes: Vec<(String, String)>,
@@ -87,8 +88,7 @@ fn completion(failure: &Failure) -> Explanation {
                 told.scenario = meaning.causes.iter().find_map(|cause| cause.scenario);
             }
             if let Some(vendor) = failure.vendor {
-                let known = causes::vendor(known, vendor).unwrap_or(NOT_DOCUMENTED);
-                told.vendor.push(format!("vendor syndrome {vendor:#x}: {known}"));
+                told.vendor.push(format!("vendor syndrome {vendor:#x}: {}", finer(known, vendor)));
             }
         }
         Some((code, None)) => {
@@ -116,6 +116,17 @@ fn completion(failure: &Failure) -> Explanation {
         }
     }
     told
+}
+
+/// What is publicly known of a vendor syndrome, how well, and where.
+fn finer(syndrome: CqeSyndrome, code: u8) -> String {
+    let Some(known) = vendor_syndrome(syndrome, code) else { return NOT_DOCUMENTED.to_owned() };
+    let standing = match known.standing {
+        Standing::Stated => "From",
+        Standing::Agreed => "Independent reports agree:",
+        Standing::Reported => "Reported, not confirmed:",
+    };
+    format!("{}. {standing} {}.", known.meaning, known.sources.join("; "))
 }
 
 /// On which queue, and which WQE.

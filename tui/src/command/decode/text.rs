@@ -41,7 +41,7 @@ pub fn write(found: &Found, out: &mut dyn Write) -> io::Result<()> {
     let told = explain(found);
     section(out, "What happened", std::slice::from_ref(&told.happened))?;
     section(out, "Where", &told.place)?;
-    section(out, "What only the vendor can read", &told.vendor)?;
+    section(out, "The vendor's own number", &told.vendor)?;
     if !told.causes.is_empty() {
         writeln!(out, "  Likely causes, and what to check")?;
     }
