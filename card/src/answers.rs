@@ -9,7 +9,7 @@ use crate::dma::{Bus, PROBE_GROUP, read_host};
 use crate::packets::{Acknowledgement, PSN_MASK, Packet};
 use crate::queue_pair::QueuePair;
 use crate::requester::read_response_opcode;
-use crate::responder::{ACCESS, INVALID, OPERATIONAL, Refusal, remote_span, translated};
+use crate::responder::{INVALID, OPERATIONAL, Refusal, remote_span, translated};
 use crate::translation::{Asker, Right, Span};
 use doorbell_prm::eqe::EventType;
 use doorbell_prm::roce::{
@@ -135,7 +135,7 @@ impl Card {
     ) -> Result<Owed, Refusal> {
         let span = remote_span(packet).ok_or(INVALID)?;
         if !qp.context.rre() {
-            return Err(ACCESS);
+            return Err(INVALID);
         }
         let memory = self.granted(qp, span, Right::RemoteRead, bus)?;
         let packets = span.length.div_ceil(qp.mtu() as u64).max(1);

@@ -8,7 +8,7 @@ use crate::card::Card;
 use crate::dma::{Bus, read_host, write_host};
 use crate::packets::{AtomicOperation, Packet};
 use crate::queue_pair::QueuePair;
-use crate::responder::{ACCESS, INVALID, OPERATIONAL, Refusal, translated};
+use crate::responder::{INVALID, OPERATIONAL, Refusal, translated};
 use crate::translation::{Right, Span};
 use crate::work_request::ATOMIC_SIZE;
 use doorbell_prm::roce::BthOpcode;
@@ -48,7 +48,7 @@ impl Card {
     ) -> Result<Owed, Refusal> {
         let operation = packet.atomic.ok_or(INVALID)?;
         if !qp.context.rae() || !self.has_atomics() {
-            return Err(ACCESS);
+            return Err(INVALID);
         }
         let span = Span { key: operation.rkey, address: operation.address, length: ATOMIC_SIZE };
         let span = self.granted(qp, span, Right::RemoteAtomic, bus)?;

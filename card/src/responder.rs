@@ -44,7 +44,10 @@ pub(crate) enum Refusal {
     Broken(&'static str),
 }
 
+/// A request that is none here: malformed, or of a kind that the queue pair does not allow, whatever its key
+/// says. (rxe's `check_op_valid` before its `check_rkey`.)
 pub(crate) const INVALID: Refusal = Refusal::Nak(NakCode::InvalidRequest);
+/// A key, a range or a right of memory that does not serve.
 pub(crate) const ACCESS: Refusal = Refusal::Nak(NakCode::RemoteAccessError);
 pub(crate) const OPERATIONAL: Refusal = Refusal::Nak(NakCode::RemoteOperationalError);
 
@@ -253,7 +256,7 @@ impl Card {
     fn writable(&self, qp: &QueuePair, packet: &Packet, bus: &Bus<'_>) -> Result<Span, Refusal> {
         let span = remote_span(packet).ok_or(INVALID)?;
         if !qp.context.rwe() {
-            return Err(ACCESS);
+            return Err(INVALID);
         }
         self.granted(qp, span, Right::RemoteWrite, bus)
     }

@@ -130,7 +130,7 @@ fn a_key_or_a_queue_pair_without_the_right() {
     let qpn = it.pairs[1].qpn;
     it.machine.command(Rts2rtsQpIn::new().set_qpn(qpn).set_opt_param_mask(1 << 2), &[]);
     let bad = atomic_add((REMOTE, it.key), 1, (VIRTUAL, 8, it.key));
-    fails_with(&mut it, bad, CqeSyndrome::RemoteAccessError);
+    fails_with(&mut it, bad, CqeSyndrome::RemoteInvalidRequest);
     assert_eq!(number(&it, REMOTE), 0);
 }
 

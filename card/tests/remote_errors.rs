@@ -66,8 +66,8 @@ fn a_queue_pair_that_allows_no_remote_access() {
         let rtr = it.to_rtr(it.pairs[1].qpn, remote, connection);
         it.machine.command(&rtr, &[]);
         let bad = rdma(opcode, (VIRTUAL, it.key), (VIRTUAL, 64, it.key));
-        let event = EventType::WorkQueueAccessError;
-        refused_by_the_other_side(&mut it, bad, RemoteAccessError, event);
+        let event = EventType::WorkQueueInvalidRequest;
+        refused_by_the_other_side(&mut it, bad, RemoteInvalidRequest, event);
     }
 }
 

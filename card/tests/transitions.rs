@@ -36,7 +36,7 @@ fn a_right_that_is_taken_back_is_gone() {
     it.machine.command(&change, &[]);
     let key = it.key;
     it.post(0, &[rdma(SendOpcode::RdmaWrite, (VIRTUAL + 0x8000, key), (VIRTUAL, 8, key))]);
-    assert_eq!(it.outcomes(0), [Failed(CqeSyndrome::RemoteAccessError, 0)]);
+    assert_eq!(it.outcomes(0), [Failed(CqeSyndrome::RemoteInvalidRequest, 0)]);
 }
 
 #[test]

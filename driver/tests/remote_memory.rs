@@ -87,7 +87,7 @@ fn an_atomic_needs_operands_a_place_for_its_result_and_rights() {
         (EVERYTHING, EVERYTHING, 4, 1, WorkStatus::RemoteInvalidRequest, Error),
         (EVERYTHING, EVERYTHING, 16, 1, WorkStatus::RemoteAccess, Error),
         (EVERYTHING, without, 8, 1, WorkStatus::RemoteAccess, Error),
-        (without, EVERYTHING, 8, 1, WorkStatus::RemoteAccess, Error),
+        (without, EVERYTHING, 8, 1, WorkStatus::RemoteInvalidRequest, Error),
         (EVERYTHING, EVERYTHING, 8, 0, WorkStatus::LocalLength, ReadyToSend),
     ] {
         let it = Sides::allowing(ReliableConnection, of_qp - Access::MW_BIND);
