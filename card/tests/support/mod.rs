@@ -76,7 +76,7 @@ pub struct Machine {
     pub memory: Memory,
     next_page: u64,
     pub queue: u64,
-    boxes: Vec<u64>,
+    pub boxes: Vec<u64>,
 }
 
 /// How a command went.
