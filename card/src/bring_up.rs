@@ -6,6 +6,7 @@ use crate::card::Card;
 use crate::dma::{Bus, PROBE_GROUP};
 use crate::infiniband::VENDOR;
 use crate::life::Stage;
+use crate::numbers::AllNumbers;
 use crate::reason::Reason;
 use doorbell_prm::commands::*;
 use doorbell_tracer::probe;
@@ -95,9 +96,7 @@ impl Card {
         self.completion_queues.clear();
         self.event_queues.clear();
         self.memory_keys.clear();
-        self.domains.clear();
-        self.uars.clear();
-        self.numbers = Default::default();
+        self.numbers = AllNumbers::new(&self.config);
         self.counters.clear();
         self.shared_receives.clear();
         self.doorbells.clear();

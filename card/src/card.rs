@@ -7,7 +7,6 @@ use crate::completion_queue::CompletionQueue;
 use crate::config::CardConfig;
 use crate::counters::CounterSets;
 use crate::dma::{Bus, PROBE_GROUP};
-use crate::domains::Domains;
 use crate::doorbells::Doorbell;
 use crate::event_queue::EventQueue;
 use crate::fabric::RoceTable;
@@ -16,6 +15,7 @@ use crate::infiniband::link_register;
 use crate::init_segment::Registers;
 use crate::life::Life;
 use crate::management::Traffic;
+use crate::numbers::AllNumbers;
 use crate::port::PortRegisters;
 use crate::queue_pair::QueuePair;
 use crate::queue_pairs::{Duty, QueuePairs};
@@ -24,7 +24,7 @@ use crate::translation::MemoryKeys;
 use crate::wire::Wire;
 use doorbell_prm::registers::uar::UAR_PAGE_SIZE;
 use doorbell_tracer::{Actor, Tracer, Value, probe};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// A software ConnectX.
 ///
@@ -37,9 +37,7 @@ pub struct Card {
     pub(crate) life: Life,
     pub(crate) capabilities: Capabilities,
     pub(crate) port_registers: PortRegisters,
-    pub(crate) uars: BTreeSet<u32>,
-    pub(crate) domains: BTreeSet<u32>,
-    pub(crate) numbers: Domains,
+    pub(crate) numbers: AllNumbers,
     pub(crate) counters: CounterSets,
     pub(crate) shared_receives: SharedReceives,
     pub(crate) transmitted: Traffic,
@@ -72,9 +70,7 @@ impl Card {
             life: Life::default(),
             capabilities: Capabilities::new(&config),
             port_registers: PortRegisters::new(&config),
-            uars: BTreeSet::new(),
-            domains: BTreeSet::new(),
-            numbers: Domains::default(),
+            numbers: AllNumbers::new(&config),
             counters: CounterSets::new(),
             shared_receives: SharedReceives::new(),
             transmitted: Traffic::default(),
@@ -136,7 +132,7 @@ impl Card {
         );
         let page = offset / UAR_PAGE_SIZE;
         match u32::try_from(page) {
-            Ok(page) if self.uars.contains(&page) => {
+            Ok(page) if self.numbers.uars.contains(page) => {
                 self.write_uar(page, offset % UAR_PAGE_SIZE, bytes);
             }
             _ => self.write_init_segment(offset, bytes),

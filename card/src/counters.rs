@@ -1,9 +1,7 @@
 //! Counters that queue pairs share: what went wrong, and what the other side asked for.
 
 use crate::administration::{Answer, Given, plain};
-use crate::capabilities::MAX_COUNTER_SETS;
 use crate::card::Card;
-use crate::objects::lowest_free;
 use crate::queue_pair::QueuePair;
 use crate::reason::Reason;
 use doorbell_prm::commands::*;
@@ -77,8 +75,7 @@ impl Card {
         &mut self,
         _: Given<'_, AllocQCounterIn>,
     ) -> Answer<AllocQCounterOut> {
-        let taken = |number| self.counters.contains_key(&(number as u8));
-        let number = lowest_free(1, u32::from(MAX_COUNTER_SETS) - 1, taken)? as u8;
+        let number = self.numbers.counters.take()? as u8;
         self.counters.insert(number, Counters::default());
         let mut output = AllocQCounterOut::zeroed();
         output.set_counter_set_id(number);
@@ -89,9 +86,11 @@ impl Card {
         &mut self,
         given: Given<'_, DeallocQCounterIn>,
     ) -> Answer<DeallocQCounterOut> {
-        match self.counters.remove(&given.input.counter_set_id()) {
-            Some(_) => plain(DeallocQCounterOut::zeroed()),
-            None => Err(Reason::NoSuchCounterSet),
+        let number = given.input.counter_set_id();
+        self.counters.remove(&number);
+        match self.numbers.counters.give_back(number.into()) {
+            true => plain(DeallocQCounterOut::zeroed()),
+            false => Err(Reason::NoSuchCounterSet),
         }
     }
 

@@ -2,43 +2,14 @@
 //! contexts, with which the kernel marks what it asks for on behalf of a program.
 
 use crate::administration::{Answer, Given, plain};
-use crate::capabilities::{LOG_MAX_TRANSPORT_DOMAIN, LOG_MAX_USER_CONTEXT, LOG_MAX_XRCD};
 use crate::card::Card;
-use crate::objects::lowest_free;
+use crate::numbers::Numbers;
 use crate::queue_pairs::Used;
 use crate::reason::Reason;
 use doorbell_prm::commands::*;
-use std::collections::BTreeSet;
 
-/// The numbers that are given out.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Domains {
-    pub(crate) xrc: BTreeSet<u32>,
-    transport: BTreeSet<u32>,
-    users: BTreeSet<u32>,
-}
-
-impl Domains {
-    /// Whether a command may come from this user context; 0 is the kernel itself, and one number
-    /// stands for all contexts together.
-    pub(crate) fn has_user(&self, uid: u16) -> bool {
-        uid == 0 || uid == SHARED_USER || self.users.contains(&uid.into())
-    }
-}
-
-/// What belongs to this user context can be used by every other (`mlx5_core`,
-/// `MLX5_SHARED_RESOURCE_UID`).
-const SHARED_USER: u16 = 0xffff;
-
-/// Takes the lowest number, from 1 on, out of 2 to the power of `log`.
-fn take(numbers: &mut BTreeSet<u32>, log: u8) -> Result<u32, Reason> {
-    let number = lowest_free(1, (1 << log) - 1, |number| numbers.contains(&number))?;
-    numbers.insert(number);
-    Ok(number)
-}
-
-fn give_back(numbers: &mut BTreeSet<u32>, number: u32) -> Result<(), Reason> {
-    match numbers.remove(&number) {
+fn give_back(numbers: &mut Numbers, number: u32) -> Result<(), Reason> {
+    match numbers.give_back(number) {
         true => Ok(()),
         false => Err(Reason::NoSuchDomain),
     }
@@ -47,7 +18,7 @@ fn give_back(numbers: &mut BTreeSet<u32>, number: u32) -> Result<(), Reason> {
 impl Card {
     pub(crate) fn alloc_xrcd(&mut self, _: Given<'_, AllocXrcdIn>) -> Answer<AllocXrcdOut> {
         let mut output = AllocXrcdOut::zeroed();
-        output.set_xrcd(take(&mut self.numbers.xrc, LOG_MAX_XRCD)?);
+        output.set_xrcd(self.numbers.xrc_domains.take()?);
         plain(output)
     }
 
@@ -60,7 +31,7 @@ impl Card {
         if queues || self.queue_pairs.any_uses(Used::XrcDomain(xrcd)) {
             return Err(Reason::InUse);
         }
-        give_back(&mut self.numbers.xrc, xrcd)?;
+        give_back(&mut self.numbers.xrc_domains, xrcd)?;
         plain(DeallocXrcdOut::zeroed())
     }
 
@@ -69,7 +40,7 @@ impl Card {
         _: Given<'_, AllocTransportDomainIn>,
     ) -> Answer<AllocTransportDomainOut> {
         let mut output = AllocTransportDomainOut::zeroed();
-        output.set_transport_domain(take(&mut self.numbers.transport, LOG_MAX_TRANSPORT_DOMAIN)?);
+        output.set_transport_domain(self.numbers.transport_domains.take()?);
         plain(output)
     }
 
@@ -77,13 +48,13 @@ impl Card {
         &mut self,
         given: Given<'_, DeallocTransportDomainIn>,
     ) -> Answer<DeallocTransportDomainOut> {
-        give_back(&mut self.numbers.transport, given.input.transport_domain())?;
+        give_back(&mut self.numbers.transport_domains, given.input.transport_domain())?;
         plain(DeallocTransportDomainOut::zeroed())
     }
 
     pub(crate) fn create_user(&mut self, _: Given<'_, CreateUctxIn>) -> Answer<CreateUctxOut> {
         let mut output = CreateUctxOut::zeroed();
-        output.set_uid(take(&mut self.numbers.users, LOG_MAX_USER_CONTEXT)? as u16);
+        output.set_uid(self.numbers.users.take()? as u16);
         plain(output)
     }
 

@@ -13,9 +13,9 @@
 //!   init_segment.rs      mailboxes.rs              work_request.rs           infiniband.rs, wire.rs
 //!   doorbells.rs         administration.rs         requester.rs, window.rs   packets.rs
 //!   look.rs              bring_up.rs, port.rs                    --packet--> invariant_crc.rs
-//!                        objects.rs, domains.rs    responses.rs  <-packet--- link.rs, network.rs
+//!                        objects.rs, numbers.rs    responses.rs  <-packet--- link.rs, network.rs
 //!                        qp_commands.rs            endings.rs, queue_pairs.rs
-//!                        qp_options.rs             responder.rs, answers.rs, atomics.rs
+//!                        qp_options.rs, domains.rs responder.rs, answers.rs, atomics.rs
 //!                        send_queue_object.rs      unreliable.rs, datagrams.rs, xrc.rs
 //!                        shared_receive.rs         receive_queue.rs, shared_ring.rs
 //!                        management.rs             translation.rs (memory keys)
@@ -88,6 +88,8 @@ mod port;
 
 mod cable;
 
+mod numbers;
+
 mod objects;
 
 mod domains;
@@ -114,9 +116,9 @@ mod look;
 mod queue_pair;
 mod vendor_syndromes;
 
-mod send_queue;
-
 mod queue_pairs;
+
+mod send_queue;
 
 mod send_queue_object;
 

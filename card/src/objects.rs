@@ -6,7 +6,7 @@ use crate::buffer::{PageBuffer, addresses};
 use crate::capabilities::*;
 use crate::card::Card;
 use crate::completion_queue::{Arm, CompletionQueue};
-use crate::config::{FIRST_UAR, VECTORS};
+use crate::config::VECTORS;
 use crate::event_queue::EventQueue;
 use crate::queue_pairs::Used;
 use crate::reason::Reason;
@@ -16,22 +16,6 @@ use doorbell_prm::commands::*;
 use doorbell_prm::cqe::Cqe;
 use doorbell_prm::eqe::Eqe;
 
-/// First numbers of each kind; apart, so that a reader sees which is which.
-const FIRST_PD: u32 = 0x10;
-const FIRST_MKEY: u32 = 0x200;
-const FIRST_EQ: u32 = 1;
-const FIRST_CQ: u32 = 0x80;
-
-/// The lowest number, from `first` on, that is not taken; at most `count` are given out.
-pub(crate) fn lowest_free(
-    first: u32,
-    count: u32,
-    taken: impl Fn(u32) -> bool,
-) -> Result<u32, Reason> {
-    let mut numbers = first..first + count;
-    numbers.find(|number| !taken(*number)).ok_or(Reason::TooMany)
-}
-
 fn context_mode(context: &MkeyContext) -> Option<MkeyAccessMode> {
     MkeyAccessMode::from_code(context.access_mode_4_2() << 2 | context.access_mode_1_0())
 }
@@ -39,10 +23,8 @@ fn context_mode(context: &MkeyContext) -> Option<MkeyAccessMode> {
 impl Card {
     // ANCHOR: card_resources
     pub(crate) fn alloc_pd(&mut self, _: Given<'_, AllocPdIn>) -> Answer<AllocPdOut> {
-        let pd = lowest_free(FIRST_PD, 1 << LOG_MAX_PD, |pd| self.domains.contains(&pd))?;
-        self.domains.insert(pd);
         let mut output = AllocPdOut::zeroed();
-        output.set_pd(pd);
+        output.set_pd(self.numbers.domains.take()?);
         plain(output)
     }
 
@@ -52,17 +34,15 @@ impl Card {
         if keys || self.queue_pairs.any_uses(Used::ProtectionDomain(pd)) {
             return Err(Reason::InUse);
         }
-        match self.domains.remove(&pd) {
+        match self.numbers.domains.give_back(pd) {
             true => plain(DeallocPdOut::zeroed()),
             false => Err(Reason::NoSuchPd),
         }
     }
 
     pub(crate) fn alloc_uar(&mut self, _: Given<'_, AllocUarIn>) -> Answer<AllocUarOut> {
-        let uar = lowest_free(FIRST_UAR, self.config.uars, |uar| self.uars.contains(&uar))?;
-        self.uars.insert(uar);
         let mut output = AllocUarOut::zeroed();
-        output.set_uar(uar);
+        output.set_uar(self.numbers.uars.take()?);
         plain(output)
     }
 
@@ -74,7 +54,7 @@ impl Card {
         if queues || self.queue_pairs.any_uses(Used::UarPage(uar)) {
             return Err(Reason::InUse);
         }
-        match self.uars.remove(&uar) {
+        match self.numbers.uars.give_back(uar) {
             true => plain(DeallocUarOut::zeroed()),
             false => Err(Reason::NoSuchUar),
         }
@@ -118,8 +98,7 @@ impl Card {
     }
 
     fn add_key(&mut self, context: MkeyContext, entries: Vec<u64>) -> Answer<CreateMkeyOut> {
-        let taken = |index| self.memory_keys.contains_key(&index);
-        let index = lowest_free(FIRST_MKEY, 1 << LOG_MAX_MKEY, taken)?;
+        let index = self.numbers.memory_keys.take()?;
         self.memory_keys.insert(index, MemoryKey { context, entries, parts: Vec::new() });
         let mut output = CreateMkeyOut::zeroed();
         output.set_mkey_index(index);
@@ -149,7 +128,7 @@ impl Card {
         if context.start_addr().checked_add(context.length()).is_none() {
             return Err(Reason::MkeyRange);
         }
-        match self.domains.contains(&context.pd()) {
+        match self.numbers.domains.contains(context.pd()) {
             true => Ok(()),
             false => Err(Reason::NoSuchPd),
         }
@@ -163,9 +142,10 @@ impl Card {
         if is_part(&self.memory_keys, index) {
             return Err(Reason::InUse);
         }
-        match self.memory_keys.remove(&index) {
-            Some(_) => plain(DestroyMkeyOut::zeroed()),
-            None => Err(Reason::NoSuchMkey),
+        self.memory_keys.remove(&index);
+        match self.numbers.memory_keys.give_back(index) {
+            true => plain(DestroyMkeyOut::zeroed()),
+            false => Err(Reason::NoSuchMkey),
         }
     }
     // ANCHOR_END: card_create_mkey
@@ -186,8 +166,7 @@ impl Card {
             context.page_offset(),
             (Eqe::SIZE as u64) << context.log_eq_size(),
         )?;
-        let taken = |number| self.event_queues.contains_key(&(number as u8));
-        let number = lowest_free(FIRST_EQ, 1 << LOG_MAX_EQ, taken)?;
+        let number = self.numbers.event_queues.take()? as u8;
         context.set_status(0);
         let queue = EventQueue {
             context,
@@ -197,9 +176,9 @@ impl Card {
             consumer: 0,
             armed: false,
         };
-        self.event_queues.insert(number as u8, queue);
+        self.event_queues.insert(number, queue);
         let mut output = CreateEqOut::zeroed();
-        output.set_eq_number(number as u8);
+        output.set_eq_number(number);
         plain(output)
     }
 
@@ -209,9 +188,10 @@ impl Card {
         if queues.any(|queue| queue.context.c_eqn_or_apu_element() == u32::from(number)) {
             return Err(Reason::InUse);
         }
-        match self.event_queues.remove(&number) {
-            Some(_) => plain(DestroyEqOut::zeroed()),
-            None => Err(Reason::NoSuchEq),
+        self.event_queues.remove(&number);
+        match self.numbers.event_queues.give_back(number.into()) {
+            true => plain(DestroyEqOut::zeroed()),
+            false => Err(Reason::NoSuchEq),
         }
     }
     // ANCHOR_END: card_create_eq
@@ -239,8 +219,7 @@ impl Card {
             context.page_offset(),
             (Cqe::SIZE as u64) << context.log_cq_size(),
         )?;
-        let taken = |number| self.completion_queues.contains_key(&number);
-        let number = lowest_free(FIRST_CQ, 1 << LOG_MAX_CQ, taken)?;
+        let number = self.numbers.completion_queues.take()?;
         context.set_status(0);
         let queue = CompletionQueue {
             context,
@@ -263,15 +242,16 @@ impl Card {
         if self.queue_pairs.any_uses(Used::CompletionQueue(number)) {
             return Err(Reason::InUse);
         }
-        match self.completion_queues.remove(&number) {
-            Some(_) => plain(DestroyCqOut::zeroed()),
-            None => Err(Reason::NoSuchCq),
+        self.completion_queues.remove(&number);
+        match self.numbers.completion_queues.give_back(number) {
+            true => plain(DestroyCqOut::zeroed()),
+            false => Err(Reason::NoSuchCq),
         }
     }
     // ANCHOR_END: card_create_cq
 
     pub(crate) fn has_uar(&self, uar: u32) -> Result<(), Reason> {
-        match self.uars.contains(&uar) {
+        match self.numbers.uars.contains(uar) {
             true => Ok(()),
             false => Err(Reason::NoSuchUar),
         }

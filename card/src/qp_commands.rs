@@ -2,19 +2,16 @@
 
 use crate::administration::{Answer, Given, plain};
 use crate::buffer::PageBuffer;
-use crate::capabilities::{LOG_MAX_MESSAGE, LOG_MAX_QP, LOG_MAX_QP_SIZE, LOG_MAX_READS};
+use crate::capabilities::{LOG_MAX_MESSAGE, LOG_MAX_QP_SIZE, LOG_MAX_READS};
 use crate::card::Card;
 use crate::config::Link;
 use crate::dma::{Bus, PROBE_GROUP};
 use crate::fabric::{is_used, remote_mac, unmapped};
-use crate::objects::lowest_free;
 use crate::qp_options::apply_optional;
 use crate::queue_pair::{NO_RQ, QueuePair, REGULAR_RQ, SHARED_RQ};
 use crate::reason::Reason;
 use doorbell_prm::commands::*;
 use doorbell_tracer::probe;
-
-const FIRST_QP: u32 = 0x40;
 
 impl Card {
     // ANCHOR: card_create_qp
@@ -33,18 +30,12 @@ impl Card {
             context.page_offset(),
             receive.size() + send.size(),
         )?;
-        let qpn = self.free_qpn()?;
+        let qpn = self.numbers.queue_pairs.take()?;
         self.queue_pairs.insert(QueuePair::new(qpn, context, buffer, send, receive));
         probe!(bus.tracer, state("QP", qpn, "", QpState::Reset.label()));
         let mut output = CreateQpOut::zeroed();
         output.set_qpn(qpn);
         plain(output)
-    }
-
-    /// A number that neither a queue pair has nor a send queue of its own.
-    pub(crate) fn free_qpn(&self) -> Result<u32, Reason> {
-        let taken = |qpn| self.queue_pairs.contains(qpn);
-        lowest_free(FIRST_QP, 1 << LOG_MAX_QP, taken)
     }
 
     /// The queue pair with this number; a send queue of its own is none.
@@ -72,7 +63,7 @@ impl Card {
         }
         // Memory is registered for every domain.
         let registers = context.st() == QpServiceType::Registration.code();
-        if !registers && !self.domains.contains(&context.pd()) {
+        if !registers && !self.numbers.domains.contains(context.pd()) {
             return Err(Reason::NoSuchPd);
         }
         let mut queues = [context.cqn_snd(), context.cqn_rcv()].into_iter();
@@ -103,6 +94,7 @@ impl Card {
         let qpn = given.input.qpn();
         self.find_qp(qpn)?;
         self.queue_pairs.remove(qpn);
+        self.numbers.queue_pairs.give_back(qpn);
         plain(DestroyQpOut::zeroed())
     }
 

@@ -127,10 +127,6 @@ impl QueuePairs {
         self.slots.values().filter_map(|slot| slot.qp.as_deref())
     }
 
-    pub(crate) fn contains(&self, qpn: u32) -> bool {
-        self.slots.contains_key(&qpn)
-    }
-
     /// Adds a queue pair with a number that no other one has.
     pub(crate) fn insert(&mut self, qp: QueuePair) {
         let qpn = qp.qpn;

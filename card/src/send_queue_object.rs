@@ -30,7 +30,7 @@ impl Card {
         let send = Ring::new(0, SEND_BLOCK as u64, 1 << queue.log_wq_sz());
         let (log_page_size, page_offset) = (queue.log_wq_pg_sz(), queue.page_offset());
         let buffer = PageBuffer::of_queue(given.tail, log_page_size, page_offset, send.size())?;
-        let sqn = self.free_qpn()?;
+        let sqn = self.numbers.queue_pairs.take()?;
         let mut shared = QpContext::zeroed();
         shared
             .set_rq_type(NO_RQ)
@@ -108,6 +108,7 @@ impl Card {
         let sqn = given.input.sqn();
         self.send_queue_object(sqn)?;
         self.queue_pairs.remove(sqn);
+        self.numbers.queue_pairs.give_back(sqn);
         plain(DestroySqOut::zeroed())
     }
 

@@ -6,15 +6,13 @@
 
 use crate::administration::{Answer, Given, plain};
 use crate::buffer::PageBuffer;
-use crate::capabilities::{LOG_MAX_SRQ, LOG_MAX_SRQ_SIZE};
+use crate::capabilities::LOG_MAX_SRQ_SIZE;
 use crate::card::Card;
-use crate::objects::lowest_free;
 use crate::queue_pairs::Used;
 use crate::reason::Reason;
 use crate::shared_ring::SharedReceive;
 use doorbell_prm::commands::*;
 
-const FIRST_SHARED: u32 = 0x20;
 /// `wq_type`: WQEs say which one comes next.
 const LINKED_LIST: u8 = 0;
 /// `state` of a receive memory pool that can be used.
@@ -57,7 +55,7 @@ impl Card {
         given: Given<'_, CreateXrcSrqIn>,
     ) -> Answer<CreateXrcSrqOut> {
         let context = given.input.xrc_srq_context_entry();
-        if !self.numbers.xrc.contains(&context.xrcd()) {
+        if !self.numbers.xrc_domains.contains(context.xrcd()) {
             return Err(Reason::NoSuchDomain);
         }
         if !self.completion_queues.contains_key(&context.cqn()) {
@@ -91,7 +89,7 @@ impl Card {
         if !shape.record.is_multiple_of(8) {
             return Err(Reason::RecordAddress);
         }
-        if !self.domains.contains(&shape.pd) {
+        if !self.numbers.domains.contains(shape.pd) {
             return Err(Reason::NoSuchPd);
         }
         let buffer = PageBuffer::of_queue(
@@ -100,8 +98,7 @@ impl Card {
             shape.page_offset,
             1 << (shape.log_entries + shape.log_stride),
         )?;
-        let taken = |number| self.shared_receives.contains_key(&number);
-        let number = lowest_free(FIRST_SHARED, 1 << LOG_MAX_SRQ, taken)?;
+        let number = self.numbers.shared_receives.take()?;
         let queue = SharedReceive {
             pd: shape.pd,
             xrcd: xrc.map(|context| context.xrcd()),
@@ -140,6 +137,7 @@ impl Card {
             return Err(Reason::InUse);
         }
         self.shared_receives.remove(&number);
+        self.numbers.shared_receives.give_back(number);
         Ok(())
     }
 

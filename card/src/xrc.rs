@@ -85,7 +85,7 @@ impl Card {
     /// What an extended reliable connection needs at its creation. A target has no send queue, so it
     /// needs no doorbell.
     pub(crate) fn check_new_extended(&self, context: &QpContext) -> Result<(), Reason> {
-        match self.numbers.xrc.contains(&context.xrcd()) {
+        match self.numbers.xrc_domains.contains(context.xrcd()) {
             true if context.no_sq() => Ok(()),
             true => self.has_uar(context.uar_page()),
             false => Err(Reason::NoSuchDomain),
