@@ -16,9 +16,10 @@ pub(crate) const LOG_MAX_QP_SIZE: u8 = 15;
 pub(crate) const LOG_MAX_CQ_SIZE: u8 = 16;
 /// log2 of the largest event queue.
 pub(crate) const LOG_MAX_EQ_SIZE: u8 = 16;
-/// log2 of how many there can be of each.
-pub(crate) const LOG_MAX_QP: u8 = 10;
-pub(crate) const LOG_MAX_CQ: u8 = 10;
+/// log2 of how many there can be of each. `mlx5_core` takes as many queue pairs as a card has, up to
+/// 2^18 (`handle_hca_cap`).
+pub(crate) const LOG_MAX_QP: u8 = 14;
+pub(crate) const LOG_MAX_CQ: u8 = 14;
 pub(crate) const LOG_MAX_EQ: u8 = 7;
 pub(crate) const LOG_MAX_MKEY: u8 = 14;
 pub(crate) const LOG_MAX_PD: u8 = 10;

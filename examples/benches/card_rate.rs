@@ -18,8 +18,11 @@ use std::time::{Duration, Instant};
 /// Sizes of messages, in bytes.
 const SIZES: [u32; 6] = [8, 64, 512, 4096, 65_536, 1 << 20];
 
-/// Numbers of queue pairs, half of them sending; the card has room for 1024 and some of its own.
-const QUEUE_PAIRS: [usize; 4] = [2, 10, 100, 900];
+/// Numbers of queue pairs, half of them sending.
+const QUEUE_PAIRS: [usize; 5] = [2, 10, 100, 1000, 10_000];
+
+/// From so many queue pairs on their making is told of.
+const SHOWN: usize = 1000;
 
 /// What each is measured for.
 const LONG_ENOUGH: Duration = Duration::from_millis(300);
@@ -52,6 +55,9 @@ fn report(
     let sizes = sizes.iter().map(|&size| (2, size));
     let queue_pairs = queue_pairs.iter().map(|&count| (count, 64));
     for (count, size) in sizes.chain(queue_pairs) {
+        if count >= SHOWN {
+            eprintln!("connecting {count} queue pairs ...");
+        }
         let rate = Network::new(count / 2, size)?.rate(time)?;
         let megabytes = rate * f64::from(size) / 1e6;
         match json {
