@@ -36,7 +36,7 @@ pub fn first_row(app: &App, height: u16) -> usize {
 fn line<'a>(app: &App, row: usize, theme: Theme) -> Option<Line<'a>> {
     match app.session.tree().row(row)? {
         Row::Prologue(steps) => Some(Line::from(format!(
-            "   ▸ {steps} steps before: discovery, the table, the queues (p unfolds)"
+            "   ▸ {steps} steps before: device, table, queues (p unfolds)"
         ))),
         Row::Step(step) => step_row(app, step, theme),
     }
