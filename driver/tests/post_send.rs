@@ -68,6 +68,9 @@ fn a_list_stops_at_the_request_that_is_refused_and_posts_those_before() {
     let cause = PostCause::Opcode { opcode: Opcode::Tso, transport };
     assert_eq!(error, PostError { index: 1, cause });
     assert_eq!(error.cause.errno(), 22);
+    let of_what_came_before = |error: PostError| error.to_string().contains("those before it were");
+    assert!(of_what_came_before(error), "{error}");
+    assert!(!of_what_came_before(PostError { index: 0, cause }), "there is none before the first");
     assert_eq!(pair.drain(&pair.a_cq).len(), 1);
 }
 

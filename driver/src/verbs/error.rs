@@ -83,12 +83,17 @@ pub enum VerbsError {
 
 /// Why a list of work requests was not posted whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("work request {index} of the list was not posted, those before it were: {cause}")]
+#[error("work request {index} of the list was not posted{}: {cause}", before(*index))]
 pub struct PostError {
     /// Index of the failed request in the list: what `bad_wr` points to in C.
     pub index: u32,
     /// What was wrong with it.
     pub cause: PostCause,
+}
+
+/// What became of the requests before this one.
+fn before(index: u32) -> &'static str {
+    if index == 0 { "" } else { ", those before it were" }
 }
 
 /// Why a batch was not posted.
