@@ -11,7 +11,7 @@ use crate::event_queue::EventQueue;
 use crate::queue_pairs::Used;
 use crate::reason::Reason;
 use crate::translation::{MemoryKey, is_indirect};
-use crate::windows::is_part;
+use crate::windows::release;
 use doorbell_prm::commands::*;
 use doorbell_prm::cqe::Cqe;
 use doorbell_prm::eqe::Eqe;
@@ -99,7 +99,7 @@ impl Card {
 
     fn add_key(&mut self, context: MkeyContext, entries: Vec<u64>) -> Answer<CreateMkeyOut> {
         let index = self.numbers.memory_keys.take()?;
-        self.memory_keys.insert(index, MemoryKey { context, entries, parts: Vec::new() });
+        self.memory_keys.insert(index, MemoryKey { context, entries, parts: Vec::new(), held: 0 });
         let mut output = CreateMkeyOut::zeroed();
         output.set_mkey_index(index);
         plain(output)
@@ -139,14 +139,15 @@ impl Card {
         given: Given<'_, DestroyMkeyIn>,
     ) -> Answer<DestroyMkeyOut> {
         let index = given.input.mkey_index();
-        if is_part(&self.memory_keys, index) {
+        let key = self.memory_keys.get(&index).ok_or(Reason::NoSuchMkey)?;
+        if key.held > 0 {
             return Err(Reason::InUse);
         }
+        let parts = key.parts.clone();
+        release(&mut self.memory_keys, &parts);
         self.memory_keys.remove(&index);
-        match self.numbers.memory_keys.give_back(index) {
-            true => plain(DestroyMkeyOut::zeroed()),
-            false => Err(Reason::NoSuchMkey),
-        }
+        self.numbers.memory_keys.give_back(index);
+        plain(DestroyMkeyOut::zeroed())
     }
     // ANCHOR_END: card_create_mkey
 

@@ -64,6 +64,8 @@ pub(crate) struct MemoryKey {
     pub(crate) context: MkeyContext,
     pub(crate) entries: Vec<u64>,
     pub(crate) parts: Vec<Span>,
+    /// How many parts of other keys lie in it.
+    pub(crate) held: u32,
 }
 
 /// All memory keys, by index.

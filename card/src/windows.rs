@@ -101,7 +101,10 @@ pub(crate) fn change(
     let changed = applied(key, change);
     check_parts(keys, asker, &changed)?;
     let states = (KeyState::of(&key.context), KeyState::of(&changed.context));
+    let (before, after) = (key.parts.clone(), changed.parts.clone());
     keys.insert(index, changed);
+    hold(keys, &after);
+    release(keys, &before);
     Ok(states)
 }
 
@@ -215,15 +218,28 @@ fn invalidate(keys: &mut MemoryKeys, asker: Asker, key: u32) -> Result<(), Windo
         return Err(WindowFault::NotThisQueuePair);
     }
     context.set_free(true).set_qpn(ANY_QUEUE_PAIR);
-    found.parts.clear();
+    let parts = std::mem::take(&mut found.parts);
+    release(keys, &parts);
     Ok(())
 }
 // ANCHOR_END: card_window
 
-/// Whether a window reaches through this key.
-pub(crate) fn is_part(keys: &MemoryKeys, index: u32) -> bool {
-    let reaches = |part: &Span| part.key >> 8 == index;
-    keys.values().any(|key| key.parts.iter().any(reaches))
+/// Keeps the keys that these parts lie in from being destroyed.
+fn hold(keys: &mut MemoryKeys, parts: &[Span]) {
+    for part in parts {
+        if let Some(key) = keys.get_mut(&(part.key >> 8)) {
+            key.held += 1;
+        }
+    }
+}
+
+/// The same keys, when the parts are none any more.
+pub(crate) fn release(keys: &mut MemoryKeys, parts: &[Span]) {
+    for part in parts {
+        if let Some(key) = keys.get_mut(&(part.key >> 8)) {
+            key.held -= 1;
+        }
+    }
 }
 
 impl Card {

@@ -513,6 +513,39 @@ fn keys_that_are_made_of_others_begin_free_and_are_not_pulled_away() {
 
 /// The refused invalidation is the responder's; the refused write is told as an event there.
 #[test]
+fn a_region_can_go_when_no_window_reaches_through_it() {
+    fn destroying(key: u32) -> DestroyMkeyIn {
+        let mut input = DestroyMkeyIn::new();
+        input.set_mkey_index(key >> 8);
+        input
+    }
+    // What ends it: the window goes, it is bound to another region, unbound, or invalidated by either side.
+    for way in 0..5 {
+        let (mut it, key) = bound(way > 2);
+        let pages = it.pages.clone();
+        let other = register(&mut it.machine, it.pd, &pages, |_| ());
+        let held = CommandStatus::BadResourceState;
+        assert_eq!(it.machine.refused(&destroying(it.key), &[]).0, held);
+        let bind = Bind::new(&it, key, false);
+        match way {
+            0 => assert_eq!(it.machine.command(&destroying(key), &[]), DestroyMkeyOut::zeroed()),
+            1 => it.post(OWNER, &[Bind { stretch: (other, VIRTUAL, 64), ..bind }.wqe()]),
+            2 => it.post(OWNER, &[Bind { stretch: (0, 0, 0), ..bind }.wqe()]),
+            3 => it.post(OWNER, &[invalidate_locally(&it, key)]),
+            _ => {
+                it.receive(OWNER, &[(VIRTUAL + 0x4000, 1000)]);
+                it.post(PEER, &[send_invalidating(key, b"")]);
+            }
+        }
+        it.machine.command(&destroying(it.key), &[]);
+        match way {
+            1 => assert_eq!(it.machine.refused(&destroying(other), &[]).0, held),
+            _ => assert_eq!(it.machine.command(&destroying(other), &[]), DestroyMkeyOut::zeroed()),
+        }
+    }
+}
+
+#[test]
 fn an_event_tells_the_owner_of_a_refused_access() {
     let (mut it, key) = bound(true);
     assert_eq!(write(&mut it, VIRTUAL, key), [Failed(RemoteAccessError, 0)]);

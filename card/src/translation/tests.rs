@@ -14,7 +14,7 @@ fn key(log_page_size: u8, start: u64, length: u64, entries: Vec<u64>) -> MemoryK
         .set_start_addr(start)
         .set_length(length)
         .set_log_page_size(log_page_size);
-    MemoryKeys::from([(KEY, MemoryKey { context, entries, parts: Vec::new() })])
+    MemoryKeys::from([(KEY, MemoryKey { context, entries, parts: Vec::new(), held: 0 })])
 }
 
 fn ask(keys: &MemoryKeys, address: u64, length: u64) -> Result<Vec<(u64, u64)>, KeyFault> {
