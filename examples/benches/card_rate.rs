@@ -85,7 +85,8 @@ struct Network {
 impl Network {
     fn new(pairs: usize, size: u32) -> Result<Self, Box<dyn Error>> {
         let tracer = Tracer::off();
-        let pages = 4096 + pairs * 4 + size as usize / 2048;
+        // The rings of a queue pair take three pages, and a page has the doorbell records of many.
+        let pages = 4096 + pairs * 7 + size as usize / 2048;
         let bus = CardBus::with_memory(CardConfig::default(), pages, &tracer);
         let doors: Vec<Arc<dyn Door>> =
             vec![Arc::new(CardDoor::new(bus, BlueFlameSettings::default()))];
