@@ -26,9 +26,9 @@ impl CqState {
     pub fn clean<P: Probe>(&mut self, user_index: u32, probe: &P) {
         let receives = self.receivers.get(user_index as usize).cloned().flatten();
         let entries = self.entries;
-        let first = self.consumer_index;
+        let first = self.next.index;
         let mut end = first;
-        while end.wrapping_sub(first) <= entries.mask
+        while end.wrapping_sub(first) < entries.size
             && entries.is_ours(end, entries.at(end).op_own())
         {
             end = end.wrapping_add(1);
@@ -47,8 +47,9 @@ impl CqState {
             }
         }
         if removed > 0 {
-            self.consumer_index = first.wrapping_add(removed);
-            self.update_record(probe);
+            let index = first.wrapping_add(removed);
+            self.next = entries.next(index);
+            self.update_record(index, probe);
         }
     }
     // ANCHOR_END: clean_cq

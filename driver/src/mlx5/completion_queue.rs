@@ -59,10 +59,21 @@ impl<B: Bus> Drop for Keeper<B> {
 pub struct Entries {
     /// The first entry.
     first: NonNull<Cqe>,
-    /// The number of entries, a power of two, less one.
-    pub(super) mask: u32,
+    /// The number of bytes, a power of two, less one.
+    mask: u32,
     /// The number of entries: of a counter, the bit that says whether the turn of the ring is odd.
-    size: u32,
+    pub(super) size: u32,
+}
+
+/// An entry that has not been consumed yet.
+#[derive(Clone, Copy)]
+pub struct Next {
+    /// Entries consumed before it since the beginning: masked, its place.
+    pub index: u32,
+    /// That place.
+    pub entry: Entry,
+    /// The owner bit by which it is ours.
+    pub turn: u8,
 }
 
 /// The place of one entry of the ring. Like a copy of the ring, it lives no longer than the queue.
@@ -73,8 +84,8 @@ pub struct Entry(NonNull<Cqe>);
 pub struct CqState {
     /// The entries.
     pub entries: Entries,
-    /// Entries consumed since the beginning: masked, the place of the next one.
-    pub consumer_index: u32,
+    /// The entry to be consumed next.
+    pub next: Next,
     /// Where the card reads how far we have come.
     pub record: DoorbellRecord,
     /// The ring's number in the trace.
@@ -92,6 +103,8 @@ pub struct CqState {
 // SAFETY: the entries are read by volatile copies under the queue's lock, and live as long as the
 // `Keeper` beside it.
 unsafe impl Send for Entries {}
+// SAFETY: as for the ring that it is of.
+unsafe impl Send for Entry {}
 
 /// A queue pair that completes here.
 #[derive(Clone)]
@@ -125,7 +138,7 @@ impl Entries {
     /// Offset in bytes of the entry that `index` counts.
     #[inline(always)]
     pub fn offset(self, index: u32) -> usize {
-        (index & self.mask) as usize * CQE_SIZE
+        (index.wrapping_mul(CQE_SIZE as u32) & self.mask) as usize
     }
 
     /// The entry that `index` counts.
@@ -135,11 +148,23 @@ impl Entries {
         Entry(unsafe { self.first.byte_add(self.offset(index)) })
     }
 
+    /// The entry that `index` counts, with what is to be known of it.
+    #[inline(always)]
+    pub fn next(self, index: u32) -> Next {
+        Next { index, entry: self.at(index), turn: self.turn(index) }
+    }
+
     // ANCHOR: owner_bit
     /// Whether the entry that `index` counts has been written by the card in this turn of the ring.
     #[inline(always)]
     pub fn is_ours(self, index: u32, op_own: u8) -> bool {
-        op_own >> 4 != CqeOpcode::Invalid as u8 && (op_own ^ self.turn(index)) & 1 == 0
+        Self::is_ours_in(self.turn(index), op_own)
+    }
+
+    /// The same of a turn by its owner bit.
+    #[inline(always)]
+    pub fn is_ours_in(turn: u8, op_own: u8) -> bool {
+        op_own >> 4 != CqeOpcode::Invalid as u8 && (op_own ^ turn) & 1 == 0
     }
 
     /// The owner bit that means "yours" in the turn of the ring that `index` is in.
@@ -200,12 +225,12 @@ impl CqState {
     }
 
     // ANCHOR: cq_record
-    /// Tells the card which entries it may write again. No barrier before it: the entries have
+    /// Tells the card which entries it may write again: those in front of the one that `index` counts. No barrier before it: the entries have
     /// been read, and the card's writes to them come after its read of this record.
     /// (`update_cons_index`)
     #[inline(always)]
-    pub fn update_record<P: Probe>(&mut self, probe: &P) {
-        let bytes = self.record.store(self.consumer_index & 0xff_ffff);
+    pub fn update_record<P: Probe>(&mut self, index: u32, probe: &P) {
+        let bytes = self.record.store(index & 0xff_ffff);
         probe!(P: *probe, store(self.record.region, self.record.offset, "", &bytes);
             from "consumer_index" = "cq.consumer_index & 0xffffff");
     }
@@ -225,13 +250,7 @@ impl<B: Bus> Mlx5CompletionQueue<B> {
     /// libmlx5's part of a completion queue of the verbs (`to_mcq`).
     #[inline(always)]
     pub fn of(cq: &verbs::CompletionQueue) -> &Self {
-        Self::part(cq).expect("a context's table is of its own provider")
-    }
-
-    /// The same, if it is of this provider.
-    #[inline(always)]
-    pub fn part(cq: &verbs::CompletionQueue) -> Option<&Self> {
-        cq.provider()
+        cq.provider().expect("a context's table is of its own provider")
     }
 }
 
@@ -268,13 +287,14 @@ pub fn create_cq<B: Bus>(
     })?;
     tracer.remap(&RING, region, buffer.request(0, buffer.length(), purpose(number)));
     record.name(record_region, number, "doorbell record of CQ", tracer);
+    let entries = Entries {
+        first: buffer.pointer(0, buffer.length()).cast(),
+        mask: (CQE_SIZE << log_size) as u32 - 1,
+        size: 1 << log_size,
+    };
     let state = CqState {
-        entries: Entries {
-            first: buffer.pointer(0, buffer.length()).cast(),
-            mask: (1 << log_size) - 1,
-            size: 1 << log_size,
-        },
-        consumer_index: 0,
+        next: entries.next(0),
+        entries,
         record: record.word(0, record_region),
         region,
         last: Last::NONE,

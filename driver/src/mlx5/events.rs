@@ -122,7 +122,7 @@ pub fn req_notify_cq<B: Bus, P: Probe>(
     let mut doorbell = CqArmDoorbell::zeroed();
     doorbell.set_arm_sequence(arming.sequence.load(Ordering::Relaxed) & 3);
     doorbell.set_solicited_only(solicited_only.into());
-    doorbell.set_consumer_index(state.consumer_index & 0xff_ffff);
+    doorbell.set_consumer_index(state.next.index & 0xff_ffff);
     doorbell.set_cqn(cq.number());
 
     let bytes = arming.record.store(doorbell.arm.get());

@@ -56,11 +56,24 @@ impl Outstanding {
     /// again, so whatever else is to be known of it is asked for before.
     #[inline(always)]
     pub fn retire(&self, counter: u32) -> u64 {
-        let slot = self.slots.at(counter);
-        let wr_id = slot.wr_id.load(Ordering::Relaxed);
-        // Not before what is above: whoever sees the new tail may overwrite it.
-        self.tail.store(slot.done.load(Ordering::Relaxed), Ordering::Release);
+        let (wr_id, done) = self.look_up(counter);
+        self.retire_all(done);
         wr_id
+    }
+
+    /// The `wr_id` of that work request, and how many are done with it: for [`Outstanding::retire_all`],
+    /// which a poll calls once for all completions that it takes one behind the other.
+    #[inline(always)]
+    pub fn look_up(&self, counter: u32) -> (u64, u32) {
+        let slot = self.slots.at(counter);
+        (slot.wr_id.load(Ordering::Relaxed), slot.done.load(Ordering::Relaxed))
+    }
+
+    /// So many are done.
+    #[inline(always)]
+    pub fn retire_all(&self, done: u32) {
+        // Not before what was looked up: whoever sees the new tail may overwrite it.
+        self.tail.store(done, Ordering::Release);
     }
 
     /// Counts from the beginning again: nothing is outstanding.

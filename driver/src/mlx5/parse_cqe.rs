@@ -6,7 +6,6 @@ use crate::verbs::{Arrival, Completed, PollError, WorkCompletion, WorkStatus};
 use doorbell_prm::cqe::{Cqe, CqeOpcode, CqeSyndrome};
 use doorbell_prm::wqe::SendOpcode;
 use doorbell_tracer::Probe;
-use std::hint::cold_path;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -22,25 +21,50 @@ const COUNTER_OWNER: usize = 60;
 const ATOMIC_LENGTH: u32 = 8;
 
 // ANCHOR: parse_cqe
-/// What the entry of a send says: each field goes straight to its place. `false` if its queue pair is
-/// none that is known here, or one whose sends are looked at closely. (`mlx5_parse_cqe`)
+/// What the entry of a send says: each field goes straight to its place. Returns how many work requests
+/// of its `sender`, which has this number, are done. (`mlx5_parse_cqe`)
 #[inline(always)]
-pub fn parse_sent(state: &mut CqState, entry: Entry, completion: &mut WorkCompletion) -> bool {
-    let Some((qp_num, outstanding)) = state.sender(entry) else {
-        return false;
-    };
-    completion.wr_id = outstanding.retire(counter(entry));
+pub fn parse_sent(
+    (qp_num, sender): (u32, &Outstanding),
+    entry: Entry,
+    completion: &mut WorkCompletion,
+) -> u32 {
+    let (wr_id, done) = sender.look_up(counter(entry));
+    completion.wr_id = wr_id;
     completion.qp_num = qp_num;
     completion.opcode = SENT[usize::from(entry.byte::<OPCODE_QPN>())];
     completion.byte_len = entry.word::<BYTE_COUNT>();
     completion.status = WorkStatus::Success;
     completion.immediate = None;
-    true
+    done
+}
+
+/// What an entry of any kind says. The completions of its queue pair's sends may go on behind it: returns the
+/// queue pair, and how many work requests are done; none if the entry is not of a plain send.
+#[inline(never)]
+pub fn parse_any<P: Probe>(
+    state: &mut CqState,
+    entry: Entry,
+    op_own: u8,
+    completion: &mut WorkCompletion,
+    probe: &P,
+) -> Result<(Last, u32), PollError> {
+    let opcode = op_own >> 4;
+    // Some entries of sends say more than that.
+    let is_plain = op_own & !1 == REQUESTER << 4;
+    let last = if is_plain { state.find_sender(entry) } else { Last::NONE };
+    let Some(sender) = last.if_of(entry) else {
+        parse_other(state, entry, opcode, completion, probe)?;
+        return Ok((Last::NONE, 0));
+    };
+    let done = parse_sent(sender, entry, completion);
+    sender.1.retire_all(done);
+    Ok((last, done))
 }
 
 /// What any other entry says: of a receive, of an error, or of a send that is looked at closely.
 #[inline(never)]
-pub fn parse_other<P: Probe>(
+fn parse_other<P: Probe>(
     state: &CqState,
     entry: Entry,
     opcode: u8,
@@ -106,6 +130,7 @@ fn member<T>(members: &[Option<T>], user_index: u32) -> Result<&T, PollError> {
 
 /// The queue pair whose send completed last: the next entry is often of the same. (`cur_rsc`, which
 /// libmlx5 forgets at the end of each poll)
+#[derive(Clone, Copy)]
 pub struct Last {
     /// As its entries have it, in their byte order; of none, more than any has.
     user_index: u64,
@@ -121,22 +146,40 @@ impl Last {
     /// None yet, or none any more.
     pub const NONE: Self =
         Self { user_index: u64::MAX, qp_num: 0, outstanding: NonNull::dangling() };
+
+    /// The number of this queue pair and its work requests, if an entry of a send is of it.
+    #[inline(always)]
+    pub fn if_of(&self, entry: Entry) -> Option<(u32, &Outstanding)> {
+        if self.user_index != u64::from(entry.big_endian::<USER_INDEX>()) {
+            return None;
+        }
+        // SAFETY: `senders` of the completion queue holds it: who takes one out of there, under the
+        // queue's lock, sets `last` to `NONE`, and no copy of that is kept beyond the lock.
+        Some((self.qp_num, unsafe { self.outstanding.as_ref() }))
+    }
+
+    /// So many of its work requests are done, if it is any.
+    #[inline(always)]
+    pub fn retire_all(&self, done: u32) {
+        if self.user_index != Self::NONE.user_index {
+            // SAFETY: as in `if_of`.
+            unsafe { self.outstanding.as_ref() }.retire_all(done);
+        }
+    }
 }
 
 impl CqState {
-    /// The queue pair that an entry of a send is of: its number, and its work requests.
-    #[inline(always)]
-    fn sender(&mut self, entry: Entry) -> Option<(u32, &Outstanding)> {
+    /// The queue pair that an entry of a send is of, by its user index; from now on it is `last`. None if it
+    /// is one that is not known here, or whose sends are looked at closely.
+    fn find_sender(&mut self, entry: Entry) -> Last {
         let user_index = entry.big_endian::<USER_INDEX>();
-        if self.last.user_index != u64::from(user_index) {
-            cold_path();
-            let sender = member(&self.senders, u32::from_be(user_index)).ok()?;
-            let qp_num = entry.word::<OPCODE_QPN>() & 0xff_ffff;
-            let outstanding = NonNull::from(&**sender);
-            self.last = Last { user_index: user_index.into(), qp_num, outstanding };
-        }
-        // SAFETY: `senders` holds it: who takes one out of there sets `last` to `NONE`.
-        Some((self.last.qp_num, unsafe { self.last.outstanding.as_ref() }))
+        let Ok(sender) = member(&self.senders, u32::from_be(user_index)) else {
+            return Last::NONE;
+        };
+        let qp_num = entry.word::<OPCODE_QPN>() & 0xff_ffff;
+        let outstanding = NonNull::from(&**sender);
+        self.last = Last { user_index: user_index.into(), qp_num, outstanding };
+        self.last
     }
 }
 

@@ -1,14 +1,16 @@
 //! `mlx5_poll_cq`: from CQEs to work completions.
 
 use super::barrier::FROM_DEVICE;
-use super::completion_queue::{CqState, Entries, Entry, Mlx5CompletionQueue};
-use super::parse_cqe::{REQUESTER, REQUESTER_ERROR, RESPONDER_ERROR, parse_other, parse_sent};
+use super::completion_queue::{CqState, Entries, Entry, Mlx5CompletionQueue, Next};
+use super::parse_cqe::{REQUESTER, REQUESTER_ERROR, RESPONDER_ERROR, parse_any, parse_sent};
 use super::settings::take;
 use crate::bus::Bus;
 use crate::verbs::{self, CompletionQueue, PollError, WorkCompletion, WorkStatus};
 use doorbell_prm::cqe::CqeOpcode;
 use doorbell_tracer::{Group, Probe, Relation, Value, probe};
 use spin::mutex::SpinMutexGuard as MutexGuard;
+use std::hint::cold_path;
+use std::slice;
 use zerocopy::IntoBytes;
 
 const PROBE_GROUP: Group = Group::PollCq;
@@ -20,10 +22,30 @@ pub fn poll_cq<B: Bus, P: Probe>(
     cq: &CompletionQueue,
     completions: &mut [WorkCompletion],
 ) -> Result<u32, PollError> {
-    let Some(mlx5) = Mlx5CompletionQueue::<B>::part(cq) else {
-        // No panic here: it would cost every poll the room for its call.
-        return Err(PollError::NotSupported);
-    };
+    match cq.provider_at_once::<Mlx5CompletionQueue<B>>() {
+        Some(mlx5) => poll_known::<B, P>(cq, mlx5, completions),
+        None => poll_after_a_look::<B, P>(cq, completions),
+    }
+}
+
+/// The same where it takes a look to tell whose queue this is.
+#[cold]
+#[inline(never)]
+fn poll_after_a_look<B: Bus, P: Probe>(
+    cq: &CompletionQueue,
+    completions: &mut [WorkCompletion],
+) -> Result<u32, PollError> {
+    let mlx5 = cq.provider().ok_or(PollError::NotSupported)?;
+    poll_known::<B, P>(cq, mlx5, completions)
+}
+
+/// By the copy for one completion, or by the other.
+#[inline(always)]
+fn poll_known<B: Bus, P: Probe>(
+    cq: &CompletionQueue,
+    mlx5: &Mlx5CompletionQueue<B>,
+    completions: &mut [WorkCompletion],
+) -> Result<u32, PollError> {
     let probe = P::of(&mlx5.tracer);
     probe!(
         at & verbs::POLL_CQ_CALL,
@@ -55,10 +77,11 @@ fn begin<'a, B: Bus, P: Probe>(
 #[inline(always)]
 fn finish<P: Probe>(
     mut state: MutexGuard<'_, CqState>,
+    index: u32,
     result: Result<u32, PollError>,
     probe: &P,
 ) -> Result<u32, PollError> {
-    state.update_record(probe);
+    state.update_record(index, probe);
     drop(state);
     probe!(P: *probe, unlocked("cq.lock"));
 
@@ -77,38 +100,47 @@ fn poll_one<B: Bus, P: Probe>(
     completion: &mut WorkCompletion,
     probe: &P,
 ) -> Result<u32, PollError> {
-    let mut state = begin(mlx5, probe);
-    let index = state.consumer_index;
-    let Some(found) = next(&state, &state.entries, index, probe) else {
-        return finish(state, Ok(0), probe);
+    let Some(mut state) = mlx5.queue.try_lock() else {
+        return poll_many(mlx5, slice::from_mut(completion), probe);
     };
-    let index = consumed(&state, index, probe);
-    if !(found.is_plain && parse_sent(&mut state, found.entry, completion)) {
-        state.consumer_index = index;
-        return poll_other(state, found.entry, found.op_own >> 4, completion, probe);
-    }
+    probe!(P: *probe, locked("cq.lock"));
+    let next = state.next;
+    let Some(found) = look(&state, next, probe) else {
+        return finish(state, next.index, Ok(0), probe);
+    };
+    let index = consumed(&state, next.index, probe);
+    let sender = if found.is_plain { state.last.if_of(next.entry) } else { None };
+    let Some((qp_num, outstanding)) = sender else {
+        return poll_other(state, index, next.entry, found.op_own, completion, probe);
+    };
+    let done = parse_sent((qp_num, outstanding), next.entry, completion);
+    outstanding.retire_all(done);
     tell_completion(completion, probe);
-    state.consumer_index = index;
-    finish(state, Ok(1), probe)
+    state.next = state.entries.next(index);
+    finish(state, index, Ok(1), probe)
 }
 
-/// The end of [`poll_one`] for an entry that is not of a send, or says of it more than that it is done.
+/// The end of [`poll_one`] for an entry that is not of the queue pair whose send completed last, or not
+/// of a send, or says of it more than that it is done.
 #[inline(never)]
 fn poll_other<P: Probe>(
-    state: MutexGuard<'_, CqState>,
+    mut state: MutexGuard<'_, CqState>,
+    index: u32,
     entry: Entry,
-    opcode: u8,
+    op_own: u8,
     completion: &mut WorkCompletion,
     probe: &P,
 ) -> Result<u32, PollError> {
-    let result = parse_other(&state, entry, opcode, completion, probe);
+    state.next = state.entries.next(index);
+    let result = parse_any(&mut state, entry, op_own, completion, probe);
     if result.is_ok() {
         tell_completion(completion, probe);
     }
-    finish(state, result.map(|()| 1), probe)
+    finish(state, index, result.map(|_| 1), probe)
 }
 
-/// Fills `completions` as far as there are entries.
+/// Fills `completions` as far as there are entries. Most come in runs of one queue pair, whose work
+/// requests are retired when its run has ended.
 #[inline(never)]
 fn poll_many<B: Bus, P: Probe>(
     mlx5: &Mlx5CompletionQueue<B>,
@@ -116,24 +148,38 @@ fn poll_many<B: Bus, P: Probe>(
     probe: &P,
 ) -> Result<u32, PollError> {
     let mut state = begin(mlx5, probe);
-    let (entries, first) = (state.entries, state.consumer_index);
-    let mut index = first;
+    let (entries, first) = (state.entries, state.next.index);
+    let (mut index, mut run, mut done) = (first, state.last, 0);
     for completion in completions {
-        let Some(found) = next(&state, &entries, index, probe) else {
+        let next = entries.next(index);
+        let Some(found) = look(&state, next, probe) else {
             break;
         };
         index = consumed(&state, index, probe);
-        if !(found.is_plain && parse_sent(&mut state, found.entry, completion))
-            && let Err(error) =
-                parse_other(&state, found.entry, found.op_own >> 4, completion, probe)
-        {
-            state.consumer_index = index;
-            return finish(state, Err(error), probe);
+        match run.if_of(next.entry) {
+            Some(sender) if found.is_plain => done = parse_sent(sender, next.entry, completion),
+            _ => {
+                cold_path();
+                // The run has ended, if it had begun.
+                if next.index != first {
+                    run.retire_all(done);
+                }
+                match parse_any(&mut state, next.entry, found.op_own, completion, probe) {
+                    Ok(begun) => (run, done) = begun,
+                    Err(error) => {
+                        state.next = entries.next(index);
+                        return finish(state, index, Err(error), probe);
+                    }
+                }
+            }
         }
         tell_completion(completion, probe);
     }
-    state.consumer_index = index;
-    finish(state, Ok(index.wrapping_sub(first)), probe)
+    if index != first {
+        run.retire_all(done);
+    }
+    state.next = entries.next(index);
+    finish(state, index, Ok(index.wrapping_sub(first)), probe)
 }
 
 /// The index behind the entry that `index` counts.
@@ -148,33 +194,32 @@ fn consumed<P: Probe>(state: &CqState, index: u32, probe: &P) -> u32 {
 // ANCHOR: poll_one
 /// An entry that is ours.
 struct Found {
-    entry: Entry,
     /// Its last byte.
     op_own: u8,
     /// It is of a send that is done, and says no more than that.
     is_plain: bool,
 }
 
-/// The entry that `index` counts, if it is ours. (`mlx5_get_next_cqe`)
+/// Looks at the next entry, whether it is ours. (`mlx5_get_next_cqe`)
 ///
 /// The last byte of most entries holds nothing but the owner bit: the opcode of a send that is done is
 /// 0. One comparison finds them.
 #[inline(always)]
-fn next<P: Probe>(state: &CqState, entries: &Entries, index: u32, probe: &P) -> Option<Found> {
+fn look<P: Probe>(state: &CqState, next: Next, probe: &P) -> Option<Found> {
     const { assert!(REQUESTER == 0) };
-    let entry = entries.at(index);
+    let (entries, Next { index, entry, turn }) = (state.entries, next);
     let op_own = entry.op_own();
     probe!(P: *probe, load(state.region, entries.offset(index) + 63, "", &[op_own]));
-    tell_owner(*entries, index, op_own, probe);
-    if op_own == entries.turn(index) {
+    tell_owner(entries, index, op_own, probe);
+    if op_own == turn {
         may_be_read(state, index, entry, op_own, probe);
-        return Some(Found { entry, op_own, is_plain: true });
+        return Some(Found { op_own, is_plain: true });
     }
-    if !entries.is_ours(index, op_own) {
+    if !Entries::is_ours_in(turn, op_own) {
         return None;
     }
     may_be_read(state, index, entry, op_own, probe);
-    Some(Found { entry, op_own, is_plain: false })
+    Some(Found { op_own, is_plain: false })
 }
 
 /// The rest of the entry must not have been read before its owner bit was.

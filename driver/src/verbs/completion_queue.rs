@@ -58,6 +58,12 @@ impl CompletionQueue {
         self.provider.get()
     }
 
+    /// The same, or `None` where a closer look is needed: then [`CompletionQueue::provider`] tells.
+    #[inline(always)]
+    pub(crate) fn provider_at_once<T: Any>(&self) -> Option<&T> {
+        self.provider.get_at_once()
+    }
+
     // ANCHOR: ibv_ack_cq_events
     /// An event of it has been handed out.
     pub(super) fn told(&self) {
