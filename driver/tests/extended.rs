@@ -449,6 +449,13 @@ fn one_element_is_not_counted_and_an_empty_one_is_left_out() {
     });
     let cause = PostCause::TooManyElements { limit: 0 };
     assert_eq!(result, Err(BatchError { index: 0, cause }));
+    // A post counts it, also behind a request without any.
+    let elements = [source.element(0, 8)];
+    let empty = SendRequest { remote, ..SendRequest::default() };
+    let one = SendRequest { sg_list: &elements, ..empty };
+    assert_eq!(post_send(&pair.a, &[one]), Err(PostError { index: 0, cause }));
+    assert_eq!(post_send(&pair.a, &[empty, one]), Err(PostError { index: 1, cause }));
+    assert_eq!(post_send(&pair.a, &[one]), Err(PostError { index: 0, cause }));
 }
 
 #[test]

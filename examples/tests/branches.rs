@@ -76,14 +76,14 @@ const BRANCHES: &[Branch] = &[
     branch(
         POST,
         "the opcode is one of the table's",
-        "post_send::build",
+        "post_send::tell_opcode",
         ("rc-write", ""),
         Seen::Check(CHECK_OPCODE, true),
     ),
     branch(
         POST,
         "it is not: EINVAL",
-        "post_send::build",
+        "post_send::tell_opcode",
         ("einval-opcode", ""),
         Seen::Check(CHECK_OPCODE, false),
     ),
@@ -104,14 +104,14 @@ const BRANCHES: &[Branch] = &[
     branch(
         POST,
         "more elements than the queue was created for: ENOMEM",
-        "elements_fit",
+        "tell_elements",
         ("enomem-too-many-sges", ""),
         Seen::Check(CHECK_ELEMENTS, false),
     ),
     branch(
         POST,
         "the queue is before RTS (qp_state_max_gs): ENOMEM",
-        "elements_fit",
+        "tell_elements",
         ("enomem-before-rts", ""),
         Seen::Limit("-1: not in RTS"),
     ),
@@ -505,7 +505,7 @@ const BRANCHES: &[Branch] = &[
         ("rc-write", ""),
         Seen::Index("bf.offset"),
     ),
-    branch(POST, "the queue's lock", "post_locked", ("rc-write", ""), Seen::Locked("sq.lock")),
+    branch(POST, "the queue's lock", "post_one", ("rc-write", ""), Seen::Locked("sq.lock")),
 ];
 
 /// Branches that no scenario takes, and why.

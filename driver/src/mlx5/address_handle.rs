@@ -97,3 +97,9 @@ fn segment(link: Link, to: &AddressVector) -> DatagramSegment {
 pub fn address_segment(handle: &AddressHandle) -> Option<&DatagramSegment> {
     handle.provider::<Mlx5AddressHandle>().map(|own| &own.segment)
 }
+
+/// The same, or `None` where a closer look is needed: then [`address_segment`] tells.
+#[inline(always)]
+pub fn segment_at_once(handle: &AddressHandle) -> Option<&DatagramSegment> {
+    handle.provider_at_once::<Mlx5AddressHandle>().map(|own| &own.segment)
+}

@@ -17,6 +17,17 @@ pub fn elements_fit<U: UarPage, P: Probe>(
     request: &SendRequest<'_>,
     probe: &P,
 ) -> bool {
+    tell_elements(queue, request, probe);
+    request.sg_list.len() < queue.elements_below
+}
+
+/// Tells whether they fit.
+#[inline(always)]
+pub fn tell_elements<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    request: &SendRequest<'_>,
+    probe: &P,
+) {
     let (given, below) = (request.sg_list.len(), queue.elements_below);
     probe!(
         P: *probe,
@@ -28,7 +39,6 @@ pub fn elements_fit<U: UarPage, P: Probe>(
             given < below
         )
     );
-    given < below
 }
 
 /// The limit as libmlx5 has it.

@@ -41,7 +41,20 @@ pub fn write_address<U: UarPage, P: Probe>(
     remote_qkey: u32,
     probe: &P,
 ) -> Option<u32> {
-    let segment = address_segment(handle)?;
+    write_segment(queue, wqe, address_segment(handle)?, remote_qpn, remote_qkey, probe);
+    Some(UNITS)
+}
+
+/// The same from the handle's 48 bytes.
+#[inline(always)]
+pub fn write_segment<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    segment: &DatagramSegment,
+    remote_qpn: u32,
+    remote_qkey: u32,
+    probe: &P,
+) {
     let [first, second, third]: [[[u8; UNIT / 2]; 2]; 3] = transmute!(*segment);
     let queue_key = transmute!([remote_qkey.to_be_bytes(), [0; 4]]);
     // The handle says that all 48 bytes are there; the receiver's number stands beside that bit.
@@ -56,6 +69,5 @@ pub fn write_address<U: UarPage, P: Probe>(
             "sl" = "ah.address.service_level", "rlid" = "ah.address.lid",
             "rmac" = "ah.address.mac", "hop_limit" = "ah.address.hop_limit",
             "source_gid_index" = "ah.address.source_gid_index", "rgid" = "ah.address.gid");
-    Some(UNITS)
 }
 // ANCHOR_END: datagram_segment

@@ -6,9 +6,8 @@
 //! there is BlueFlame, and saves the card that read. (PRM, "Doorbells", "BlueFlame")
 
 use super::barrier::{FLUSH_WRITES, TO_DEVICE, WRITE_COMBINING_START};
-use super::kinds::Kind;
 use super::ring::{BLOCK, Block};
-use super::send_queue::{Built, SendQueue, Wqe, blocks};
+use super::send_queue::{Built, SendQueue, Wqe};
 use super::shared_register::ring_shared;
 use crate::bus::{DoorbellRegister, UarPage};
 use doorbell_tracer::{Group, Probe, RegionId, Relation, probe};
@@ -50,7 +49,10 @@ pub struct BlueFlame<U: UarPage> {
     pub register: U::Register,
     /// Size of one buffer in 16-byte units; 0 if the register takes no BlueFlame.
     pub buffer_units: u32,
-    /// The longest WQE in units that may go there; 0 also if BlueFlame is forbidden.
+    /// The longest WQE in units that may go there if its data is inline; 0 also if BlueFlame is
+    /// forbidden.
+    pub most_units_inline: u32,
+    /// The same of any other; 0 also if BlueFlame is not preferred.
     pub most_units: u32,
     /// The page's number in the trace.
     pub region: RegionId,
@@ -68,11 +70,11 @@ pub struct Alone {
 
 // ANCHOR: ring_doorbell
 /// Hands the `count` work requests to the card whose WQEs have been built, the `last` of them as the
-/// last; `alone` tells of it if it is one. (`post_send_db`)
+/// last; `alone` tells of it if it is one. `SHARED` if the register has a lock. (`post_send_db`)
 ///
 /// The order is the point of it all: WQEs, record, register, and a barrier between any two.
 #[inline(always)]
-pub fn ring_doorbell<U: UarPage, P: Probe, K: Kind>(
+pub fn ring_doorbell<U: UarPage, P: Probe, const SHARED: bool>(
     queue: &mut SendQueue<U>,
     built: Built,
     last: Wqe,
@@ -90,7 +92,7 @@ pub fn ring_doorbell<U: UarPage, P: Probe, K: Kind>(
     probe!(P: *probe, store(queue.record.region, queue.record.offset, "", &bytes);
         from "send_counter" = "sq.cur_post & 0xffff");
 
-    if K::SHARED {
+    if SHARED {
         return ring_shared(queue, built, last, count, alone, probe);
     }
     // The register must not be written before the record can be seen. This register is the
@@ -141,19 +143,16 @@ fn takes_blueflame<U: UarPage, P: Probe>(
     let Some(alone) = alone else {
         return false;
     };
-    // Whether it is allowed, and whether the register takes it, was known when the queue was made:
-    // if not, no WQE is short enough.
-    let (units, most) = (built.last_units, queue.register.most_units);
-    if !(alone.inline || queue.settings.blueflame.preferred) {
-        cold_path();
-        return false;
-    }
+    // Whether it is allowed and preferred, and whether the register takes it, was known when the queue
+    // was made: if not, no WQE is short enough.
+    let register = &queue.register;
+    let most = if alone.inline { register.most_units_inline } else { register.most_units };
     // A WQE without data is rare, and so is one that is longer than a buffer.
-    if units <= 1 {
+    if built.last_units <= 1 {
         cold_path();
         return false;
     }
-    if units > most {
+    if built.last_units > most {
         cold_path();
         return false;
     }
@@ -267,7 +266,7 @@ fn tell_conditions<P: Probe>(
 #[inline(always)]
 fn copy_wqe<U: UarPage, P: Probe>(queue: &SendQueue<U>, built: Built, wqe: Wqe, probe: &P) {
     copy_block(queue, 0, wqe.block, probe);
-    for index in 1..blocks(built.last_units) {
+    for index in 1..built.last_blocks {
         copy_block(queue, index, built.ring.block(wqe.number.wrapping_add(index)), probe);
     }
 }

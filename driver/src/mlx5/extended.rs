@@ -9,7 +9,6 @@ mod not_posted;
 mod setters;
 
 use super::doorbell::{Alone, ring_doorbell};
-use super::kinds::{Any, Shared};
 use super::queue_pair::Mlx5QueuePair;
 use super::ring::{Block, Ring};
 use super::segments::qpn_ds;
@@ -201,7 +200,7 @@ fn ring<U: UarPage, P: Probe>(queue: &mut SendQueue<U>, probe: &P) {
         return ring_locked(queue, count, probe);
     }
     let (built, last, alone) = batch_built(queue, count);
-    ring_doorbell::<_, _, Any>(queue, built, last, count, alone, probe);
+    ring_doorbell::<_, _, false>(queue, built, last, count, alone, probe);
 }
 
 /// The same where the register has a lock.
@@ -209,14 +208,14 @@ fn ring<U: UarPage, P: Probe>(queue: &mut SendQueue<U>, probe: &P) {
 #[inline(never)]
 fn ring_locked<U: UarPage, P: Probe>(queue: &mut SendQueue<U>, count: u32, probe: &P) {
     let (built, last, alone) = batch_built(queue, count);
-    ring_doorbell::<_, _, Shared>(queue, built, last, count, alone, probe);
+    ring_doorbell::<_, _, true>(queue, built, last, count, alone, probe);
 }
 
 /// How far the batch has come, its last WQE, and what is told of it if it is the only one.
 #[inline(always)]
 fn batch_built<U: UarPage>(queue: &SendQueue<U>, count: u32) -> (Built, Wqe, Option<Alone>) {
     let block = queue.batch.last;
-    let built = queue.nothing_built().up_to(queue.batch.head, block.length());
+    let built = queue.nothing_built(queue.batch.head).of_length(block.length());
     let alone = (count == 1).then_some(Alone { inline: queue.batch.inline });
     (built, Wqe { block, ..built.last(false) }, alone)
 }

@@ -1,75 +1,128 @@
 //! What the compiler may know of a call of `post_send` before it runs.
 
-use crate::verbs::{SendFlags, SendRequest};
+use super::address_handle::segment_at_once;
+use super::datagram::{self, write_segment};
+use super::inline::Short;
+use super::opcodes::Posted;
+use super::segments::{store_pointer, write_first_pointer};
+use super::send_queue::{SendQueue, Wqe};
+use crate::bus::UarPage;
+use crate::verbs::{Operands, ScatterGatherElement, SendFlags, SendRequest};
+use doorbell_prm::wqe::DatagramSegment;
+use doorbell_tracer::Probe;
 
 // ANCHOR: kinds
-/// What is known of a call, for a copy of the code that makes use of it: most calls post one
-/// request, and in their copies the loop and half of the branches are gone.
-pub trait Kind {
-    /// The requests: of a call that posts one, an array of one.
-    type List<'a>: AsRef<[SendRequest<'a>]> + ?Sized;
+/// The data of a usual request: one element, which is there. Most calls post one such request, and there is
+/// a copy of the code for each of the three kinds: in it the loop and most of the branches are gone.
+pub trait Usual<'r>: Sized {
+    /// What the table says of its opcode, if it has a remote address.
+    const WITH_REMOTE: Posted;
+    /// And if not.
+    const OTHER: Posted;
+    /// Whether the data is copied into the WQE.
+    const INLINE: bool;
+    /// Blocks of its WQE.
+    const BLOCKS: u32;
 
-    /// The call posts one request.
-    const ONE: bool;
-    /// Whether data is inline, if that is known.
-    const INLINE: Option<bool>;
-    /// The queue's doorbell register has a lock, since other queues ring it, too.
-    const SHARED: bool = false;
-    /// The queue sends datagrams.
-    const DATAGRAM: bool = false;
+    /// The data of a request behind the first `front` units of its WQE, if it is of this kind.
+    fn of<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'r>, front: u32) -> Option<Self>;
 
-    /// Is the data to be copied into the WQE?
+    /// Writes it, and returns how many units the WQE has then.
+    fn write<U: UarPage, P: Probe>(
+        self,
+        queue: &SendQueue<U>,
+        wqe: Wqe,
+        front: u32,
+        probe: &P,
+    ) -> u32;
+}
+
+/// The card will fetch it.
+#[derive(Clone, Copy)]
+pub struct Pointer<'r>(&'r ScatterGatherElement);
+
+impl<'r> Usual<'r> for Pointer<'r> {
+    const WITH_REMOTE: Posted = Posted::USUAL_REMOTE;
+    const OTHER: Posted = Posted::USUAL_SEND;
+    const INLINE: bool = false;
+    const BLOCKS: u32 = 1;
+
     #[inline(always)]
-    fn is_inline(request: &SendRequest<'_>) -> bool {
-        Self::INLINE.unwrap_or_else(|| request.send_flags.contains(SendFlags::INLINE))
+    fn of<U: UarPage>(_: &SendQueue<U>, request: &SendRequest<'r>, _: u32) -> Option<Self> {
+        let [element] = request.sg_list else { return None };
+        (element.length != 0).then_some(Self(element))
+    }
+
+    #[inline(always)]
+    fn write<U: UarPage, P: Probe>(
+        self,
+        queue: &SendQueue<U>,
+        wqe: Wqe,
+        front: u32,
+        probe: &P,
+    ) -> u32 {
+        write_first_pointer(queue, wqe, self.0, front, probe)
     }
 }
 
-/// One request, whose data the card will fetch.
-pub struct One;
+/// It is short, and copied into the WQE.
+impl<'r> Usual<'r> for Short {
+    const WITH_REMOTE: Posted = Posted::USUAL_REMOTE;
+    const OTHER: Posted = Posted::USUAL_SEND;
+    const INLINE: bool = true;
+    const BLOCKS: u32 = 1;
 
-impl Kind for One {
-    type List<'a> = [SendRequest<'a>; 1];
-    const ONE: bool = true;
-    const INLINE: Option<bool> = Some(false);
+    #[inline(always)]
+    fn of<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'r>, front: u32) -> Option<Self> {
+        let [element] = request.sg_list else { return None };
+        Self::of(queue, element, front)
+    }
+
+    #[inline(always)]
+    fn write<U: UarPage, P: Probe>(
+        self,
+        queue: &SendQueue<U>,
+        wqe: Wqe,
+        front: u32,
+        probe: &P,
+    ) -> u32 {
+        self.write(queue, wqe, front, probe)
+    }
 }
 
-/// One request, whose data is copied into the WQE.
-pub struct OneInline;
-
-impl Kind for OneInline {
-    type List<'a> = [SendRequest<'a>; 1];
-    const ONE: bool = true;
-    const INLINE: Option<bool> = Some(true);
+/// It is a datagram's, which the card will fetch: the WQE's first block is control segment and address.
+#[derive(Clone, Copy)]
+pub struct Datagram<'r> {
+    address: &'r DatagramSegment,
+    remote_qpn: u32,
+    remote_qkey: u32,
+    element: &'r ScatterGatherElement,
 }
 
-/// Any number of requests of either kind.
-pub struct Any;
+impl<'r> Usual<'r> for Datagram<'r> {
+    const WITH_REMOTE: Posted = Posted::empty();
+    const OTHER: Posted = Posted::USUAL_DATAGRAM;
+    const INLINE: bool = false;
+    const BLOCKS: u32 = 2;
 
-impl Kind for Any {
-    type List<'a> = [SendRequest<'a>];
-    const ONE: bool = false;
-    const INLINE: Option<bool> = None;
-}
+    #[inline(always)]
+    fn of<U: UarPage>(_: &SendQueue<U>, request: &SendRequest<'r>, _: u32) -> Option<Self> {
+        let Operands::Datagram { handle, remote_qpn, remote_qkey } = request.operands else {
+            return None;
+        };
+        if request.send_flags.contains(SendFlags::INLINE) {
+            return None;
+        }
+        let [element] = request.sg_list else { return None };
+        let address = segment_at_once(handle)?;
+        (element.length != 0).then_some(Self { address, remote_qpn, remote_qkey, element })
+    }
 
-/// Any number of requests of either kind, on a queue whose register has a lock.
-pub struct Shared;
-
-impl Kind for Shared {
-    type List<'a> = [SendRequest<'a>];
-    const ONE: bool = false;
-    const INLINE: Option<bool> = None;
-    const SHARED: bool = true;
-}
-
-/// One datagram with one element of data, which the card will fetch.
-pub struct OneDatagram;
-
-impl Kind for OneDatagram {
-    type List<'a> = [SendRequest<'a>; 1];
-    const ONE: bool = true;
-    const INLINE: Option<bool> = Some(false);
-    const DATAGRAM: bool = true;
+    #[inline(always)]
+    fn write<U: UarPage, P: Probe>(self, queue: &SendQueue<U>, wqe: Wqe, _: u32, probe: &P) -> u32 {
+        write_segment(queue, wqe, self.address, self.remote_qpn, self.remote_qkey, probe);
+        store_pointer(queue, wqe, self.element, datagram::UNITS, probe)
+    }
 }
 
 /// Which copies a queue pair's posts take: known when it is created, and asked once in a call.

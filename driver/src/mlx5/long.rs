@@ -6,6 +6,7 @@ use super::datagram::write_datagram;
 use super::inline::write_inline;
 use super::keys::write_key_change;
 use super::opcodes::Posted;
+use super::post_send::tell_opcode;
 use super::segments::{Special, write_control, write_data_pointers, write_fixed, write_pointer};
 use super::send_queue::{SendQueue, Wqe};
 use super::settings::take;
@@ -16,18 +17,20 @@ use doorbell_tracer::Probe;
 use std::hint::cold_path;
 use std::num::NonZeroU32;
 
-// ANCHOR: build_long
-/// One work request that is not short: the rest of the checks, then its WQE as block `number`, for
-/// request `head` of the queue. Returns the WQE's length in units.
+// ANCHOR: build_any
+/// One work request of any kind: the checks, then its WQE as block `number`, for request `head` of the
+/// queue. Returns the WQE's length in units. A function of its own, so that what it needs does not take
+/// registers away from the usual requests.
 #[inline(never)]
-pub fn build_long<U: UarPage, P: Probe>(
+pub fn build_any<U: UarPage, P: Probe>(
     queue: &mut SendQueue<U>,
     request: &SendRequest<'_>,
-    posted: Posted,
     number: u32,
     head: u32,
     probe: &P,
 ) -> Result<NonZeroU32, Refusal> {
+    let posted = queue.opcodes.now[request.opcode as usize];
+    tell_opcode(request, posted, probe);
     if !posted.contains(Posted::YES) {
         return Err(Refusal::Opcode);
     }
@@ -158,4 +161,4 @@ fn window(request: &SendRequest<'_>) -> Option<u32> {
         _ => None,
     }
 }
-// ANCHOR_END: build_long
+// ANCHOR_END: build_any

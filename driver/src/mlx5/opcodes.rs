@@ -21,8 +21,8 @@ bitflags! {
         const REMOTE = 0x200;
         /// Its control segment carries immediate data, or the key to invalidate.
         const IMMEDIATE = 0x400;
-        /// With one element of data its WQE fits a block, and nothing has to be waited for.
-        const SHORT = 0x800;
+        /// Usual: between control segment and data there is the remote address, and nothing else is special.
+        const USUAL_REMOTE = 0x800;
         /// It has a datagram segment.
         const DATAGRAM = 0x1000;
         /// It has an atomic segment.
@@ -31,6 +31,12 @@ bitflags! {
         const KEY = 0x4000;
         /// Its WQE carries a signature.
         const SIGNED = 0x8000;
+        /// Usual: there is nothing between them.
+        const USUAL_SEND = 0x1_0000;
+        /// Usual: there is the datagram segment.
+        const USUAL_DATAGRAM = 0x2_0000;
+        /// What says which way through the code a request goes, and nothing of its WQE.
+        const USUAL = Self::USUAL_REMOTE.bits() | Self::USUAL_SEND.bits() | Self::USUAL_DATAGRAM.bits();
     }
 }
 
@@ -43,7 +49,7 @@ static RELIABLE: Tables = Tables::of(RELIABLE_OPCODES);
 /// The table of reliable connections.
 pub const RELIABLE_OPCODES: Table = {
     let mut table = connected();
-    table[Opcode::RdmaRead as usize] = posted(SendOpcode::RdmaRead, REMOTE.union(SHORT));
+    table[Opcode::RdmaRead as usize] = posted(SendOpcode::RdmaRead, USUAL_REMOTE);
     let atomic = REMOTE.union(Posted::ATOMIC);
     table[Opcode::AtomicCompareAndSwap as usize] = posted(SendOpcode::AtomicCompareSwap, atomic);
     table[Opcode::AtomicFetchAndAdd as usize] = posted(SendOpcode::AtomicFetchAdd, atomic);
@@ -64,7 +70,8 @@ static DATAGRAM: Tables = Tables::of(DATAGRAM_OPCODES);
 /// The table of datagrams.
 pub const DATAGRAM_OPCODES: Table = {
     let mut table = [Posted::empty(); Opcode::ALL.len()];
-    table[Opcode::Send as usize] = posted(SendOpcode::Send, Posted::DATAGRAM);
+    table[Opcode::Send as usize] =
+        posted(SendOpcode::Send, Posted::DATAGRAM.union(Posted::USUAL_DATAGRAM));
     table[Opcode::SendWithImmediate as usize] =
         posted(SendOpcode::SendImmediate, Posted::DATAGRAM.union(IMMEDIATE));
     table
@@ -72,19 +79,17 @@ pub const DATAGRAM_OPCODES: Table = {
 
 const REMOTE: Posted = Posted::REMOTE;
 const IMMEDIATE: Posted = Posted::IMMEDIATE;
-const SHORT: Posted = Posted::SHORT;
+const USUAL_REMOTE: Posted = REMOTE.union(Posted::USUAL_REMOTE);
 
 /// What both kinds of connections have.
 const fn connected() -> Table {
     let mut table = [Posted::empty(); Opcode::ALL.len()];
-    table[Opcode::RdmaWrite as usize] = posted(SendOpcode::RdmaWrite, REMOTE.union(SHORT));
+    table[Opcode::RdmaWrite as usize] = posted(SendOpcode::RdmaWrite, USUAL_REMOTE);
     table[Opcode::RdmaWriteWithImmediate as usize] =
-        posted(SendOpcode::RdmaWriteImmediate, REMOTE.union(IMMEDIATE).union(SHORT));
-    table[Opcode::Send as usize] = posted(SendOpcode::Send, SHORT);
-    table[Opcode::SendWithImmediate as usize] =
-        posted(SendOpcode::SendImmediate, IMMEDIATE.union(SHORT));
-    table[Opcode::SendWithInvalidate as usize] =
-        posted(SendOpcode::SendInvalidate, IMMEDIATE.union(SHORT));
+        posted(SendOpcode::RdmaWriteImmediate, REMOTE.union(IMMEDIATE));
+    table[Opcode::Send as usize] = posted(SendOpcode::Send, Posted::USUAL_SEND);
+    table[Opcode::SendWithImmediate as usize] = posted(SendOpcode::SendImmediate, IMMEDIATE);
+    table[Opcode::SendWithInvalidate as usize] = posted(SendOpcode::SendInvalidate, IMMEDIATE);
     table[Opcode::LocalInvalidate as usize] = posted(SendOpcode::Umr, Posted::KEY.union(IMMEDIATE));
     table[Opcode::BindMemoryWindow as usize] =
         posted(SendOpcode::Umr, Posted::KEY.union(IMMEDIATE));
@@ -97,7 +102,7 @@ const fn posted(opcode: SendOpcode, with: Posted) -> Posted {
 }
 
 impl Posted {
-    /// Units in front of the data of a short WQE: the control segment, and the remote address segment.
+    /// Units in front of the data of a usual WQE: the control segment, and the remote address segment.
     #[inline(always)]
     pub fn units(self) -> u32 {
         if self.contains(Self::REMOTE) { 2 } else { 1 }
@@ -111,21 +116,24 @@ pub fn posts(transport: Transport, opcode: Opcode) -> bool {
 // ANCHOR_END: opcodes
 
 // ANCHOR: small_fence
-/// A transport's table, and the same once more without [`Posted::SHORT`].
+/// A transport's table, and the same once more without [`Posted::USUAL`].
 struct Tables {
     plain: Table,
-    fenced: Table,
+    looked_at: Table,
 }
 
 /// The tables of a queue's transport, and the one that the next request is looked up in.
 ///
 /// A request that follows on a change of a memory key must wait until the key has changed: its WQE
-/// has the small fence. Short requests do not ask for that. Instead, the table is exchanged for one
-/// in which no request is short, until the next one has been built. (`fm_cache`)
+/// has the small fence. Usual requests do not ask for that. Instead, the table is exchanged for one
+/// in which no request is usual, until the next one has been built. (`fm_cache`) A queue that takes no
+/// requests yet, or none with an element, has that table until this changes.
 pub struct Opcodes {
     /// Where the next request is looked up.
     pub now: &'static Table,
-    /// The next request must wait for the one before it: `now` is the fenced table.
+    /// Where those behind it are.
+    then: &'static Table,
+    /// The next request must wait for the one before it.
     pub fenced: bool,
     tables: &'static Tables,
     /// The transport.
@@ -133,13 +141,12 @@ pub struct Opcodes {
 }
 
 impl Opcodes {
-    /// Those of a transport.
+    /// Those of a transport, for a queue that takes no requests yet.
     pub fn of(transport: Transport) -> Self {
-        let tables = tables(transport);
-        Self { now: &tables.plain, fenced: false, tables, transport }
+        Self::with(tables(transport), transport)
     }
 
-    /// The same for a queue pair whose WQEs carry signatures. There no request is short: the
+    /// The same for a queue pair whose WQEs carry signatures. There no request is usual: the
     /// signature is one thing more that the others need not ask for.
     pub fn signed(transport: Transport) -> Self {
         let tables = match transport {
@@ -147,7 +154,20 @@ impl Opcodes {
             Transport::UnreliableConnection => &SIGNED_UNRELIABLE,
             Transport::UnreliableDatagram => &SIGNED_DATAGRAM,
         };
-        Self { now: &tables.plain, fenced: false, tables, transport }
+        Self::with(tables, transport)
+    }
+
+    fn with(tables: &'static Tables, transport: Transport) -> Self {
+        let closely = &tables.looked_at;
+        Self { now: closely, then: closely, fenced: false, tables, transport }
+    }
+
+    /// Usual requests are taken, or each request must be looked at closely.
+    pub fn take_usual(&mut self, taken: bool) {
+        self.then = if taken { &self.tables.plain } else { &self.tables.looked_at };
+        if !self.fenced {
+            self.now = self.then;
+        }
     }
 
     /// Whether the WQEs carry signatures.
@@ -158,30 +178,30 @@ impl Opcodes {
 
     /// The next request shall wait for this one.
     pub fn fence_next(&mut self) {
-        (self.now, self.fenced) = (&self.tables.fenced, true);
+        (self.now, self.fenced) = (&self.tables.looked_at, true);
     }
 
     /// Whether this request must wait for the one before it. The next must not.
     #[inline(always)]
     pub fn take_fence(&mut self) -> bool {
-        self.now = &self.tables.plain;
+        self.now = self.then;
         std::mem::take(&mut self.fenced)
     }
 }
 
 impl Tables {
     const fn of(plain: Table) -> Self {
-        let mut fenced = plain;
+        let mut looked_at = plain;
         let mut index = 0;
-        while index < fenced.len() {
-            fenced[index] = fenced[index].difference(SHORT);
+        while index < looked_at.len() {
+            looked_at[index] = looked_at[index].difference(Posted::USUAL);
             index += 1;
         }
-        Self { plain, fenced }
+        Self { plain, looked_at }
     }
 
     const fn signed(&self) -> Self {
-        let mut plain = self.fenced;
+        let mut plain = self.looked_at;
         let mut index = 0;
         while index < plain.len() {
             if plain[index].contains(Posted::YES) {

@@ -9,20 +9,22 @@
 //! unlock
 //! ```
 
-use super::checks::{Refusal, elements_fit, why};
+use super::checks::{Refusal, tell_elements, why};
 use super::doorbell::{Alone, ring_doorbell};
-use super::kinds::{Any, Kind, One, OneDatagram, OneInline, Shared, Way};
-use super::long::build_long;
+use super::inline::Short;
+use super::kinds::{Datagram, Pointer, Usual, Way};
+use super::long::build_any;
 use super::opcodes::Posted;
 use super::queue_pair::Mlx5QueuePair;
 use super::send_queue::{Built, SendQueue};
 use super::settings::take;
-use super::wqe::{any_list, one_datagram, one_inline, one_pointer};
+use super::wqe::{CONTROL_ONLY, WITH_REMOTE, usual};
 use crate::bus::{Bus, UarPage};
-use crate::verbs::{self, PostCause, PostError, QueuePair, SendRequest};
+use crate::verbs::{self, PostCause, PostError, QueuePair, SendFlags, SendRequest};
 use doorbell_tracer::{Group, Probe, Relation, Value, probe};
-use std::array;
+use spin::mutex::SpinMutexGuard as MutexGuard;
 use std::hint::cold_path;
+use std::slice;
 
 const PROBE_GROUP: Group = Group::PostSend;
 
@@ -38,22 +40,10 @@ pub fn post_send<B: Bus, P: Probe>(
         Some(mlx5) => return post_other::<B, P>(qp, mlx5, requests),
         None => return post_after_a_look::<B, P>(qp, requests),
     };
-    post_known::<B, P>(qp, mlx5, requests)
-}
-
-/// By the copy for what is known of the list.
-#[inline(always)]
-fn post_known<B: Bus, P: Probe>(
-    qp: &QueuePair,
-    mlx5: &Mlx5QueuePair<B>,
-    requests: &[SendRequest<'_>],
-) -> Result<(), PostError> {
     match requests {
-        [one] if Any::is_inline(one) && !one.sg_list.is_empty() => {
-            post_locked::<B, P, OneInline>(qp, mlx5, array::from_ref(one))
-        }
-        [one] => post_locked::<B, P, One>(qp, mlx5, array::from_ref(one)),
-        any => post_locked::<B, P, Any>(qp, mlx5, any),
+        [one] if is_inline(one) => post_one::<B, P, Short>(qp, mlx5, one),
+        [one] => post_one::<B, P, Pointer>(qp, mlx5, one),
+        any => post_list::<B, P, false>(qp, mlx5, any),
     }
 }
 
@@ -65,12 +55,10 @@ fn post_other<B: Bus, P: Probe>(
     mlx5: &Mlx5QueuePair<B>,
     requests: &[SendRequest<'_>],
 ) -> Result<(), PostError> {
-    match requests {
-        any if mlx5.way == Way::Shared => post_locked::<B, P, Shared>(qp, mlx5, any),
-        [one] if !Any::is_inline(one) && one.sg_list.len() == 1 => {
-            post_locked::<B, P, OneDatagram>(qp, mlx5, array::from_ref(one))
-        }
-        any => post_known::<B, P>(qp, mlx5, any),
+    match (mlx5.way, requests) {
+        (Way::Datagrams, [one]) => post_one::<B, P, Datagram<'_>>(qp, mlx5, one),
+        (Way::Shared, any) => post_list::<B, P, true>(qp, mlx5, any),
+        (_, any) => post_list::<B, P, false>(qp, mlx5, any),
     }
 }
 
@@ -84,127 +72,224 @@ fn post_after_a_look<B: Bus, P: Probe>(
     post_other::<B, P>(qp, Mlx5QueuePair::of(qp), requests)
 }
 
-/// The queue's lock, around all that is done.
+/// Is the data to be copied into the WQE?
+#[inline(always)]
+fn is_inline(request: &SendRequest<'_>) -> bool {
+    request.send_flags.contains(SendFlags::INLINE)
+}
+// ANCHOR_END: post_send
+
+// ANCHOR: post_one
+/// One request, if it is of the usual kind `K`: its WQE, and the doorbell. What is not goes on as a list.
 #[inline(never)]
-fn post_locked<B: Bus, P: Probe, K: Kind>(
+fn post_one<'r, B: Bus, P: Probe, K: Usual<'r>>(
     qp: &QueuePair,
     mlx5: &Mlx5QueuePair<B>,
-    requests: &K::List<'_>,
+    request: &'r SendRequest<'r>,
 ) -> Result<(), PostError> {
-    let requests = requests.as_ref();
     let probe = P::of(&mlx5.user);
-    tell_call::<B, P>(qp, requests, probe);
-
-    let mut queue = take(&mlx5.send);
+    tell_call::<B, P>(qp, slice::from_ref(request), probe);
+    let Some(mut queue) = mlx5.send.try_lock() else {
+        return wait_and_post::<B, P>(mlx5, slice::from_ref(request));
+    };
     probe!(P: probe, locked("sq.lock"));
-    let result = post_all::<_, _, K>(&mut queue, requests, probe);
+    let posted = queue.opcodes.now[request.opcode as usize];
+    // Two copies once more: in each it is known where the data begins.
+    let done = if posted.intersects(K::WITH_REMOTE) {
+        post_usual::<_, _, K>(&mut queue, request, posted, WITH_REMOTE, probe)
+    } else if posted.intersects(K::OTHER) {
+        post_usual::<_, _, K>(&mut queue, request, posted, CONTROL_ONLY, probe)
+    } else {
+        false
+    };
+    if !done {
+        cold_path();
+        return post_all::<B, P, false>(mlx5, slice::from_ref(request), queue);
+    }
+    end::<B, P>(queue, Ok(()), probe)
+}
+
+/// Builds the WQE of a usual request whose data begins behind `front` units, and rings. `false` if the
+/// request is not usual after all, or there is no room; then nothing has been done.
+#[inline(always)]
+fn post_usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
+    queue: &mut SendQueue<U>,
+    request: &'r SendRequest<'r>,
+    posted: Posted,
+    front: u32,
+    probe: &P,
+) -> bool {
+    let head = queue.head;
+    if !queue.fits(head) {
+        return false;
+    }
+    let Some(data) = K::of(queue, request, front) else {
+        return false;
+    };
+    let built = queue.nothing_built(head);
+    tell_checks(queue, request, posted, head, probe);
+    let built = usual(queue, request, (posted, front, data), built, probe);
+    probe!(P: *probe, index(queue.region, "sq.cur_post", built.cur_post));
+    let alone = Some(Alone { inline: K::INLINE });
+    ring_doorbell::<_, _, false>(queue, built, built.last(true), 1, alone, probe);
+    true
+}
+// ANCHOR_END: post_one
+
+// ANCHOR: post_list
+/// Any number of requests of any kind. `SHARED` if the queue's doorbell register has a lock.
+#[inline(never)]
+fn post_list<B: Bus, P: Probe, const SHARED: bool>(
+    qp: &QueuePair,
+    mlx5: &Mlx5QueuePair<B>,
+    requests: &[SendRequest<'_>],
+) -> Result<(), PostError> {
+    tell_call::<B, P>(qp, requests, P::of(&mlx5.user));
+    let queue = begin::<B, P>(mlx5);
+    post_all::<B, P, SHARED>(mlx5, requests, queue)
+}
+
+/// The same where somebody else has the queue's lock.
+#[cold]
+#[inline(never)]
+fn wait_and_post<B: Bus, P: Probe>(
+    mlx5: &Mlx5QueuePair<B>,
+    requests: &[SendRequest<'_>],
+) -> Result<(), PostError> {
+    post_all::<B, P, false>(mlx5, requests, begin::<B, P>(mlx5))
+}
+
+/// Takes the queue's lock.
+#[inline(always)]
+fn begin<B: Bus, P: Probe>(mlx5: &Mlx5QueuePair<B>) -> MutexGuard<'_, SendQueue<B::Page>> {
+    let queue = take(&mlx5.send);
+    probe!(P: P::of(&mlx5.user), locked("sq.lock"));
+    queue
+}
+
+/// Gives it back.
+#[inline(always)]
+fn end<B: Bus, P: Probe>(
+    queue: MutexGuard<'_, SendQueue<B::Page>>,
+    result: Result<(), PostError>,
+    probe: &P,
+) -> Result<(), PostError> {
     drop(queue);
     probe!(P: probe, unlocked("sq.lock"));
-
     tell_return(&result, probe);
     result
 }
-// ANCHOR_END: post_send
+// ANCHOR_END: post_list
 
 // ANCHOR: post_all
 /// Builds a WQE for each request, then rings once for all of them. Where one is refused, it ends
 /// there.
-#[inline(always)]
-fn post_all<U: UarPage, P: Probe, K: Kind>(
-    queue: &mut SendQueue<U>,
+#[inline(never)]
+fn post_all<B: Bus, P: Probe, const SHARED: bool>(
+    mlx5: &Mlx5QueuePair<B>,
     requests: &[SendRequest<'_>],
-    probe: &P,
+    mut queue: MutexGuard<'_, SendQueue<B::Page>>,
 ) -> Result<(), PostError> {
-    let Some(first) = requests.first() else {
-        return Ok(());
-    };
-    let one = K::ONE || (K::SHARED && requests.len() == 1);
-    let alone = one.then(|| Alone {
-        // Without elements there is nothing to be inline.
-        inline: K::is_inline(first) && (K::ONE || !first.sg_list.is_empty()),
-    });
-    let mut built = queue.nothing_built();
+    let probe = P::of(&mlx5.user);
+    let mut built = queue.nothing_built(queue.head);
     for request in requests {
-        match build::<_, _, K>(queue, request, built, probe) {
+        match build(&mut queue, request, built, probe) {
             Ok(more) => built = more,
             Err(refusal) => {
-                let cause = why(queue, request, refusal);
-                return Err(refuse::<_, _, K>(queue, requests, built, cause, probe));
+                let cause = why(&queue, request, refusal);
+                let result = refuse::<_, _, SHARED>(&mut queue, requests, built, cause, probe);
+                return end::<B, P>(queue, result, probe);
             }
         }
         probe!(P: *probe, index(queue.region, "sq.cur_post", built.cur_post));
     }
-    let (last, count) = (built.last(K::ONE), requests.len() as u32);
-    ring_doorbell::<_, _, K>(queue, built, last, count, alone, probe);
-    Ok(())
+    ring_for::<_, _, SHARED>(&mut queue, requests, built, probe);
+    end::<B, P>(queue, Ok(()), probe)
+}
+
+/// Rings for requests that have all been built.
+#[inline(always)]
+fn ring_for<U: UarPage, P: Probe, const SHARED: bool>(
+    queue: &mut SendQueue<U>,
+    requests: &[SendRequest<'_>],
+    built: Built,
+    probe: &P,
+) {
+    let alone = match requests {
+        [] => return,
+        // Without elements there is nothing to be inline.
+        [one] => Some(Alone { inline: is_inline(one) && !one.sg_list.is_empty() }),
+        _ => None,
+    };
+    let (last, count) = (built.last(false), requests.len() as u32);
+    ring_doorbell::<_, _, SHARED>(queue, built, last, count, alone, probe);
 }
 
 /// Rings for the requests before the one that is refused, and names it.
-#[inline(always)]
-fn refuse<U: UarPage, P: Probe, K: Kind>(
+#[cold]
+#[inline(never)]
+fn refuse<U: UarPage, P: Probe, const SHARED: bool>(
     queue: &mut SendQueue<U>,
     requests: &[SendRequest<'_>],
     built: Built,
     cause: PostCause,
     probe: &P,
-) -> PostError {
-    cold_path();
+) -> Result<(), PostError> {
     let index = built.head.wrapping_sub(queue.head);
-    let alone = match &requests[..index as usize] {
-        [one] => Some(Alone { inline: Any::is_inline(one) && !one.sg_list.is_empty() }),
-        _ => None,
-    };
-    if index != 0 {
-        ring_doorbell::<_, _, K>(queue, built, built.last(false), index, alone, probe);
-    }
-    PostError { index, cause }
+    ring_for::<_, _, SHARED>(queue, &requests[..index as usize], built, probe);
+    Err(PostError { index, cause })
 }
 // ANCHOR_END: post_all
 
 // ANCHOR: build_wqe
 /// One work request: checks, then its WQE behind those that are built. Returns how far we are then.
 #[inline(always)]
-pub(super) fn build<U: UarPage, P: Probe, K: Kind>(
+fn build<U: UarPage, P: Probe>(
     queue: &mut SendQueue<U>,
     request: &SendRequest<'_>,
     built: Built,
     probe: &P,
 ) -> Result<Built, Refusal> {
     let posted = queue.opcodes.now[request.opcode as usize];
+    if posted.contains(Posted::USUAL_REMOTE)
+        && !is_inline(request)
+        && queue.fits(built.head)
+        && let Some(data) = Pointer::of(queue, request, WITH_REMOTE)
+    {
+        tell_checks(queue, request, posted, built.head, probe);
+        return Ok(usual(queue, request, (posted, WITH_REMOTE, data), built, probe));
+    }
+    let units = build_any(queue, request, built.cur_post, built.head, probe)?;
+    Ok(built.and(units.get()))
+}
+
+/// Tells of the checks that a usual request has passed.
+#[inline(always)]
+fn tell_checks<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    request: &SendRequest<'_>,
+    posted: Posted,
+    head: u32,
+    probe: &P,
+) {
+    tell_opcode(request, posted, probe);
+    queue.tell_room(head, true, probe);
+    tell_elements(queue, request, probe);
+}
+
+/// Tells whether the transport has the opcode.
+#[inline(always)]
+pub fn tell_opcode<P: Probe>(request: &SendRequest<'_>, posted: Posted, probe: &P) {
     probe!(
         P: *probe,
         check(
             "the opcode is one that is posted",
-            (request.opcode.name(), Value::Hex(posted.difference(Posted::SHORT).bits().into())),
+            (request.opcode.name(), Value::Hex(posted.difference(Posted::USUAL).bits().into())),
             Relation::NotEqual,
             ("no entry in OPCODES", 0_u32),
             posted.contains(Posted::YES)
         )
     );
-    if K::DATAGRAM && posted.contains(Posted::DATAGRAM) {
-        return one_datagram(queue, request, posted, built, probe);
-    }
-    if !posted.contains(Posted::SHORT) {
-        let (number, head) = (built.cur_post, built.head);
-        let units = build_long(queue, request, posted, number, head, probe)?;
-        return Ok(built.and(units.get()));
-    }
-    if !queue.has_room(built.head, probe) {
-        return Err(Refusal::Room);
-    }
-    if !elements_fit(queue, request, probe) {
-        return Err(Refusal::Elements);
-    }
-    match (request.sg_list.len(), K::is_inline(request), K::ONE) {
-        (1, false, _) => Ok(one_pointer(queue, request, posted, built, probe)),
-        (1, true, true) => one_inline(queue, request, posted, built, probe),
-        _ => {
-            if K::ONE {
-                cold_path();
-            }
-            any_list(queue, request, posted, built, probe)
-        }
-    }
 }
 // ANCHOR_END: build_wqe
 

@@ -10,7 +10,7 @@ use super::receive_queue::ReceiveQueue;
 use super::records::Record;
 use super::registers::{self, Register, Sharing};
 use super::ring::{BLOCK, Ring, UNIT};
-use super::segments::common_control;
+use super::segments::{common_control, second_halves};
 use super::send_queue::{Limits, SendQueue};
 use super::shared_receive::Mlx5SharedReceiveQueue;
 use super::sizes::Sizes;
@@ -18,8 +18,8 @@ use super::tables::Mlx5Context;
 use crate::bus::{Bus, DmaRegion, Purpose};
 use crate::control::{Control, QpRequest};
 use crate::verbs::{
-    self, ProtectionDomain, QueuePairCapabilities, QueuePairRequest, SendFlags, SharedReceiveQueue,
-    Transport, VerbsError,
+    self, ProtectionDomain, QueuePairCapabilities, QueuePairRequest, SharedReceiveQueue, Transport,
+    VerbsError,
 };
 use doorbell_tracer::{Group, RegionId, Role, Site, Tracer, Value, probe, site};
 use spin::mutex::SpinMutex as Mutex;
@@ -231,6 +231,7 @@ fn send_queue<B: Bus>(
     regions: &Regions,
 ) -> SendQueue<B::Page> {
     let Register { place, sharing } = register;
+    let blueflame = mlx5.settings.blueflame;
     let buffer_units = (place.uar.buffer_size / UNIT) as u32;
     let shared = match sharing {
         Sharing::Locked(lock) => Some(Arc::clone(lock)),
@@ -248,7 +249,8 @@ fn send_queue<B: Bus>(
         register: BlueFlame {
             register: place.register(),
             buffer_units,
-            most_units: if mlx5.settings.blueflame.forbidden { 0 } else { buffer_units },
+            most_units_inline: if blueflame.forbidden { 0 } else { buffer_units },
+            most_units: if blueflame.forbidden || !blueflame.preferred { 0 } else { buffer_units },
             region: place.uar.region,
             shared,
         },
@@ -259,7 +261,7 @@ fn send_queue<B: Bus>(
             false => Opcodes::of(request.transport),
         },
         completions: Arc::clone(&Mlx5CompletionQueue::<B>::of(request.send_cq).queue),
-        always: if request.signal_all { SendFlags::SIGNALED } else { SendFlags::empty() },
+        second_halves: second_halves(request.signal_all),
         limits: Limits {
             max_post: sizes.max_post,
             max_sge: sizes.max_send_sge as usize,

@@ -10,10 +10,9 @@ use crate::bus::UarPage;
 use crate::verbs::{RemoteAddress, ScatterGatherElement, SendFlags, SendRequest};
 use doorbell_prm::wqe::{
     CONTROL_CQ_UPDATE, CONTROL_FENCE, CONTROL_INITIATOR_SMALL_FENCE, CONTROL_SOLICITED,
-    ControlSegment, DataSegment, RemoteAddressSegment,
+    ControlSegment, RemoteAddressSegment,
 };
 use doorbell_tracer::{Group, Probe, probe};
-use std::hint::cold_path;
 use zerocopy::transmute;
 
 const PROBE_GROUP: Group = Group::PostSend;
@@ -78,6 +77,18 @@ pub fn write_pointer<U: UarPage, P: Probe>(
     if element.length == 0 {
         return units;
     }
+    store_pointer(queue, wqe, element, units, probe)
+}
+
+/// The same of one that is not empty.
+#[inline(always)]
+pub fn store_pointer<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    element: &ScatterGatherElement,
+    units: u32,
+    probe: &P,
+) -> u32 {
     let unit = wqe.unit(units);
     let bytes = pointer(element);
     queue.ring.store(unit, &bytes);
@@ -85,7 +96,7 @@ pub fn write_pointer<U: UarPage, P: Probe>(
     units.wrapping_add(1)
 }
 
-/// The first pointer of a WQE: it lies in the WQE's first block, behind the first one or two
+/// The same as the first pointer of a WQE: it lies in the WQE's first block, behind the first one or two
 /// `units`.
 #[inline(always)]
 pub fn write_first_pointer<U: UarPage, P: Probe>(
@@ -95,20 +106,30 @@ pub fn write_first_pointer<U: UarPage, P: Probe>(
     units: u32,
     probe: &P,
 ) -> u32 {
-    if element.length == 0 {
-        cold_path();
-        return units;
-    }
     let bytes = pointer(element);
     wqe.block.store_at(units, bytes);
     tell_pointer(queue, wqe.unit(units), &bytes, probe);
     units.wrapping_add(1)
 }
 
-/// The segment of one element.
+/// The segment of one element, in two halves.
 #[inline(always)]
 fn pointer(element: &ScatterGatherElement) -> [u8; UNIT] {
-    transmute!(DataSegment::new(element.length, element.lkey, element.address))
+    let [address, length_and_key]: [u64; 2] = transmute!(*element);
+    transmute!(pointer_halves(address, length_and_key))
+}
+
+/// The two halves of a data segment, all big endian: length and key, then the address. The first two are
+/// moved together, as they lie side by side in memory in an element of the verbs, too.
+#[inline(always)]
+pub fn pointer_halves(address: u64, length_and_key: u64) -> [[u8; UNIT / 2]; 2] {
+    // Of the number that both are, the length is the lower half on a little-endian machine.
+    let length_first = if cfg!(target_endian = "little") {
+        length_and_key.rotate_left(32)
+    } else {
+        length_and_key
+    };
+    [length_first.to_be_bytes(), address.to_be_bytes()]
 }
 
 /// Tells the trace of a pointer.
@@ -147,17 +168,49 @@ pub fn write_control<U: UarPage, P: Probe>(
     special: Special,
     probe: &P,
 ) {
-    let (index, opcode) = (wqe.number as u16, posted.bits() as u8);
-    let own = ControlSegment::new(0, index, opcode, 0, units as u8, 0, 0);
-    let [own, _] = halves(own);
-    let first = u64::from_ne_bytes(own) | u64::from_ne_bytes(queue.control);
-    let flags = (request.send_flags | queue.always).bits() as usize & 15;
-    let fence = usize::from(special.small_fence) << 4;
-    wqe.block.store::<0>([first.to_ne_bytes(), SECOND_HALVES[flags | fence]]);
+    store_control(queue, wqe, request, posted, units, special.small_fence);
     if posted.contains(Posted::IMMEDIATE) {
         wqe.block.store_immediate(special.window.unwrap_or(request.immediate));
     }
     tell_control(queue, wqe, special, probe);
+}
+
+/// The same for a request that has nothing special and carries no number.
+#[inline(always)]
+pub fn write_usual_control<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    request: &SendRequest<'_>,
+    posted: Posted,
+    units: u32,
+    probe: &P,
+) {
+    store_control(queue, wqe, request, posted, units, false);
+    tell_control(queue, wqe, Special::default(), probe);
+}
+
+/// A control segment but for the number that it may carry.
+#[inline(always)]
+fn store_control<U: UarPage>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    request: &SendRequest<'_>,
+    posted: Posted,
+    units: u32,
+    small_fence: bool,
+) {
+    let (index, opcode) = (wqe.number as u16, posted.bits() as u8);
+    let own = ControlSegment::new(0, index, opcode, 0, units as u8, 0, 0);
+    let [own, _] = halves(own);
+    let first = u64::from_ne_bytes(own) | u64::from_ne_bytes(queue.control);
+    let second = second_half(queue, request.send_flags, small_fence);
+    wqe.block.store::<0>([first.to_ne_bytes(), second]);
+}
+
+/// The second half of a control segment.
+#[inline(always)]
+fn second_half<U: UarPage>(queue: &SendQueue<U>, flags: SendFlags, small_fence: bool) -> [u8; 8] {
+    queue.second_halves[flags.bits() as usize & 15 | usize::from(small_fence) << 4]
 }
 
 /// The control segment of a WQE that is built by several calls, but for the second of its four words:
@@ -172,8 +225,7 @@ pub fn begin_control<U: UarPage>(
 ) {
     let index_opcode = (wqe.number & 0xffff) << 8 | posted.bits() & 0xff;
     wqe.block.store_word::<0>(index_opcode.to_be_bytes());
-    let flags = (flags | queue.always).bits() as usize & 15;
-    wqe.block.store_second_half(SECOND_HALVES[flags | usize::from(small_fence) << 4]);
+    wqe.block.store_second_half(second_half(queue, flags, small_fence));
 }
 
 /// That word, of a WQE of `units` units: the queue pair, and the length.
@@ -210,11 +262,21 @@ fn tell_control<U: UarPage, P: Probe>(queue: &SendQueue<U>, wqe: Wqe, special: S
 
 /// The second half of a control segment without immediate data, for each set of the verbs' flags;
 /// then the same with the small fence, unless the request has the other one.
-static SECOND_HALVES: [[u8; 8]; 32] = {
+pub type SecondHalves = [[u8; 8]; 32];
+
+/// Those of a queue; `signal_all` of one where each request is signalled, whatever its flags say.
+pub fn second_halves(signal_all: bool) -> &'static SecondHalves {
+    static AS_FLAGGED: SecondHalves = table(SendFlags::empty());
+    static ALL_SIGNALED: SecondHalves = table(SendFlags::SIGNALED);
+    if signal_all { &ALL_SIGNALED } else { &AS_FLAGGED }
+}
+
+/// A table of them, for a queue whose requests all have the flags `always`.
+const fn table(always: SendFlags) -> SecondHalves {
     let mut table = [[0; 8]; 32];
     let mut set = 0;
     while set < 32 {
-        let flags = SendFlags::from_bits_retain(set as u32 & 15);
+        let flags = SendFlags::from_bits_retain(set as u32 & 15).union(always);
         let signaled = if flags.contains(SendFlags::SIGNALED) { CONTROL_CQ_UPDATE } else { 0 };
         let solicited = if flags.contains(SendFlags::SOLICITED) { CONTROL_SOLICITED } else { 0 };
         let small_fence = if set < 16 { 0 } else { CONTROL_INITIATOR_SMALL_FENCE };
@@ -224,7 +286,7 @@ static SECOND_HALVES: [[u8; 8]; 32] = {
         set += 1;
     }
     table
-};
+}
 
 /// What the control segments of a queue have in common, in their first half: the queue pair.
 pub fn common_control(qpn: u32) -> [u8; 8] {

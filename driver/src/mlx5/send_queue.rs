@@ -11,11 +11,12 @@ use super::extended::Batch;
 use super::opcodes::Opcodes;
 use super::outstanding::Outstanding;
 use super::ring::{Block, Ring};
+use super::segments::SecondHalves;
 use super::settings::Settings;
 use crate::bus::UarPage;
-use crate::verbs::SendFlags;
 use doorbell_tracer::{Group, Probe, RegionId, Relation, probe};
 use spin::mutex::SpinMutex as Mutex;
+use std::hint::cold_path;
 use std::sync::Arc;
 
 const PROBE_GROUP: Group = Group::PostSend;
@@ -53,8 +54,8 @@ pub struct SendQueue<U: UarPage> {
     pub opcodes: Opcodes,
     /// The completion queue where it completes, which is told of some of its requests.
     pub completions: Arc<Mutex<CqState>>,
-    /// Flags that every work request has: [`SendFlags::SIGNALED`] in a queue that signals all.
-    pub always: SendFlags,
+    /// The second half of a control segment for each set of flags, see `second_halves`.
+    pub second_halves: &'static SecondHalves,
     /// The queue's limits.
     pub limits: Limits,
     /// A request must have fewer elements than this: 0 until the queue pair sends, so that not even a
@@ -110,6 +111,8 @@ pub struct Built {
     /// Length in 16-byte units of the WQE built last, which is the one that the register is told
     /// of; 0 if there is none.
     pub last_units: u32,
+    /// Its length in blocks.
+    pub last_blocks: u32,
     /// Number of its first block.
     last_number: u32,
     /// That block.
@@ -125,30 +128,31 @@ impl Built {
             head: self.head.wrapping_add(1),
             cur_post: self.cur_post.wrapping_add(blocks(units)),
             last_units: units,
+            last_blocks: blocks(units),
             last_number: self.cur_post,
             last_block: self.next().block,
         }
     }
 
-    /// The same with one that fits a block, as the shortest WQEs do.
+    /// The same where it is known without a look at `units` how many blocks they are.
     #[inline(always)]
-    pub fn and_block(self, units: u32) -> Self {
-        debug_assert_eq!(blocks(units), 1);
+    pub fn and_blocks(self, units: u32, known: u32) -> Self {
+        debug_assert_eq!(blocks(units), known);
         Self {
             ring: self.ring,
             head: self.head.wrapping_add(1),
-            cur_post: self.cur_post.wrapping_add(1),
+            cur_post: self.cur_post.wrapping_add(known),
             last_units: units,
+            last_blocks: known,
             last_number: self.cur_post,
             last_block: self.next().block,
         }
     }
 
-    /// What a batch has built up to work request `head`, whose WQE has `units` units: the queue's
-    /// `cur_post` runs with it.
+    /// The same where the WQE built last has `units` units.
     #[inline(always)]
-    pub fn up_to(self, head: u32, units: u32) -> Self {
-        Self { head, last_units: units, ..self }
+    pub fn of_length(self, units: u32) -> Self {
+        Self { last_units: units, last_blocks: blocks(units), ..self }
     }
 
     /// The WQE built last. In a call that builds no more than one it is at hand; else it is found
@@ -158,7 +162,7 @@ impl Built {
         if is_only {
             return Wqe { number: self.last_number, block: self.last_block };
         }
-        let number = self.cur_post.wrapping_sub(blocks(self.last_units));
+        let number = self.cur_post.wrapping_sub(self.last_blocks);
         Wqe { number, block: self.ring.block(number) }
     }
 
@@ -174,6 +178,7 @@ impl<U: UarPage> SendQueue<U> {
     pub fn forget_work(&mut self) {
         (self.head, self.cur_post, self.full_at) = (0, 0, 0);
         self.elements_below = 0;
+        self.opcodes.take_usual(false);
         self.batch.sends(false);
         self.outstanding.forget_work();
     }
@@ -182,6 +187,8 @@ impl<U: UarPage> SendQueue<U> {
     /// The queue pair has come to RTS: requests are taken. (`set_qp_operational_state`)
     pub fn take_requests(&mut self) {
         self.elements_below = self.limits.max_sge + 1;
+        // A usual request has one element.
+        self.opcodes.take_usual(self.limits.max_sge > 0);
         self.batch.sends(true);
     }
 
@@ -191,15 +198,16 @@ impl<U: UarPage> SendQueue<U> {
     }
     // ANCHOR_END: send_state
 
-    /// Where a call begins.
+    /// Where a call begins whose first request is number `head`.
     #[inline(always)]
-    pub fn nothing_built(&self) -> Built {
-        let (ring, head, cur_post) = (self.ring, self.head, self.cur_post);
+    pub fn nothing_built(&self, head: u32) -> Built {
+        let (ring, cur_post) = (self.ring, self.cur_post);
         Built {
             ring,
             head,
             cur_post,
             last_units: 0,
+            last_blocks: 0,
             last_number: cur_post,
             last_block: ring.block(cur_post),
         }
@@ -218,9 +226,21 @@ impl<U: UarPage> SendQueue<U> {
     /// signalled therefore fills up for good, however fast the card is. (`mlx5_wq_overflow`)
     #[inline(always)]
     pub fn has_room<P: Probe>(&mut self, head: u32, probe: &P) -> bool {
-        let fits = head != self.full_at || self.look_again(head);
+        let fits = self.fits(head);
         self.tell_room(head, fits, probe);
         fits
+    }
+
+    /// The same, told to nobody yet.
+    #[inline(always)]
+    pub fn fits(&mut self, head: u32) -> bool {
+        if head == self.full_at {
+            cold_path();
+            // It would be full if nothing had been polled since we looked last. Look again.
+            let outstanding = self.outstanding.count(head);
+            self.full_at = head.wrapping_add(self.limits.max_post.saturating_sub(outstanding));
+        }
+        head != self.full_at
     }
 
     /// Tells the trace whether there is.
@@ -236,14 +256,6 @@ impl<U: UarPage> SendQueue<U> {
                 fits
             )
         );
-    }
-
-    /// The queue would be full if nothing had been polled since we looked last. Look again.
-    #[cold]
-    fn look_again(&mut self, head: u32) -> bool {
-        let outstanding = self.outstanding.count(head);
-        self.full_at = head.wrapping_add(self.limits.max_post.saturating_sub(outstanding));
-        head != self.full_at
     }
     // ANCHOR_END: overflow
 }

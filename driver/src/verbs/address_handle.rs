@@ -33,6 +33,12 @@ impl AddressHandle {
     pub fn provider<T: Any>(&self) -> Option<&T> {
         self.provider.get()
     }
+
+    /// The same, or `None` where a closer look is needed: then [`AddressHandle::provider`] tells.
+    #[inline(always)]
+    pub(crate) fn provider_at_once<T: Any>(&self) -> Option<&T> {
+        self.provider.get_at_once()
+    }
 }
 
 impl fmt::Debug for AddressHandle {

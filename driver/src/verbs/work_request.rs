@@ -2,6 +2,7 @@
 
 use super::{Access, AddressHandle, WindowKind};
 use bitflags::bitflags;
+use zerocopy::{Immutable, IntoBytes};
 
 /// What a send work request does (`enum ibv_wr_opcode`, with its numbers).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -82,7 +83,8 @@ bitflags! {
 }
 
 /// A piece of local memory (`struct ibv_sge`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoBytes, Immutable)]
+#[repr(C)]
 pub struct ScatterGatherElement {
     /// Address of the first byte, as the card knows it; see [`super::Buffer::address`].
     pub address: u64,

@@ -4,7 +4,9 @@ use super::{PROBE_GROUP, open};
 use crate::bus::{Bus, UarPage};
 use crate::mlx5::inline::{why_not, write_inline};
 use crate::mlx5::ring::Block;
-use crate::mlx5::segments::{finish_control, qpn_ds, tell_pointer, write_data_pointers};
+use crate::mlx5::segments::{
+    finish_control, pointer_halves, qpn_ds, tell_pointer, write_data_pointers,
+};
 use crate::mlx5::send_queue::{SendQueue, Wqe, small};
 use crate::verbs::{Begun, Locked, PostCause, ScatterGatherElement};
 use doorbell_tracer::{Probe, Relation, probe};
@@ -27,10 +29,8 @@ pub unsafe fn set_sge<B: Bus, P: Probe>(
     }
     let mut word = begun.word;
     if length_and_key as u32 != 0 {
-        // In the segment the length comes first, and all of it is big endian.
-        let length_and_key = length_and_key.rotate_left(32).to_be_bytes();
         // SAFETY: by the caller's word; a request of a connection begins with less than a block.
-        unsafe { Block::store_place(begun.place, [length_and_key, address.to_be_bytes()]) };
+        unsafe { Block::store_place(begun.place, pointer_halves(address, length_and_key)) };
         word = word.wrapping_add(ONE_UNIT);
     }
     // SAFETY: by the caller's word.
