@@ -1,8 +1,7 @@
 //! What comes by the wire: requests for the card's queue pairs, answers to what they sent, and noise.
 
-use crate::support::network::head;
+use crate::support::network::{head, seal};
 use crate::world::*;
-use crc32fast::Hasher;
 
 /// Bytes of the headers before the base transport header, and that header itself.
 const ETHERNET: usize = 14;
@@ -209,35 +208,4 @@ impl World {
         let output = self.command(query.as_bytes(), size).unwrap_or_default();
         QueryQpOut::read_from_prefix(&output).map_or(0, |(output, _)| output.qpc().next_rcv_psn())
     }
-}
-
-/// Gives a packet, from its Ethernet header to its padding, the lengths and checksums that fit it.
-fn seal(packet: &mut Vec<u8>) {
-    packet.resize(packet.len().max(ENVELOPE), 0);
-    let total = packet.len() - ETHERNET + 4;
-    packet[12..14].copy_from_slice(&[0x08, 0]);
-    let ip = &mut packet[ETHERNET..ETHERNET + 20];
-    ip[0] = 0x45;
-    ip[2..4].copy_from_slice(&(total as u16).to_be_bytes());
-    ip[8] = 64;
-    ip[9] = 17;
-    ip[10..12].fill(0);
-    let sum: u32 = ip.chunks(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum();
-    let folded = (sum & 0xffff) + (sum >> 16);
-    let folded = (folded & 0xffff) + (folded >> 16);
-    ip[10..12].copy_from_slice(&(!(folded as u16)).to_be_bytes());
-    let udp = &mut packet[ETHERNET + 20..ENVELOPE];
-    udp[2..4].copy_from_slice(&4791_u16.to_be_bytes());
-    udp[4..6].copy_from_slice(&((total - 20) as u16).to_be_bytes());
-    // Over ones where InfiniBand has its local route header, and in place of what routers may change.
-    let mut covered = packet[ETHERNET..].to_vec();
-    for at in [1, 8, 10, 11, 26, 27, 32] {
-        if let Some(byte) = covered.get_mut(at) {
-            *byte = 0xff;
-        }
-    }
-    let mut crc = Hasher::new();
-    crc.update(&[0xff; 8]);
-    crc.update(&covered);
-    packet.extend(crc.finalize().to_le_bytes());
 }
