@@ -225,8 +225,9 @@ impl CqState {
     }
 
     // ANCHOR: cq_record
-    /// Tells the card which entries it may write again: those in front of the one that `index` counts. No barrier before it: the entries have
-    /// been read, and the card's writes to them come after its read of this record.
+    /// Tells the card which entries it may write again: those in front of the one that `index` counts.
+    /// No barrier before it: the entries have been read, and the card's writes to them come after its
+    /// read of this record.
     /// (`update_cons_index`)
     #[inline(always)]
     pub fn update_record<P: Probe>(&mut self, index: u32, probe: &P) {

@@ -49,8 +49,7 @@ impl<'r> Usual<'r> for Pointer<'r> {
 
     #[inline(always)]
     fn of<U: UarPage>(_: &SendQueue<U>, request: &SendRequest<'r>, _: u32) -> Option<Self> {
-        let [element] = request.sg_list else { return None };
-        (element.length != 0).then_some(Self(element))
+        only_element(request).map(Self)
     }
 
     #[inline(always)]
@@ -113,9 +112,8 @@ impl<'r> Usual<'r> for Datagram<'r> {
         if request.send_flags.contains(SendFlags::INLINE) {
             return None;
         }
-        let [element] = request.sg_list else { return None };
-        let address = segment_at_once(handle)?;
-        (element.length != 0).then_some(Self { address, remote_qpn, remote_qkey, element })
+        let (address, element) = (segment_at_once(handle)?, only_element(request)?);
+        Some(Self { address, remote_qpn, remote_qkey, element })
     }
 
     #[inline(always)]
@@ -123,6 +121,13 @@ impl<'r> Usual<'r> for Datagram<'r> {
         write_segment(queue, wqe, self.address, self.remote_qpn, self.remote_qkey, probe);
         store_pointer(queue, wqe, self.element, datagram::UNITS, probe)
     }
+}
+
+/// The element of a request that has one, and something in it.
+#[inline(always)]
+fn only_element<'r>(request: &SendRequest<'r>) -> Option<&'r ScatterGatherElement> {
+    let [element] = request.sg_list else { return None };
+    (element.length != 0).then_some(element)
 }
 
 /// Which copies a queue pair's posts take: known when it is created, and asked once in a call.

@@ -101,11 +101,16 @@ const fn posted(opcode: SendOpcode, with: Posted) -> Posted {
     Posted::from_bits_retain(opcode as u32).union(Posted::YES).union(with)
 }
 
+/// Units in front of a connection's data: the control segment, and with some opcodes the remote address.
+pub const CONTROL_ONLY: u32 = 1;
+/// The same with those opcodes.
+pub const WITH_REMOTE: u32 = 2;
+
 impl Posted {
-    /// Units in front of the data of a usual WQE: the control segment, and the remote address segment.
+    /// Which of the two it is.
     #[inline(always)]
     pub fn units(self) -> u32 {
-        if self.contains(Self::REMOTE) { 2 } else { 1 }
+        if self.contains(Self::REMOTE) { WITH_REMOTE } else { CONTROL_ONLY }
     }
 }
 

@@ -123,15 +123,7 @@ impl Built {
     /// With one WQE more, of `units` units.
     #[inline(always)]
     pub fn and(self, units: u32) -> Self {
-        Self {
-            ring: self.ring,
-            head: self.head.wrapping_add(1),
-            cur_post: self.cur_post.wrapping_add(blocks(units)),
-            last_units: units,
-            last_blocks: blocks(units),
-            last_number: self.cur_post,
-            last_block: self.next().block,
-        }
+        self.and_blocks(units, blocks(units))
     }
 
     /// The same where it is known without a look at `units` how many blocks they are.

@@ -5,17 +5,12 @@
 //! [`build_any`](super::long::build_any), which asks.
 
 use super::kinds::Usual;
-use super::opcodes::Posted;
+use super::opcodes::{Posted, WITH_REMOTE};
 use super::segments::{write_remote, write_usual_control};
 use super::send_queue::{Built, SendQueue};
 use crate::bus::UarPage;
 use crate::verbs::SendRequest;
 use doorbell_tracer::Probe;
-
-/// Units in front of the data: the control segment, and with some opcodes the remote address.
-pub const CONTROL_ONLY: u32 = 1;
-/// The same with those opcodes.
-pub const WITH_REMOTE: u32 = 2;
 
 // ANCHOR: segments
 /// The WQE of a usual request, behind `built`: the segments in their order, but for the control segment,
