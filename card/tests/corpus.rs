@@ -8,27 +8,18 @@ mod card_commands;
 mod card_packets;
 #[path = "../../fuzz/src/card_wqes.rs"]
 mod card_wqes;
+#[path = "../../fuzz/src/corpus.rs"]
+mod corpus;
 #[path = "../../fuzz/src/tools.rs"]
 mod tools;
 
 use arbitrary::{Arbitrary, Unstructured};
-use std::path::Path;
 
-/// Does what a target does with each of its inputs. The name that is printed last is of the one that
-/// fails.
+/// Does what a target does with each of its inputs.
 fn each(target: &str, act: impl Fn(Unstructured<'_>) -> arbitrary::Result<()>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-    let mut inputs: Vec<_> = std::fs::read_dir(&folder)
-        .expect("there is a corpus")
-        .map(|entry| entry.expect("it can be listed").path())
-        .collect();
-    inputs.sort();
-    assert!(inputs.len() > 10, "{} is nearly empty", folder.display());
-    for input in inputs {
-        println!("{}", input.display());
-        let bytes = std::fs::read(&input).expect("it can be read");
-        act(Unstructured::new(&bytes)).expect("the target takes any bytes");
-    }
+    corpus::each(target, |bytes| {
+        act(Unstructured::new(bytes)).expect("the target takes any bytes");
+    });
 }
 
 #[test]

@@ -14,5 +14,6 @@ pub mod dump;
 pub mod card_commands;
 pub mod card_packets;
 pub mod card_wqes;
+pub mod corpus;
 pub mod tools;
 pub mod trace_reader;
