@@ -10,6 +10,7 @@ use doorbell_prm::commands::{QpServiceType, QpState};
 use doorbell_prm::cqe::CqeOpcode;
 use doorbell_prm::wqe::*;
 use doorbell_prm::zerocopy::IntoBytes;
+use support::asked;
 use support::data::{Outcome::*, *};
 use support::network::*;
 
@@ -46,9 +47,7 @@ fn network(seed: u64, faults: Faults) -> Network {
 }
 
 fn for_seeds(count: u64, test: impl Fn(u64)) {
-    let chosen = std::env::var("DOORBELL_SEED").ok();
-    let chosen = chosen.map(|seed| seed.parse().expect("DOORBELL_SEED is a number"));
-    for seed in chosen.map_or(1..count + 1, |seed: u64| seed..seed + 1) {
+    for seed in asked("DOORBELL_SEED").map_or(1..count + 1, |seed| seed..seed + 1) {
         println!("seed {seed}");
         test(seed);
     }

@@ -81,13 +81,7 @@ impl Bind {
             return (control, context, Vec::new());
         }
         control.set_check_free(self.type_2.into());
-        control.klm_octowords = 4.into();
-        control.set_changes_length(1);
-        control.set_changes_start(1);
-        control.set_changes_local_write(1);
-        control.set_changes_remote_read(1);
-        control.set_changes_remote_write(1);
-        control.set_changes_atomic(1);
+        changes_place_and_rights(&mut control);
         context.set_remote_read(self.reads.into());
         context.set_remote_write(self.writes.into());
         context.start_address = address.into();

@@ -12,6 +12,7 @@ use doorbell_card::{Card, Faults};
 use doorbell_prm::commands::*;
 use doorbell_prm::wqe::{CONTROL_CQ_UPDATE, RemoteAddressSegment, SendOpcode};
 use doorbell_prm::zerocopy::IntoBytes;
+use support::asked;
 use support::data::*;
 use support::network::*;
 
@@ -224,9 +225,7 @@ fn go_through(seed: u64, found: &mut Found) {
 
 #[test]
 fn nobody_who_has_something_to_do_is_forgotten() {
-    let asked = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    let (seed, programs): (Option<u64>, Option<u64>) =
-        (asked("DOORBELL_SEED"), asked("DOORBELL_PROGRAMS"));
+    let (seed, programs) = (asked("DOORBELL_SEED"), asked("DOORBELL_PROGRAMS"));
     let first = seed.unwrap_or(1);
     let count = programs.unwrap_or(if seed.is_some() { 1 } else { 30 });
     let mut found = Found::default();

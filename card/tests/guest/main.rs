@@ -32,6 +32,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use support::asked;
 use told::Counts;
 use world::{Pulse, World};
 
@@ -89,12 +90,6 @@ impl Totals {
             self.interrupts
         )
     }
-}
-
-fn asked(name: &str) -> Option<u64> {
-    std::env::var(name)
-        .ok()
-        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
 /// Past the capture of output, so that a long run is seen to go on.

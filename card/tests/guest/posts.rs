@@ -1,7 +1,6 @@
 //! What a guest posts: work requests that make sense but for a part of them, and any bytes.
 
 use crate::world::*;
-use doorbell_prm::doorbell::{CqArmDoorbell, EqDoorbell};
 use doorbell_prm::wqe::*;
 
 /// Blocks of a send queue, in bytes: the longest WQE takes all of them.
@@ -115,13 +114,7 @@ impl World {
             context.set_free(1);
             return (window, [control.as_bytes(), context.as_bytes()].concat());
         }
-        control.klm_octowords = 4.into();
-        control.set_changes_length(1);
-        control.set_changes_start(1);
-        control.set_changes_local_write(1);
-        control.set_changes_remote_read(1);
-        control.set_changes_remote_write(1);
-        control.set_changes_atomic(1);
+        changes_place_and_rights(&mut control);
         context.set_remote_read(1);
         context.set_remote_write(self.random.once_in(2).into());
         context.set_atomic(self.random.once_in(2).into());
@@ -284,16 +277,10 @@ impl World {
             }
         }
         while self.it.event().is_some() {}
-        let mut doorbell = EqDoorbell::zeroed();
-        doorbell.set_eqn(self.it.eq.number);
-        doorbell.set_consumer_index(self.it.eq.consumer);
-        let page = u64::from(self.it.uar) << 12;
-        self.write(page + 0x40, doorbell.as_bytes());
+        let (register, doorbell) = self.it.eq_doorbell();
+        self.write(register, doorbell.as_bytes());
         let queue = self.random.pick(&self.it.cqs);
-        let mut doorbell = CqArmDoorbell::zeroed();
-        doorbell.set_cqn(queue.number);
-        doorbell.set_consumer_index(queue.consumer);
-        doorbell.set_solicited_only(self.random.once_in(2).into());
-        self.write(page + 0x20, doorbell.as_bytes());
+        let (register, doorbell) = self.it.cq_doorbell(queue, self.random.once_in(2));
+        self.write(register, doorbell.as_bytes());
     }
 }

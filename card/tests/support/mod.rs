@@ -13,6 +13,12 @@ use doorbell_prm::roce::*;
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 use doorbell_tracer::Tracer;
 
+/// A number that a variable of the environment asks for: a seed, or how many programs.
+pub fn asked(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
 /// Where the memory begins on the bus.
 pub const BASE: u64 = 0x10_0000;
 pub const PAGE: u64 = 4096;

@@ -112,21 +112,32 @@ impl Setup {
         next_event(&self.machine, &mut self.eq)
     }
 
-    pub fn arm_eq(&mut self) {
+    /// What arms the event queue, and where that is written.
+    pub fn eq_doorbell(&self) -> (u64, EqDoorbell) {
         let mut doorbell = EqDoorbell::zeroed();
         doorbell.set_eqn(self.eq.number);
         doorbell.set_consumer_index(self.eq.consumer);
-        self.machine.card.write((u64::from(self.uar) << 12) + 0x40, doorbell.as_bytes());
-        self.machine.settle();
+        ((u64::from(self.uar) << 12) + 0x40, doorbell)
     }
 
-    pub fn arm_cq(&mut self, pair: usize, solicited_only: bool) {
-        let queue = self.cqs[self.pairs[pair].cq];
+    /// The same of a completion queue.
+    pub fn cq_doorbell(&self, queue: Queue, solicited_only: bool) -> (u64, CqArmDoorbell) {
         let mut doorbell = CqArmDoorbell::zeroed();
         doorbell.set_cqn(queue.number);
         doorbell.set_consumer_index(queue.consumer);
         doorbell.set_solicited_only(solicited_only.into());
-        self.machine.card.write((u64::from(self.uar) << 12) + 0x20, doorbell.as_bytes());
+        ((u64::from(self.uar) << 12) + 0x20, doorbell)
+    }
+
+    pub fn arm_eq(&mut self) {
+        let (register, doorbell) = self.eq_doorbell();
+        self.machine.card.write(register, doorbell.as_bytes());
+        self.machine.settle();
+    }
+
+    pub fn arm_cq(&mut self, pair: usize, solicited_only: bool) {
+        let (register, doorbell) = self.cq_doorbell(self.cqs[self.pairs[pair].cq], solicited_only);
+        self.machine.card.write(register, doorbell.as_bytes());
         self.machine.settle();
     }
 
@@ -196,6 +207,17 @@ fn atomic(
     let data = DataSegment::new(local.1, local.2, local.0);
     let segments: [&[u8]; 3] = [remote.as_bytes(), operands.as_bytes(), data.as_bytes()];
     wqe(opcode, CONTROL_CQ_UPDATE, 0, &segments)
+}
+
+/// Says that a change of a window binds it: where, with which rights, and four octowords of entries tell it.
+pub fn changes_place_and_rights(control: &mut UmrControlSegment) {
+    control.klm_octowords = 4.into();
+    control.set_changes_length(1);
+    control.set_changes_start(1);
+    control.set_changes_local_write(1);
+    control.set_changes_remote_read(1);
+    control.set_changes_remote_write(1);
+    control.set_changes_atomic(1);
 }
 
 /// SEND of inline bytes, signalled.
