@@ -199,10 +199,11 @@ fn a_program_that_knows_nothing_of_it_is_traced_from_the_cards_side_and_uses_blu
     let first = walk.find("packet RC_SEND_ONLY").expect("a packet");
     let (before, after) = walk.split_at(first);
     let taken = "WQE taken from the BlueFlame register";
-    assert!(count(before, taken) > 1, "NOPs of the kernel, and the first send");
-    // A machine that is busy may tear a burst apart; what comes so is a doorbell and a fetch.
+    assert!(count(before, taken) > 0, "the kernel's NOP that tells it that bursts arrive");
+    // A machine that is busy tears bursts apart, any of them and as many as it likes: what comes so is
+    // a doorbell and a fetch. That libmlx5 sends bursts at all is what one of them shows.
     let (bursts, fetches) = (count(after, taken), count(after, "DMA read, WQE fetch"));
     assert_eq!(bursts + fetches, 39, "a WQE for each packet but the first, which came before");
-    assert!(bursts > 20, "{bursts} bursts, {fetches} fetches");
+    assert!(bursts > 0, "{bursts} bursts, {fetches} fetches");
     assert!(count(after, "write 64 bytes to register BlueFlame") >= bursts);
 }
