@@ -2,21 +2,22 @@
 //! pairs, which others know as numbers 0 and 1, speak in datagrams too.
 //!
 //! Over Ethernet every datagram has an IPv4 header in the place of the global route header. On
-//! InfiniBand none is sent, even where the address vector asks for one. There are no multicast groups.
+//! InfiniBand there is a global route header where the address vector asks for one. There are no
+//! multicast groups.
 
 use crate::card::Card;
 use crate::completion_queue::Entry;
 use crate::counters::Counted;
 use crate::dma::Bus;
 use crate::fabric::drop_packet;
-use crate::infiniband::lid_of_ip;
-use crate::packets::{Addressing, Datagram, Packet};
+use crate::infiniband::{GIDS, lid_of_ip};
+use crate::packets::{Addressing, Datagram, GlobalRoute, Packet, routed};
 use crate::queue_pair::{Failure, QueuePair};
 use crate::responder::Refusal;
 use doorbell_prm::Layout;
 use doorbell_prm::commands::{AddressPath, QpServiceType};
 use doorbell_prm::cqe::{Cqe, CqeOpcode, CqeSyndrome};
-use doorbell_prm::roce::{BthOpcode, EthernetHeader, Ipv4Header};
+use doorbell_prm::roce::{BthOpcode, EthernetHeader, GlobalRouteHeader, Ipv4Header};
 use doorbell_prm::wqe::{DatagramSegment, SendOpcode};
 use doorbell_prm::zerocopy::{self, big_endian::U16, big_endian::U32};
 
@@ -70,6 +71,12 @@ impl Card {
     /// The way that a datagram segment describes. Over Ethernet that takes all 48 bytes of it, with
     /// one of the own addresses and an IPv4 address; the place of the LID holds the UDP source port.
     fn datagram_way(&self, qp: &QueuePair, to: &DatagramSegment) -> Option<Addressing> {
+        if let Some(lid) = self.lid()
+            && to.extended() == 1
+            && to.grh() == 1
+        {
+            return Some(routed(lid, to.rlid.get(), self.global_route(to)?));
+        }
         let [a, b, c, d, e, f] = to.rmac;
         let mut path = AddressPath::zeroed();
         path.set_rlid(to.rlid.get())
@@ -84,6 +91,18 @@ impl Card {
             self.check_path(&path).ok()?;
         }
         self.way(qp, &path)
+    }
+
+    /// The global route header of a datagram, on InfiniBand; from one of the own GIDs.
+    fn global_route(&self, to: &DatagramSegment) -> Option<GlobalRoute> {
+        let index = to.source_gid_index() as usize;
+        (index < GIDS).then(|| GlobalRoute {
+            source_gid: self.gid(index),
+            destination_gid: to.rgid,
+            traffic_class: to.tclass,
+            flow_label: to.flow_label(),
+            hop_limit: to.hop_limit,
+        })
     }
 
     /// Takes a datagram from the wire. One that nobody expects is dropped without a word.
@@ -104,7 +123,7 @@ impl Card {
         if !open && qp.context.q_key() != datagram.queue_key {
             return drop_packet("datagram dropped: a wrong queue key", qpn, bus);
         }
-        let header = self.route_header(bytes);
+        let header = self.route_header(bytes, addressing);
         let length = ROUTE_HEADER_SIZE + packet.payload.len() as u64;
         self.with_qp(qp.qpn, |card, qp| match card.take_receive(qp, bus) {
             // Without a shared queue the receive is kept for the next one (InfiniBand
@@ -132,15 +151,16 @@ impl Card {
         });
     }
 
-    /// What lies right in front of the data in the receive's memory: with RoCE v2 the IPv4 header,
-    /// in the last 20 of the 40 bytes (`union rdma_network_hdr` of Linux). The bytes before it are
-    /// left as they are; so are all 40 where no route header came.
-    fn route_header<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        let header = match self.lid() {
-            Some(_) => None,
-            None => bytes.get(EthernetHeader::SIZE..EthernetHeader::SIZE + Ipv4Header::SIZE),
+    /// What lies right in front of the data in the receive's memory: the global route header, or with
+    /// RoCE v2 the IPv4 header, in the last 20 of the 40 bytes (`union rdma_network_hdr` of Linux).
+    /// The bytes before it are left as they are; so are all 40 where no route header came.
+    fn route_header<'a>(&self, bytes: &'a [u8], addressing: &Addressing) -> &'a [u8] {
+        let length = match (self.lid(), addressing.route) {
+            (Some(_), Some(_)) => GlobalRouteHeader::SIZE,
+            (Some(_), None) => 0,
+            (None, _) => Ipv4Header::SIZE,
         };
-        header.unwrap_or_default()
+        bytes.get(EthernetHeader::SIZE..EthernetHeader::SIZE + length).unwrap_or_default()
     }
 
     fn fail_datagram(
@@ -168,7 +188,10 @@ impl Card {
         let mut cqe = Cqe::zeroed();
         cqe.set_user_index(qp.user_index());
         match self.lid() {
-            Some(_) => cqe.slid = U16::from_bytes(lid_of_ip(addressing.source_ip)),
+            Some(_) => {
+                cqe.slid = U16::from_bytes(lid_of_ip(addressing.source_ip));
+                cqe.set_grh(addressing.route.map_or(0, |_| ROUTE_HEADER_IN_DATA));
+            }
             None => {
                 cqe.set_grh(ROUTE_HEADER_IN_DATA);
                 cqe.set_sl(ROUTE_HEADER_IS_IPV4);

@@ -129,7 +129,7 @@ impl Card {
         let bytes = build(packet, addressing);
         let (from, to, name) = (qp.qpn, packet.destination_qpn, packet.wire_opcode().label());
         probe!(bus.tracer, packet(from, to, name, packet.psn, &bytes));
-        self.transmitted.add(self.wire_length(bytes.len()));
+        self.transmitted.add(self.wire_length(addressing, bytes.len()));
         match self.config.has_wire && !self.is_own(addressing) {
             true => self.wire.leaving.push_back(bytes),
             false => self.fabric.push_back(bytes),
@@ -148,7 +148,7 @@ impl Card {
         if !self.is_own(&addressing) {
             return drop_packet("packet dropped: nobody has this address", qpn, bus);
         }
-        self.received.add(self.wire_length(bytes.len()));
+        self.received.add(self.wire_length(&addressing, bytes.len()));
         if packet.opcode.has_deth() {
             return self.deliver_datagram(bytes, &addressing, &packet, bus);
         }
@@ -171,17 +171,30 @@ impl Card {
 
     /// How many bytes of a packet would be on the wire. An InfiniBand packet would have a local
     /// route header in front and a checksum at its end, in place of the envelope.
-    fn wire_length(&self, length: usize) -> usize {
+    fn wire_length(&self, addressing: &Addressing, length: usize) -> usize {
+        let envelope = match addressing.route {
+            Some(_) => EthernetHeader::SIZE,
+            None => ENVELOPE_SIZE,
+        };
         match self.lid() {
-            Some(_) => length - ENVELOPE_SIZE + LOCAL_ROUTE_SIZE + VARIANT_CRC_SIZE,
+            Some(_) => length - envelope + LOCAL_ROUTE_SIZE + VARIANT_CRC_SIZE,
             None => length,
         }
     }
 
+    /// A global route header must name the port, too (InfiniBand specification, 9.6.1.2). Over Ethernet
+    /// there are none: that is RoCE v1.
     fn is_own(&self, addressing: &Addressing) -> bool {
+        let route = addressing.route;
         match self.lid() {
-            Some(lid) => addressing.destination_ip == ip_of_lid(lid),
-            None => self.roce.has(addressing.destination_mac, addressing.destination_ip),
+            Some(lid) => {
+                addressing.destination_ip == ip_of_lid(lid)
+                    && route.is_none_or(|route| route.destination_gid == self.gid(0))
+            }
+            None => {
+                route.is_none()
+                    && self.roce.has(addressing.destination_mac, addressing.destination_ip)
+            }
         }
     }
 
@@ -210,6 +223,7 @@ impl Card {
                 limit => limit,
             },
             traffic_class: path.tclass(),
+            route: None,
         })
     }
     // ANCHOR_END: card_fabric

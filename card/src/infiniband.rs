@@ -2,7 +2,9 @@
 //!
 //! Packets between queue pairs are the same as those of RoCE. The local route header that
 //! InfiniBand has in place of Ethernet and IP is not made: LIDs take the place of addresses, in
-//! an envelope of the same form, see [`envelope_of`].
+//! an envelope of the same form, see [`envelope_of`]. A datagram whose address vector asks for a global
+//! route header has it, in an envelope of the form of RoCE v1. Packets of connections have none: nobody
+//! could see it.
 
 use crate::card::Card;
 use crate::config::{CardConfig, Link};
@@ -64,6 +66,7 @@ pub(crate) fn envelope_of(source_lid: u16, destination_lid: u16, source_port: u1
         source_port,
         time_to_live: 1,
         traffic_class: 0,
+        route: None,
     }
 }
 
@@ -75,6 +78,12 @@ pub(crate) fn mac_of_lid(lid: u16) -> [u8; 6] {
 pub(crate) fn ip_of_lid(lid: u16) -> [u8; 4] {
     let [high, low] = lid.to_be_bytes();
     [169, 254, high, low]
+}
+
+/// The LID that a MAC address of the envelope stands for.
+pub(crate) fn lid_of_mac(mac: [u8; 6]) -> Option<u16> {
+    let lid = u16::from_be_bytes([mac[4], mac[5]]);
+    (mac == mac_of_lid(lid)).then_some(lid)
 }
 
 /// The bytes of the LID in an address of the envelope.

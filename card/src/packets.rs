@@ -1,25 +1,18 @@
-//! RoCE v2 packets: built from their parts, and taken apart with every length checked.
+//! RoCE packets: built from their parts, and taken apart with every length checked. What is in front
+//! of the base transport header is in [`envelope`](mod@envelope).
 
-use crate::invariant_crc::invariant_crc;
+mod envelope;
+
+pub(crate) use envelope::{Addressing, GlobalRoute, routed};
+
+use crate::invariant_crc::{invariant_crc, routed_invariant_crc};
 use doorbell_prm::roce::{
     AcknowledgeHeader, AtomicAcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader,
     BthOpcode, DatagramHeader, EthernetHeader, ExtendedReliableHeader, INVARIANT_CRC_SIZE,
-    ImmediateHeader, InvalidateHeader, Ipv4Header, ROCE_UDP_PORT, RdmaExtendedHeader, UdpHeader,
+    ImmediateHeader, InvalidateHeader, RdmaExtendedHeader,
 };
 use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
-
-/// Where a packet comes from and goes to: what the layers below InfiniBand need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Addressing {
-    pub(crate) source_mac: [u8; 6],
-    pub(crate) destination_mac: [u8; 6],
-    pub(crate) source_ip: [u8; 4],
-    pub(crate) destination_ip: [u8; 4],
-    pub(crate) source_port: u16,
-    pub(crate) time_to_live: u8,
-    /// DSCP and ECN bits.
-    pub(crate) traffic_class: u8,
-}
+use envelope::{envelope, open};
 
 /// DETH: who sends a datagram, and the receiver's queue key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,32 +110,17 @@ pub(crate) const PSN_MASK: u32 = 0xff_ffff;
 
 /// The partition key of the default partition, the only one there is.
 const DEFAULT_PKEY: u16 = 0xffff;
-const ETHER_TYPE_IPV4: u16 = 0x0800;
-const PROTOCOL_UDP: u8 = 17;
 
 // ANCHOR: card_packet_build
 /// The bytes of a packet, from its Ethernet header to its invariant CRC.
 pub(crate) fn build(packet: &Packet, addressing: &Addressing) -> Vec<u8> {
     let transport = transport(packet);
-    let udp_length = UdpHeader::SIZE + transport.len() + INVARIANT_CRC_SIZE;
-    let mut bytes = Vec::with_capacity(EthernetHeader::SIZE + Ipv4Header::SIZE + udp_length);
-
-    let mut ethernet = EthernetHeader::zeroed();
-    ethernet.destination = addressing.destination_mac;
-    ethernet.source = addressing.source_mac;
-    ethernet.ether_type = ETHER_TYPE_IPV4.into();
-    bytes.extend(ethernet.as_bytes());
-
-    bytes.extend(ipv4(addressing, Ipv4Header::SIZE + udp_length).as_bytes());
-
-    let mut udp = UdpHeader::zeroed();
-    udp.source_port = addressing.source_port.into();
-    udp.destination_port = ROCE_UDP_PORT.into();
-    udp.length = (udp_length as u16).into();
-    bytes.extend(udp.as_bytes());
-
+    let mut bytes = envelope(addressing, transport.len() + INVARIANT_CRC_SIZE);
     bytes.extend(transport);
-    let crc = invariant_crc(&bytes[EthernetHeader::SIZE..]);
+    let crc = match addressing.route {
+        Some(_) => routed_invariant_crc(&bytes[EthernetHeader::SIZE..]),
+        None => invariant_crc(&bytes[EthernetHeader::SIZE..]),
+    };
     bytes.extend(crc.to_le_bytes());
     bytes
 }
@@ -210,58 +188,17 @@ fn transport(packet: &Packet) -> Vec<u8> {
 }
 // ANCHOR_END: card_packet_build
 
-fn ipv4(addressing: &Addressing, length: usize) -> Ipv4Header {
-    let mut header = Ipv4Header::zeroed();
-    header.set_version(4);
-    header.set_header_words((Ipv4Header::SIZE / 4) as u8);
-    header.dscp_ecn = addressing.traffic_class;
-    header.total_length = (length as u16).into();
-    header.set_dont_fragment(1);
-    header.time_to_live = addressing.time_to_live;
-    header.protocol = PROTOCOL_UDP;
-    header.source = addressing.source_ip;
-    header.destination = addressing.destination_ip;
-    header.checksum = ipv4_checksum(&header).into();
-    header
-}
-
-/// The ones' complement of the ones' complement sum of the header's words.
-fn ipv4_checksum(header: &Ipv4Header) -> u16 {
-    let words = header.as_bytes().as_chunks::<2>().0.iter();
-    let sum: u32 = words.map(|word| u32::from(u16::from_be_bytes(*word))).sum();
-    let folded = (sum & 0xffff) + (sum >> 16);
-    !((folded & 0xffff) + (folded >> 16)) as u16
-}
-
-/// Takes a packet apart. `None` when it is not a whole RoCE v2 packet of a known opcode with
-/// right lengths, checksum and CRC: such packets are dropped without a word.
+/// Takes a packet apart. `None` when it is not a whole RoCE packet of a known opcode with right
+/// lengths, checksum and CRC: such packets are dropped without a word.
 pub(crate) fn parse(bytes: &[u8]) -> Option<(Addressing, Packet)> {
-    let (ethernet, inner) = EthernetHeader::ref_from_prefix(bytes).ok()?;
-    let (ip, rest) = Ipv4Header::ref_from_prefix(inner).ok()?;
-    let (udp, rest) = UdpHeader::ref_from_prefix(rest).ok()?;
-    let right = ethernet.ether_type.get() == ETHER_TYPE_IPV4
-        && (ip.version(), ip.header_words(), ip.protocol) == (4, 5, PROTOCOL_UDP)
-        && usize::from(ip.total_length.get()) == inner.len()
-        && ipv4_checksum(ip) == 0
-        && udp.destination_port.get() == ROCE_UDP_PORT
-        && usize::from(udp.length.get()) == inner.len() - Ipv4Header::SIZE;
-    if !right {
-        return None;
-    }
-    let (covered, crc) = inner.split_last_chunk::<INVARIANT_CRC_SIZE>()?;
-    if invariant_crc(covered) != u32::from_le_bytes(*crc) {
-        return None;
-    }
-    let addressing = Addressing {
-        source_mac: ethernet.source,
-        destination_mac: ethernet.destination,
-        source_ip: ip.source,
-        destination_ip: ip.destination,
-        source_port: udp.source_port.get(),
-        time_to_live: ip.time_to_live,
-        traffic_class: ip.dscp_ecn,
+    let (covered, crc) = bytes.split_last_chunk::<INVARIANT_CRC_SIZE>()?;
+    let (addressing, transport) = open(covered)?;
+    let inner = covered.get(EthernetHeader::SIZE..)?;
+    let right = match addressing.route {
+        Some(_) => routed_invariant_crc(inner),
+        None => invariant_crc(inner),
     };
-    let transport = rest.get(..rest.len().checked_sub(INVARIANT_CRC_SIZE)?)?;
+    (right == u32::from_le_bytes(*crc)).then_some(())?;
     Some((addressing, parse_transport(transport)?))
 }
 

@@ -4,8 +4,9 @@ mod support;
 
 use doorbell_prm::commands::*;
 use doorbell_prm::cqe::CqeSyndrome;
+use doorbell_prm::roce::GlobalRouteHeader;
 use doorbell_prm::wqe::*;
-use doorbell_prm::zerocopy::IntoBytes;
+use doorbell_prm::zerocopy::{FromBytes, IntoBytes};
 use support::data::{Outcome::*, *};
 use support::*;
 
@@ -58,6 +59,51 @@ fn a_datagram_leaves_room_for_a_route_header() {
     assert_eq!((cqe.byte_cnt.get(), cqe.rqpn(), cqe.slid.get()), (45, it.pairs[0].qpn, 7));
     assert_eq!(cqe.grh(), 0);
     assert_eq!(it.get(VIRTUAL + 40, 5), b"hello");
+}
+
+/// The address vector asks for a global route header: all 40 bytes of it arrive, and the completion
+/// says so. It must name the receiver's port.
+#[test]
+fn a_global_route_header_lies_in_the_first_40_bytes() {
+    let mut it = datagrams([QpServiceType::UnreliableDatagram; 2]);
+    let mut gid = [0; 16];
+    gid[..2].copy_from_slice(&[0xfe, 0x80]);
+    gid[8..].copy_from_slice(&it.machine.card.config().port_guid.to_be_bytes());
+    let mut segment = DatagramSegment::zeroed();
+    segment.queue_key = KEY.into();
+    segment.set_extended(1);
+    segment.set_destination_qpn(it.pairs[1].qpn);
+    segment.rlid = 7.into();
+    segment.set_grh(1);
+    segment.set_flow_label(0x9_8765);
+    (segment.rgid, segment.hop_limit, segment.tclass) = (gid, 63, 0x5a);
+    let post = |it: &mut Setup, segment: &DatagramSegment| {
+        let header = InlineHeader::new(5);
+        let body: [&[u8]; 3] = [segment.as_bytes(), header.as_bytes(), b"hello"];
+        it.post(0, &[wqe(SendOpcode::Send, CONTROL_CQ_UPDATE, 0, &body)]);
+    };
+    it.receive(1, &[(VIRTUAL, 100)]);
+    let mut elsewhere = segment;
+    elsewhere.rgid[15] ^= 1;
+    post(&mut it, &elsewhere);
+    assert_eq!(it.outcomes(1), [], "another port's GID");
+    post(&mut it, &segment);
+    let cqe = it.poll(1).expect("a completion");
+    assert_eq!((cqe.grh(), cqe.slid.get(), cqe.byte_cnt.get()), (1, 7, 45));
+    assert_eq!(it.get(VIRTUAL + 40, 5), b"hello");
+    let header = GlobalRouteHeader::read_from_bytes(&it.get(VIRTUAL, 40)).unwrap();
+    assert_eq!(
+        (header.ip_version(), header.traffic_class(), header.flow_label()),
+        (6, 0x5a, 0x9_8765)
+    );
+    assert_eq!((header.next_header, header.hop_limit), (0x1b, 63));
+    // Transport header, datagram header, five bytes padded to eight, CRC.
+    assert_eq!(header.payload_length.get(), 12 + 8 + 8 + 4);
+    assert_eq!((header.source_gid, header.destination_gid), (gid, gid));
+    // The table of GIDs has eight entries.
+    segment.set_source_gid_index(8);
+    post(&mut it, &segment);
+    assert_eq!(it.outcomes(0)[2..], [Failed(CqeSyndrome::LocalQpOperationError, 4)]);
 }
 
 #[test]

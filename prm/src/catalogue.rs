@@ -17,8 +17,8 @@ use crate::management::{MadHeader, NodeInfo, PortCounters, PortCountersExtended,
 use crate::registers::init_segment::InitSegment;
 use crate::roce::{
     AcknowledgeHeader, AtomicAcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader,
-    DatagramHeader, EthernetHeader, ExtendedReliableHeader, ImmediateHeader, InvalidateHeader,
-    Ipv4Header, RdmaExtendedHeader, UdpHeader,
+    DatagramHeader, EthernetHeader, ExtendedReliableHeader, GlobalRouteHeader, ImmediateHeader,
+    InvalidateHeader, Ipv4Header, RdmaExtendedHeader, UdpHeader,
 };
 use crate::wqe::{
     AtomicSegment, ControlSegment, DataSegment, DatagramSegment, EthernetSegment, InlineHeader,
@@ -63,6 +63,7 @@ const SINGLE: &[&LayoutInfo] = &[
     QpEventData::LAYOUT,
     PortChangeEventData::LAYOUT,
     EthernetHeader::LAYOUT,
+    GlobalRouteHeader::LAYOUT,
     Ipv4Header::LAYOUT,
     UdpHeader::LAYOUT,
     BaseTransportHeader::LAYOUT,

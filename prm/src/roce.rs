@@ -1,8 +1,9 @@
-//! RoCE v2 packets: Ethernet, IPv4, UDP, and the InfiniBand transport headers inside.
+//! RoCE packets: Ethernet, the headers of a network, and the InfiniBand transport headers inside.
 //!
-//! A packet is: Ethernet header, IPv4 header, UDP header (destination port 4791), base transport
-//! header, the extended headers that its opcode demands, payload padded to 4 bytes, and the
-//! invariant CRC. (InfiniBand specification volume 1, chapter 9 and annex A17.)
+//! A packet of RoCE v2 is: Ethernet header, IPv4 header, UDP header (destination port 4791), base
+//! transport header, the extended headers that its opcode demands, payload padded to 4 bytes, and the
+//! invariant CRC. (InfiniBand specification volume 1, chapter 9 and annex A17.) One of RoCE v1 has
+//! InfiniBand's global route header in the place of IPv4 and UDP (annex A16).
 
 mod parts;
 
@@ -203,9 +204,33 @@ wire! {
     pub struct EthernetHeader [14] = "ethernet" from "IEEE 802.3" {
         @ 0 destination: [u8; 6] as NetworkAddress "MAC address of the receiver.",
         @ 6 source: [u8; 6] as NetworkAddress "MAC address of the sender.",
-        @ 12 ether_type: U16 "What follows." => &[(0x0800, "IPV4"), (0x86dd, "IPV6")],
+        @ 12 ether_type: U16 "What follows." => &[(0x0800, "IPV4"), (0x86dd, "IPV6"), (0x8915, "ROCE_V1")],
     }
 }
+
+/// [`EthernetHeader::ether_type`] of a packet of RoCE v1: a global route header follows.
+pub const ETHER_TYPE_ROCE_V1: u16 = 0x8915;
+
+wire! {
+    /// Global route header: from which port of which subnet a packet comes, and to which it goes.
+    pub struct GlobalRouteHeader [40] = "grh" from "InfiniBand specification, 8.3; struct ib_grh of Linux's ib_pack.h" {
+        @ 0 version_class_flow: U32 {
+            ip_version, set_ip_version: 0, 4 "6: the header has the form of one of IPv6.";
+            traffic_class, set_traffic_class: 4, 8 "Traffic class.";
+            flow_label, set_flow_label: 12, 20 "Packets of one flow have the same, and keep their order.";
+        },
+        @ 4 payload_length: U16 "Length of what follows, the invariant CRC included, in bytes.",
+        @ 6 next_header: u8 "What follows." => &[(0x1b, "BASE_TRANSPORT_HEADER")],
+        @ 7 hop_limit: u8 "Routers that may still be passed.",
+        @ 8 source_gid: [u8; 16] as NetworkAddress "GID of the sender's port.",
+        @ 24 destination_gid: [u8; 16] as NetworkAddress "GID of the receiver's port.",
+    }
+}
+
+/// [`GlobalRouteHeader::ip_version`].
+pub const GRH_VERSION: u32 = 6;
+/// [`GlobalRouteHeader::next_header`] of an InfiniBand packet.
+pub const GRH_NEXT_HEADER: u8 = 0x1b;
 
 wire! {
     /// IPv4 header without options.

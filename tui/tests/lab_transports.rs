@@ -5,6 +5,7 @@
 mod common_lab;
 
 use common_lab::{lab, printed};
+use std::process::Command;
 
 /// Functions of the shell. `pair` runs a command as server and as client, both of which must succeed and
 /// find no invalid data. The client starts when the server listens at the port: pingpong's 18515 is
@@ -81,6 +82,56 @@ fn pingpongs_of_every_transport_run() {
         // That of extended connections tells no times.
         let end = if command.contains("xsrq") { "success" } else { "iters in" };
         assert!(output.contains(end), "{command}: {output}");
+    }
+}
+
+/// rdma-core's program asks for a global route header with `-g`: its datagrams have one, from port to
+/// port and with a length that is right, and without `-g` they have none. tshark reads them.
+#[test]
+fn datagrams_have_a_global_route_header_where_the_address_asks_for_one() {
+    for (option, routed) in [(" -g 0", true), ("", false)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name).to_str().expect("a plain path").to_owned();
+        let (trace, capture) = (at("trace.jsonl"), at("packets.pcapng"));
+        let game = format!("ibv_ud_pingpong -d mlx5_0 -c -n 5 -s 64{option}");
+        let script = format!("{PAIR}pair {game}\n{NO_WARNING}");
+        let Some(mut lab) = lab() else { return };
+        lab.args(["trace", "-o", &trace, "--timeout", "500", "--", "sh", "-c", &script]);
+        printed(&lab.output().expect("doorbell starts"));
+        let export = ["export", &trace, "--pcapng", "-o", &capture];
+        let mut doorbell = Command::new(env!("CARGO_BIN_EXE_doorbell"));
+        printed(&doorbell.args(export).output().expect("doorbell starts"));
+        let fields = "-Tfields -e frame.protocols -e infiniband.grh.sgid -e infiniband.grh.dgid \
+                      -e infiniband.grh.paylen -e frame.len -e _ws.malformed -e infiniband.bth.opcode";
+        let mut tshark = Command::new("tshark");
+        let lines = printed(
+            &tshark
+                .args(["-r", &capture])
+                .args(fields.split_whitespace())
+                .output()
+                .expect("tshark"),
+        );
+        let datagrams: Vec<Vec<&str>> = lines
+            .lines()
+            .map(|line| line.split('\t').collect::<Vec<_>>())
+            .filter(|cells| cells.last() == Some(&"100"))
+            .collect();
+        assert_eq!(datagrams.len(), 10, "five each way: {lines}");
+        for cells in datagrams {
+            let [protocols, from, to, length, frame, malformed, _] = cells[..] else {
+                panic!("{cells:?}")
+            };
+            assert_eq!(malformed, "");
+            if routed {
+                assert!(protocols.starts_with("eth:ethertype:infiniband"), "{protocols}");
+                assert!(from.starts_with("fe80::") && from == to, "{from} {to}: one port");
+                let (length, frame): (usize, usize) =
+                    (length.parse().expect("a number"), frame.parse().expect("a number"));
+                assert_eq!(length, frame - 14 - 40);
+            } else {
+                assert!(protocols.starts_with("eth:ethertype:ip:udp:infiniband"), "{protocols}");
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
+use super::envelope::{ipv4_checksum, routed};
 use super::*;
-use doorbell_prm::roce::{AETH_ACK, AETH_CREDITS_UNLIMITED};
+use doorbell_prm::roce::{AETH_ACK, AETH_CREDITS_UNLIMITED, Ipv4Header};
 use proptest::prelude::*;
 
 fn addressing() -> Addressing {
@@ -11,6 +12,7 @@ fn addressing() -> Addressing {
         source_port: 0xc000,
         time_to_live: 64,
         traffic_class: 2,
+        route: None,
     }
 }
 
@@ -88,6 +90,44 @@ fn a_packet_with_any_bit_changed_on_the_way_is_not_the_same_packet() {
         // Congestion bits, the byte beside them and the UDP checksum may change on the way.
         let masked = [40, 41, 46].contains(&(bit / 8));
         assert_eq!(parse(&changed) == same, masked, "bit {bit}");
+    }
+}
+
+/// A datagram with a global route header: the LIDs are in the addresses of Ethernet, all else is in the
+/// header. What routers may change are traffic class, flow label and hop limit there, and the byte
+/// with the congestion bits of the base transport header.
+#[test]
+fn a_datagram_with_a_global_route_header_comes_back_as_it_was() {
+    let route = GlobalRoute {
+        source_gid: [0xa1; 16],
+        destination_gid: [0xb2; 16],
+        traffic_class: 0x5a,
+        flow_label: 0x9_8765,
+        hop_limit: 63,
+    };
+    let addressing = routed(7, 0x1234, route);
+    let mut packet = Packet::new(BthOpcode::DatagramSendOnly, 0x41, 1);
+    packet.datagram = Some(Datagram { queue_key: 0x1234, source_qpn: 0x40 });
+    packet.payload = b"hello".to_vec();
+    let bytes = build(&packet, &addressing);
+    // Version, class and flow; transport header, datagram header, eight bytes, CRC; base transport follows.
+    assert_eq!(
+        bytes[..24],
+        *b"\x02\0\0\0\x12\x34\x02\0\0\0\0\x07\x89\x15\x65\xa9\x87\x65\0\x20\x1b\x3f\xa1\xa1"
+    );
+    let parts = doorbell_prm::roce::packet_parts(&bytes).into_iter();
+    let titles: Vec<&str> = parts.map(|part| part.title).collect();
+    let outer = ["Ethernet", "global route", "base transport", "datagram extended"];
+    assert_eq!(titles, [&outer[..], &["payload", "invariant CRC"]].concat());
+    assert_eq!(parse(&bytes), Some((addressing, packet.clone())));
+    for bit in 0..bytes.len() * 8 {
+        let mut changed = bytes.clone();
+        changed[bit / 8] ^= 0x80 >> (bit % 8);
+        let read = parse(&changed).map(|(_, packet)| packet);
+        // The LIDs are not of the header that the CRC covers. The version has no other value.
+        let masked =
+            [4, 5, 10, 11, 15, 16, 17, 21, 58].contains(&(bit / 8)) || (116..120).contains(&bit);
+        assert_eq!(read == Some(packet.clone()), masked, "bit {bit}");
     }
 }
 

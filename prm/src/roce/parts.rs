@@ -2,10 +2,12 @@
 
 use super::{
     AcknowledgeHeader, AtomicAcknowledgeHeader, AtomicExtendedHeader, BaseTransportHeader,
-    BthOpcode, DatagramHeader, EthernetHeader, ExtendedReliableHeader, INVARIANT_CRC_SIZE,
-    ImmediateHeader, InvalidateHeader, Ipv4Header, RdmaExtendedHeader, UdpHeader,
+    BthOpcode, DatagramHeader, ETHER_TYPE_ROCE_V1, EthernetHeader, ExtendedReliableHeader,
+    GlobalRouteHeader, INVARIANT_CRC_SIZE, ImmediateHeader, InvalidateHeader, Ipv4Header,
+    RdmaExtendedHeader, UdpHeader,
 };
 use crate::layout::{Layout, LayoutInfo};
+use zerocopy::FromBytes;
 
 /// One part of a packet.
 #[derive(Debug, Clone, Copy)]
@@ -30,14 +32,29 @@ const OUTER: [Header; 4] = [
     ("UDP", UdpHeader::LAYOUT),
     ("base transport", BaseTransportHeader::LAYOUT),
 ];
+/// Those of RoCE v1.
+const OUTER_OF_V1: [Header; 3] = [
+    ("Ethernet", EthernetHeader::LAYOUT),
+    ("global route", GlobalRouteHeader::LAYOUT),
+    ("base transport", BaseTransportHeader::LAYOUT),
+];
 
-/// Takes a RoCE v2 packet apart, from its Ethernet header to its invariant CRC, in the order of
+/// The headers that this packet begins with.
+fn outer(packet: &[u8]) -> &'static [Header] {
+    match EthernetHeader::ref_from_prefix(packet) {
+        Ok((ethernet, _)) if ethernet.ether_type.get() == ETHER_TYPE_ROCE_V1 => &OUTER_OF_V1,
+        _ => &OUTER,
+    }
+}
+
+/// Takes a RoCE packet apart, from its Ethernet header to its invariant CRC, in the order of
 /// its bytes and without a gap. Of a packet that was cut short come the headers that are whole; what
 /// is left over counts as payload and check sum.
 pub fn packet_parts(packet: &[u8]) -> Vec<PacketPart> {
     let mut parts = Vec::new();
     let mut at = 0;
-    for (title, layout) in OUTER.into_iter().chain(extended(packet)) {
+    let outer = outer(packet);
+    for (title, layout) in outer.iter().copied().chain(extended(packet, transport_at(outer))) {
         if packet.len() < at + layout.size {
             break;
         }
@@ -53,9 +70,13 @@ pub fn packet_parts(packet: &[u8]) -> Vec<PacketPart> {
     parts
 }
 
-/// The extended headers that the opcode demands.
-fn extended(packet: &[u8]) -> impl Iterator<Item = Header> {
-    let place = EthernetHeader::SIZE + Ipv4Header::SIZE + UdpHeader::SIZE;
+/// Where the base transport header is, the last of them.
+fn transport_at(outer: &[Header]) -> usize {
+    outer.iter().map(|(_, layout)| layout.size).sum::<usize>() - BaseTransportHeader::SIZE
+}
+
+/// The extended headers that the opcode, which is at this place, demands.
+fn extended(packet: &[u8], place: usize) -> impl Iterator<Item = Header> {
     let opcode = packet.get(place).copied().and_then(BthOpcode::from_code);
     let demanded = opcode.map_or([false; 8], |opcode| {
         [

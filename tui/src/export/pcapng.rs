@@ -5,7 +5,7 @@
 //! a microsecond.
 
 use super::{ExportError, LOGICAL, Unit, unit};
-use doorbell_prm::roce::{EthernetHeader, Ipv4Header};
+use doorbell_prm::roce::{ETHER_TYPE_ROCE_V1, EthernetHeader, Ipv4Header};
 use doorbell_prm::zerocopy::FromBytes;
 use doorbell_tracer::file::Stream;
 use doorbell_tracer::{Kind, Packet};
@@ -81,7 +81,8 @@ struct Capture<W: Write> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Host {
     mac: [u8; 6],
-    ip: [u8; 4],
+    /// None of a packet that has a global route header in the place of IP's.
+    ip: Option<[u8; 4]>,
 }
 
 impl<W: Write> Capture<W> {
@@ -108,14 +109,17 @@ impl<W: Write> Capture<W> {
             return Ok(*number);
         }
         let number = u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX);
-        let ip = Ipv4Addr::from(host.ip);
         let mac = host.mac.map(|byte| format!("{byte:02x}")).join(":");
+        let description = match host.ip {
+            Some(ip) => format!("{mac}, {}", Ipv4Addr::from(ip)),
+            None => format!("{mac}, with a global route header"),
+        };
         let block = InterfaceDescriptionBlock {
             linktype: DataLink::ETHERNET,
             snaplen: 0,
             options: vec![
                 InterfaceDescriptionOption::IfName(Cow::Owned(format!("port {number}"))),
-                InterfaceDescriptionOption::IfDescription(Cow::Owned(format!("{mac}, {ip}"))),
+                InterfaceDescriptionOption::IfDescription(Cow::Owned(description)),
                 InterfaceDescriptionOption::IfTsResol(NANOSECONDS),
             ],
         };
@@ -130,9 +134,10 @@ fn sender(bytes: &[u8]) -> Host {
     let read = || {
         let (ethernet, rest) = EthernetHeader::ref_from_prefix(bytes).ok()?;
         let (ip, _) = Ipv4Header::ref_from_prefix(rest).ok()?;
-        Some(Host { mac: ethernet.source, ip: ip.source })
+        let has_ip = ethernet.ether_type.get() != ETHER_TYPE_ROCE_V1;
+        Some(Host { mac: ethernet.source, ip: has_ip.then_some(ip.source) })
     };
-    read().unwrap_or(Host { mac: [0; 6], ip: [0; 4] })
+    read().unwrap_or(Host { mac: [0; 6], ip: None })
 }
 
 /// A text that fits the 16-bit length of an option.
