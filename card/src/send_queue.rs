@@ -197,6 +197,15 @@ fn read_both_counters(qp: &mut QueuePair, bus: &mut Bus<'_>) {
 }
 // ANCHOR_END: card_doorbell_record
 
+/// Which blocks of a WQE are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PartOfWqe {
+    /// The first, or all.
+    First,
+    /// Those behind the first.
+    Rest,
+}
+
 // ANCHOR: card_wqe_fetch
 /// The next WQE: from the BlueFlame register when it came that way, else by DMA from the ring.
 fn fetch(qp: &mut QueuePair, bus: &mut Bus<'_>) -> Result<Vec<u8>, Refused> {
@@ -214,21 +223,23 @@ fn fetch(qp: &mut QueuePair, bus: &mut Bus<'_>) -> Result<Vec<u8>, Refused> {
         return Ok(bytes);
     }
     let mut wqe = vec![0; SEND_BLOCK];
-    read_blocks(qp, next, &mut wqe, bus)?;
+    read_blocks(qp, next, &mut wqe, PartOfWqe::First, bus)?;
     let blocks = blocks_of(&wqe);
     if blocks > 1 && blocks <= qp.send.pending() {
         let mut rest = vec![0; usize::from(blocks - 1) * SEND_BLOCK];
-        read_blocks(qp, next.wrapping_add(1), &mut rest, bus)?;
+        read_blocks(qp, next.wrapping_add(1), &mut rest, PartOfWqe::Rest, bus)?;
         wqe.extend(rest);
     }
     Ok(wqe)
 }
 
-/// Reads whole blocks from the ring, which ends somewhere and goes on at its beginning.
+/// Reads whole blocks from the ring, which ends somewhere and goes on at its beginning. A WQE's control
+/// segment is at the beginning of its first block, and of no other.
 fn read_blocks(
     qp: &QueuePair,
     first: u16,
     into: &mut [u8],
+    part: PartOfWqe,
     bus: &mut Bus<'_>,
 ) -> Result<(), DmaFault> {
     let end = qp.send.offset + qp.send.size();
@@ -237,11 +248,12 @@ fn read_blocks(
     while done < into.len() {
         let run = (end - at).min((into.len() - done) as u64);
         for (address, length) in qp.buffer.pieces(at, run) {
-            let part = &mut into[done..done + length as usize];
-            if done == 0 {
-                read_host!(bus, address, part, "WQE fetch", "wqe_control_segment")?;
-            } else {
-                read_host!(bus, address, part, "WQE fetch, continued", "")?;
+            let bytes = &mut into[done..done + length as usize];
+            match part {
+                PartOfWqe::First if done == 0 => {
+                    read_host!(bus, address, bytes, "WQE fetch", "wqe_control_segment")?;
+                }
+                _ => read_host!(bus, address, bytes, "WQE fetch, continued", "")?,
             }
             done += length as usize;
         }
@@ -319,7 +331,7 @@ fn understand(qp: &QueuePair, wqe: &[u8], has_atomics: bool) -> Result<WorkReque
 /// Size and opcode of the WQE that is flushed next, as far as they can be made out.
 fn size_of_next(qp: &QueuePair, bus: &mut Bus<'_>) -> (u16, u8) {
     let mut wqe = [0; SEND_BLOCK];
-    if read_blocks(qp, qp.send.consumer, &mut wqe, bus).is_err() {
+    if read_blocks(qp, qp.send.consumer, &mut wqe, PartOfWqe::First, bus).is_err() {
         return (1, 0);
     }
     let control = ControlSegment::ref_from_prefix(&wqe);

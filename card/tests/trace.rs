@@ -4,7 +4,7 @@
 mod support;
 
 use doorbell_prm::commands::CommandStatus;
-use doorbell_prm::wqe::SendOpcode;
+use doorbell_prm::wqe::*;
 use doorbell_prm::zerocopy::IntoBytes;
 use doorbell_tracer::{Actor, Clock, Direction, Full, Group, Kind, Record, Tracer};
 use support::data::*;
@@ -55,6 +55,31 @@ fn a_write_by_doorbell_is_told_in_its_order() {
         "write: CQE owner bit",
     ];
     assert_eq!(words, expected);
+}
+
+/// How long a WQE is says its first block. What lies in the others begins with no control segment.
+#[test]
+fn a_wqe_of_several_blocks_is_fetched_in_two_parts() {
+    let (mut it, tracer) = traced_setup();
+    let (key, qpn) = (it.key, it.pairs[0].qpn);
+    let pieces = [DataSegment::new(16, key, VIRTUAL); 4];
+    let remote = RemoteAddressSegment::new(VIRTUAL + 0x8000, key);
+    let mut body = vec![remote.as_bytes()];
+    body.extend(pieces.iter().map(IntoBytes::as_bytes));
+    it.post(0, &[wqe(SendOpcode::RdmaWrite, CONTROL_CQ_UPDATE, 0, &body)]);
+    let fetched: Vec<_> = tracer
+        .take()
+        .iter()
+        .filter_map(|record| match &record.kind {
+            Kind::Dma { why, layout, bytes, .. } if why.starts_with("WQE fetch") => {
+                Some((why.to_string(), layout.to_string(), bytes.len()))
+            }
+            _ => None,
+        })
+        .collect();
+    let part = |why: &str, layout: &str| (why.to_string(), layout.to_string(), 64);
+    let expected = [part("WQE fetch", "wqe_control_segment"), part("WQE fetch, continued", "")];
+    assert_eq!(fetched, expected, "QP {qpn:#x}");
 }
 
 #[test]
