@@ -84,7 +84,7 @@ fn without_outputs(text: &str) -> String {
 fn the_book_builds_from_the_real_runs() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = build(&folder.path().join("book"), &mut |_| {}).expect("the book");
-    assert_eq!(report.chapters, 8);
+    assert_eq!(report.chapters, 9);
     let page = std::fs::read_to_string(report.folder.join("rc-write.html")).expect("the chapter");
     assert!(!page.contains("{{#"), "a directive is left");
     let trace = doorbell_book::preprocess::Runs::record(&doorbell_book::Scenarios, "rc-write");
