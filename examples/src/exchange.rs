@@ -1,11 +1,11 @@
 //! The program of most scenarios: work requests from one queue pair to the other, as the settings say.
 
-use crate::pair::{expect_arrived, wait_for};
+use crate::pair::{expect_arrived, expect_same, wait_for};
 use crate::start::use_blocks;
 use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{
     Access, MemoryRegion, Opcode, Operands, ReceiveRequest, RemoteAddress, ScatterGatherElement,
-    SendFlags, SendRequest, WorkCompletion, post_recv, post_send,
+    SendFlags, SendRequest, Transport, WorkCompletion, post_recv, post_send,
 };
 use doorbell_tracer::Tracer;
 
@@ -14,6 +14,9 @@ const FIRST_RECEIVE: u64 = 101;
 
 /// Immediate data of a work request: this, and its number.
 const IMMEDIATE: u32 = 0x1000;
+
+/// Bytes in front of the data of a datagram: the GRH, or with RoCE v2 over IPv4 that header in their end.
+pub const ROUTE_HEADER: usize = 40;
 
 /// What an atomic operation adds, and what it stores instead.
 const ADDED: u64 = 5;
@@ -26,16 +29,7 @@ pub fn exchange(world: &World, settings: &Settings) -> Result<Vec<String>, Examp
     let context = world.open()?;
     let pair = Pair::of(&context, settings)?;
     use_blocks(&pair, settings, SendRequest::default())?;
-    let exchange = Exchange::new(&pair, *settings)?;
-
-    exchange.post_receives()?;
-    let elements = exchange.elements();
-    let requests: Vec<_> = (0..settings.list)
-        .map(|request| exchange.request(request, &elements[request as usize]))
-        .collect();
-    post_send(&pair.sender, &requests)?;
-
-    exchange.finish(&world.tracer)
+    Exchange::new(&pair, *settings)?.run(&world.tracer)
 }
 // ANCHOR_END: exchange
 
@@ -46,9 +40,24 @@ pub struct Exchange<'a> {
     message: Vec<u8>,
     source: MemoryRegion,
     target: MemoryRegion,
+    /// Whom datagrams are for.
+    way: Operands<'a>,
 }
 
 impl<'a> Exchange<'a> {
+    // ANCHOR: exchange_run
+    /// Posts all receives, then all work requests in one call, and waits until they are done.
+    pub fn run(&self, tracer: &Tracer) -> Result<Vec<String>, ExampleError> {
+        self.post_receives()?;
+        let elements = self.elements();
+        let requests: Vec<_> = (0..self.settings.list)
+            .map(|request| self.request(request, &elements[request as usize]))
+            .collect();
+        post_send(&self.pair.sender, &requests)?;
+        self.finish(tracer)
+    }
+    // ANCHOR_END: exchange_run
+
     // ANCHOR: exchange_memory
     /// Takes two buffers. Which of them is the sender's own depends on the opcode: an RDMA READ brings the
     /// message, and so do atomic operations, eight bytes each; all others take it away.
@@ -67,8 +76,18 @@ impl<'a> Exchange<'a> {
             _ => (Access::empty(), Access::LOCAL_WRITE | Access::REMOTE_WRITE),
         };
         let source = pair.memory("source", &message, from)?;
-        let target = pair.memory("target", &vec![0; message.len()], to)?;
-        Ok(Self { pair, settings, message, source, target })
+        let room = message.len() + settings.list as usize * front(&settings);
+        let target = pair.memory("target", &vec![0; room], to)?;
+        Ok(Self { pair, settings, message, source, target, way: Operands::None })
+    }
+
+    /// The same with datagrams, all of which go one way.
+    pub fn of_datagrams(
+        pair: &'a Pair,
+        settings: Settings,
+        way: Operands<'a>,
+    ) -> Result<Self, ExampleError> {
+        Ok(Self { way, ..Self::new(pair, settings)? })
     }
     // ANCHOR_END: exchange_memory
 
@@ -99,11 +118,10 @@ impl<'a> Exchange<'a> {
 
     /// A work request, counted from 0, for the next piece of the message. Only the last one is signalled: it
     /// speaks for all before it.
-    pub fn request<'e>(
-        &self,
-        request: u32,
-        elements: &'e [ScatterGatherElement],
-    ) -> SendRequest<'e> {
+    pub fn request<'e>(&self, request: u32, elements: &'e [ScatterGatherElement]) -> SendRequest<'e>
+    where
+        'a: 'e,
+    {
         let (_, remote) = self.local_and_remote();
         let begin = self.settings.piece(request).start as u64;
         SendRequest {
@@ -120,14 +138,15 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// What an atomic operation works with. It expects what is there, and so each swap succeeds.
-    fn operands(&self, request: u32) -> Operands<'static> {
+    /// What an atomic operation works with. It expects what is there, and so each swap succeeds. Of a
+    /// datagram, whom it is for.
+    fn operands(&self, request: u32) -> Operands<'a> {
         match self.settings.opcode {
             Opcode::AtomicFetchAndAdd => Operands::Atomic { compare_add: ADDED, swap: 0 },
             Opcode::AtomicCompareAndSwap => {
                 Operands::Atomic { compare_add: self.word(request), swap: SWAPPED }
             }
-            _ => Operands::None,
+            _ => self.way,
         }
     }
 
@@ -140,14 +159,13 @@ impl<'a> Exchange<'a> {
 
     // ANCHOR: exchange_receives
     /// Posts as many receives as there will be messages, if they need any. An RDMA WRITE with immediate data
-    /// consumes one too, but puts nothing into its buffer.
+    /// consumes one too, but puts nothing into its buffer. That of a datagram has room in front of the data.
     pub fn post_receives(&self) -> Result<(), ExampleError> {
         if !self.settings.needs_receives() {
             return Ok(());
         }
         for request in 0..self.settings.list {
-            let begin = self.settings.piece(request).start;
-            let list = [self.target.element(begin, self.settings.length)];
+            let list = [self.target.element(self.arrival(request), self.room())];
             let wr_id = FIRST_RECEIVE + u64::from(request);
             post_recv(&self.pair.receiver, &[ReceiveRequest { wr_id, sg_list: &list }])?;
         }
@@ -155,11 +173,33 @@ impl<'a> Exchange<'a> {
     }
     // ANCHOR_END: exchange_receives
 
+    /// Bytes of a receive.
+    fn room(&self) -> u32 {
+        front(&self.settings) as u32 + self.settings.length
+    }
+
+    /// Where a message is received.
+    fn arrival(&self, request: u32) -> usize {
+        request as usize * self.room() as usize
+    }
+
+    /// Looks whether all of the message lies in the target, each piece of it behind what is in front of it.
+    fn expect_message(&self, tracer: &Tracer) -> Result<(), ExampleError> {
+        let front = front(&self.settings);
+        if front == 0 {
+            return expect_arrived(&self.target, &self.message, tracer);
+        }
+        let length = self.settings.length as usize;
+        let piece = |request| self.target.buffer().read(self.arrival(request) + front, length);
+        let pieces: Option<Vec<Vec<u8>>> = (0..self.settings.list).map(piece).collect();
+        expect_same(pieces.map(|pieces| pieces.concat()), &self.message, tracer)
+    }
+
     /// Waits for all completions, compares the buffers, and says what happened.
     pub fn finish(&self, tracer: &Tracer) -> Result<Vec<String>, ExampleError> {
         let sent = self.wait_for_sends()?;
         let received = self.wait_for_receives()?;
-        expect_arrived(&self.target, &self.message, tracer)?;
+        self.expect_message(tracer)?;
         if self.settings.is_atomic() {
             self.expect_changed()?;
         }
@@ -201,9 +241,13 @@ impl<'a> Exchange<'a> {
         if self.settings.is_silent() {
             self.post_behind(last + 1)?;
             self.wait_for_send(last + 1)?;
+            let empty = match self.settings.transport {
+                Transport::UnreliableDatagram => "an empty datagram",
+                _ => "an empty RDMA WRITE",
+            };
             return Ok(format!(
-                "no work request up to {last} was signalled: an empty RDMA WRITE behind them completed \
-                 and speaks for them"
+                "no work request up to {last} was signalled: {empty} behind them completed and speaks for \
+                 them"
             ));
         }
         self.wait_for_send(last)?;
@@ -222,15 +266,20 @@ impl<'a> Exchange<'a> {
     }
 
     /// What is not signalled never says that it is done. Something signalled behind it does: work of one
-    /// queue completes in its order.
+    /// queue completes in its order. A datagram for which no receive is left is lost, and so done.
     fn post_behind(&self, wr_id: u64) -> Result<(), ExampleError> {
+        let opcode = match self.settings.transport {
+            Transport::UnreliableDatagram => Opcode::Send,
+            _ => Opcode::RdmaWrite,
+        };
         Ok(post_send(
             &self.pair.sender,
             &[SendRequest {
                 wr_id,
                 sg_list: &[],
-                opcode: Opcode::RdmaWrite,
+                opcode,
                 send_flags: SendFlags::SIGNALED,
+                operands: self.way,
                 ..SendRequest::default()
             }],
         )?)
@@ -247,7 +296,9 @@ impl<'a> Exchange<'a> {
             let completion = wait_for(&self.pair.recv_cq, &self.pair.context)?;
             expect_number(&completion, FIRST_RECEIVE + u64::from(request))?;
             let immediate = self.settings.has_immediate().then_some(IMMEDIATE + request + 1);
-            if completion.immediate != immediate || completion.byte_len != self.settings.length {
+            let datagram = self.settings.transport == Transport::UnreliableDatagram;
+            let stranger = datagram && completion.arrival.src_qp != self.pair.sender.number();
+            if completion.immediate != immediate || completion.byte_len != self.room() || stranger {
                 return Err(ExampleError::NotArrived(
                     "a receive says something else than was sent",
                 ));
@@ -271,7 +322,22 @@ impl<'a> Exchange<'a> {
             count => format!("{count} receives, the last of them {}, received", last.wr_id),
         };
         let immediate = last.immediate.map(|data| format!(", with immediate data {data:#x}"));
-        format!("; {which} {bytes} bytes{}", immediate.unwrap_or_default())
+        let from = match front(&self.settings) {
+            0 => String::new(),
+            header => format!(
+                " from queue pair {:#x}, behind {header} bytes for a header",
+                last.arrival.src_qp
+            ),
+        };
+        format!("; {which} {bytes} bytes{from}{}", immediate.unwrap_or_default())
+    }
+}
+
+/// Bytes in front of the data of each message.
+fn front(settings: &Settings) -> usize {
+    match settings.transport {
+        Transport::UnreliableDatagram => ROUTE_HEADER,
+        _ => 0,
     }
 }
 

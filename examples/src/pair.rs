@@ -361,7 +361,15 @@ pub fn expect_arrived(
     expected: &[u8],
     tracer: &Tracer,
 ) -> Result<(), ExampleError> {
-    let arrived = target.buffer().read(0, expected.len());
+    expect_same(target.buffer().read(0, expected.len()), expected, tracer)
+}
+
+/// Compares what was found in a buffer with what was sent.
+pub(crate) fn expect_same(
+    arrived: Option<Vec<u8>>,
+    expected: &[u8],
+    tracer: &Tracer,
+) -> Result<(), ExampleError> {
     let same = arrived.as_deref() == Some(expected);
     let count = arrived.map_or(0, |bytes| matching(&bytes, expected));
     probe!(

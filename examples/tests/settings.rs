@@ -183,6 +183,35 @@ fn a_failure_that_does_not_happen_is_told() {
     }
 }
 
+/// What a kind of scenario has that others have not.
+#[test]
+fn datagrams_and_disks_have_rules_of_their_own() {
+    let refused = |name: &str, text: &str| {
+        let scenario = scenario(name).expect("a scenario");
+        scenario.settings(&what_if(text), &Device::Card).expect_err(text).to_string()
+    };
+    for (name, text, why) in [
+        ("ud-send", "opcode=write", "use opcode=send or send-imm"),
+        ("ud-send", "opcode=read", "a datagram is sent, and nothing else"),
+        ("ud-send", "length=4097", "use length=0 to 4096"),
+        ("nvmf-read", "length=0", "one at least"),
+        ("nvmf-read", "length=513", "use a multiple of 512"),
+    ] {
+        let told = refused(name, text);
+        assert!(told.contains(why), "{name} {text}: {told}");
+    }
+    for (name, text, line) in [
+        ("ud-send", "length=4096,list=3", "received 12288 bytes from queue pair"),
+        ("ud-send", "opcode=send-imm,list=2", "with immediate data 0x1002"),
+        ("ud-send", "signaled=off,list=4", "an empty datagram behind them"),
+        ("nvmf-read", "length=512", "512 bytes from block 16 on"),
+        ("nvmf-read", "length=1048576,mtu=4096", "1048576 bytes from block 16 on"),
+    ] {
+        let lines = tried(scenario(name).expect("a scenario"), text).expect("it makes sense");
+        assert!(lines[0].contains(line), "{name} {text}: {lines:?}");
+    }
+}
+
 #[test]
 fn what_is_no_setting_is_told_what_there_is() {
     let error = |text: &str| text.parse::<WhatIf>().expect_err(text).to_string();

@@ -54,6 +54,22 @@ pub const UNRELIABLE: &[Key] = &[
     Key::Mtu,
 ];
 
+/// Datagrams: of any opcode that they have; their packets are as long as the port takes them.
+pub const DATAGRAMS: &[Key] = &[
+    Key::Opcode,
+    Key::Length,
+    Key::List,
+    Key::Sges,
+    Key::Inline,
+    Key::Signaled,
+    Key::SignalAll,
+    Key::Solicited,
+    Key::BlueFlame,
+    Key::Register,
+    Key::Start,
+    Key::Signature,
+];
+
 /// Failures of a queue that is posted to one work request at a time.
 pub const ONE_BY_ONE: &[Key] = &[Key::Length, Key::Inline, Key::Fence, Key::BlueFlame, Key::Mtu];
 

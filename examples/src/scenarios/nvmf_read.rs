@@ -18,7 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     summary: "The host binds a key to its buffer and sends a command capsule; the target writes the blocks \
               there and answers with a SEND that invalidates the key: three messages, no copy.",
     own: Settings { opcode: Opcode::Send, length: 4096, ..Settings::DEFAULT },
-    keys: &[Key::BlueFlame, Key::Mtu],
+    keys: &[Key::Length, Key::BlueFlame, Key::Register, Key::Signature, Key::Mtu],
     failure: None,
     run,
 };

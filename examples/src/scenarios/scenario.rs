@@ -1,5 +1,6 @@
 //! What a scenario is, and how it is to end.
 
+use crate::nvmf::BLOCK;
 use crate::settings::{self, Key};
 use crate::{Device, ExampleError, Settings, SettingsError, WhatIf, World};
 
@@ -114,6 +115,9 @@ impl Scenario {
             settings.set(key, value);
         }
         settings::check(&settings, device)?;
+        if self.topic == Topic::Storage {
+            settings::check_blocks(&settings, BLOCK)?;
+        }
         Ok(settings)
     }
 

@@ -16,7 +16,7 @@ pub use machine::{BlueFlame, Machine, Register};
 pub use sense::{MAX_INLINE, MOST_BYTES};
 pub use what_if::WhatIf;
 
-pub(crate) use sense::check;
+pub(crate) use sense::{check, check_blocks};
 
 use doorbell_driver::verbs::{Opcode, SendFlags, Transport};
 use std::ops::Range;

@@ -2,7 +2,7 @@
 
 use super::{BlueFlame, Key, Register, Settings, SettingsError};
 use crate::Device;
-use doorbell_driver::verbs::Opcode;
+use doorbell_driver::verbs::{Opcode, Transport};
 
 /// The most inline data that a queue pair of a reliable connection can be created for on the software card:
 /// the largest WQE in whole blocks, 960 bytes, less what libmlx5 keeps for binding a memory window, less
@@ -11,6 +11,10 @@ pub const MAX_INLINE: u32 = 764;
 
 /// The most bytes of all work requests together: two such buffers fit the memory of the software card.
 pub const MOST_BYTES: u32 = 1 << 20;
+
+/// The most bytes of a datagram, which has one packet: the longest that there is, and that of the software
+/// card's port. Another port may take less, and says so in the completion.
+pub const MOST_OF_A_DATAGRAM: u32 = 4096;
 
 /// Bytes that an atomic operation works on.
 const ATOMIC_BYTES: u32 = 8;
@@ -23,6 +27,17 @@ pub(crate) fn check(settings: &Settings, device: &Device) -> Result<(), Settings
         why: why.to_owned(),
         allowed,
     };
+    let datagrams = settings.transport == Transport::UnreliableDatagram;
+    let sends = matches!(settings.opcode, Opcode::Send | Opcode::SendWithImmediate);
+    if datagrams && !sends {
+        let why = "a datagram is sent, and nothing else";
+        return Err(no(Key::Opcode, why, "use opcode=send or send-imm".to_owned()));
+    }
+    if datagrams && settings.length > MOST_OF_A_DATAGRAM {
+        let why = "a datagram has one packet";
+        let allowed = format!("use length=0 to {MOST_OF_A_DATAGRAM}");
+        return Err(no(Key::Length, why, allowed));
+    }
     if settings.inline && settings.is_read() {
         let why = match settings.is_atomic() {
             true => "an atomic operation brings data in, and so there is none to copy into the WQE",
@@ -90,4 +105,17 @@ pub(crate) fn check(settings: &Settings, device: &Device) -> Result<(), Settings
         return Err(no(Key::Register, why, "use register=own, or bf=prefer or auto".to_owned()));
     }
     Ok(())
+}
+
+/// Refuses a length that no disk with blocks of so many bytes has.
+pub(crate) fn check_blocks(settings: &Settings, block: u32) -> Result<(), SettingsError> {
+    match settings.length {
+        length if length != 0 && length.is_multiple_of(block) => Ok(()),
+        _ => Err(SettingsError::Senseless {
+            key: Key::Length,
+            value: settings.get(Key::Length),
+            why: format!("a read has whole blocks of {block} bytes, and one at least"),
+            allowed: format!("use a multiple of {block}"),
+        }),
+    }
 }
