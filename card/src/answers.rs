@@ -6,6 +6,7 @@
 use crate::card::Card;
 use crate::counters::Counted;
 use crate::dma::{Bus, PROBE_GROUP, read_host};
+use crate::fabric::drop_packet;
 use crate::packets::{Acknowledgement, PSN_MASK, Packet};
 use crate::queue_pair::QueuePair;
 use crate::requester::read_response_opcode;
@@ -180,6 +181,9 @@ impl Card {
         let psn = owed.psn.wrapping_add(*sent as u32);
         let payload = match self.gather_remote(*asker, span, bus) {
             Ok(payload) => payload,
+            Err(_) if owed.again => {
+                return drop_packet("a read that comes again may read no longer", qp.qpn, bus);
+            }
             Err(refusal) => return self.refuse(qp, psn, refusal, bus),
         };
         let (first, last) = (*sent == 0, *sent + 1 == *packets);

@@ -111,7 +111,8 @@ impl Card {
     }
 
     /// Answers a request that was carried out before. A send or write is not carried out again, and
-    /// an atomic neither: what it found was kept. A read is; it changes nothing.
+    /// an atomic neither: what it found was kept. A read is; it changes nothing. None of them is refused:
+    /// the connection may have gone on long ago.
     fn answer_again(&mut self, qp: &mut QueuePair, packet: Packet, bus: &mut Bus<'_>) {
         let psn = packet.psn;
         match packet.opcode {
@@ -120,7 +121,8 @@ impl Card {
                 Ok(_) => {
                     drop_packet("a read that was never asked for is not repeated", qp.qpn, bus)
                 }
-                Err(refusal) => self.refuse(qp, psn, refusal, bus),
+                // It may only be late: the other side has had its answer, and has closed the memory since.
+                Err(_) => drop_packet("a read that comes again may read no longer", qp.qpn, bus),
             },
             _ if packet.opcode.has_atomic() => match qp.found_by(psn) {
                 Some(original) => {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use doorbell_prm::commands::QpState;
+use doorbell_prm::commands::{DestroyMkeyIn, QpState};
 use doorbell_prm::cqe::{CqeOpcode, CqeSyndrome};
 use doorbell_prm::roce::BthOpcode::*;
 use doorbell_prm::roce::{AETH_ACK, AETH_NAK, AETH_RNR_NAK};
@@ -146,6 +146,53 @@ fn a_read_that_is_asked_for_again_while_it_is_answered_is_answered_once() {
     assert_eq!(answers.len(), 64 + 96, "it begins anew, and does not end twice");
     let ends = answers.iter().filter(|packet| head(packet).0 == ReadResponseLast).count();
     assert_eq!(ends, 1);
+}
+
+/// Side 1 closes its memory.
+fn close(it: &mut Network) {
+    let mut input = DestroyMkeyIn::new();
+    input.set_mkey_index(it.sides[1].key >> 8);
+    it.sides[1].machine.command(&input, &[]);
+}
+
+/// The requester has had its answer, and so the memory may be closed; its late request says nothing of now.
+#[test]
+fn a_read_that_comes_again_when_its_memory_is_closed_is_dropped() {
+    let mut it = network();
+    let wqe = read(&it, 0x1000, 100);
+    it.sides[0].post(0, &[wqe]);
+    let late = it.sent(0);
+    it.bring(1, late.clone());
+    it.carry();
+    assert_eq!(it.sides[0].outcomes(0), done([0]));
+    close(&mut it);
+    it.bring(1, late);
+    assert_eq!(it.sent(1), Vec::<Vec<u8>>::new());
+    assert_eq!(it.sides[1].state(0), QpState::ReadyToSend);
+    // For the first time asked it is refused.
+    let wqe = read(&it, 0x1000, 100);
+    it.sides[0].post(0, &[wqe]);
+    it.carry();
+    let expected = [Failed(CqeSyndrome::RemoteAccessError, 1)];
+    assert_eq!(it.sides[0].outcomes(0), expected);
+}
+
+#[test]
+fn the_answer_to_a_read_that_came_again_ends_when_its_memory_is_closed() {
+    let mut it = network();
+    let wqe = read(&it, 0x1000, 0x6000);
+    it.sides[0].post(0, &[wqe]);
+    let late = it.sent(0);
+    it.bring(1, late.clone());
+    it.carry();
+    assert_eq!(it.sides[0].outcomes(0), done([0]));
+    it.bring(1, late);
+    close(&mut it);
+    // 64 of 96 packets had room before.
+    let answers = it.sent(1);
+    assert_eq!(answers.len(), 64);
+    assert!(answers.iter().all(|packet| head(packet).0 != Acknowledge));
+    assert_eq!(it.sides[1].state(0), QpState::ReadyToSend);
 }
 
 #[test]

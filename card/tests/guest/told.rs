@@ -50,12 +50,14 @@ pub struct Told {
 }
 
 /// How notes begin that tell of a packet which came to nothing.
-const DROPPED: [&str; 5] = [
+const DROPPED: [&str; 7] = [
     "packet dropped",
     "datagram dropped",
     "a message that cannot be carried out",
     "the rest of a message",
     "an atomic is not done twice",
+    "a read that was never asked for",
+    "a read that comes again",
 ];
 
 /// A recorder that counts, and keeps no event.
