@@ -2,7 +2,7 @@
 
 mod support;
 
-use doorbell_card::CardConfig;
+use doorbell_card::{CardConfig, DmaFault, Host};
 use doorbell_prm::commands::*;
 use doorbell_prm::cqe::CqeSyndrome::*;
 use doorbell_prm::cqe::ErrorCqe;
@@ -381,4 +381,40 @@ fn creation_needs_a_domain_and_holds_it() {
     let mut it = Setup::new();
     let input = pair_input(&it, 0, 1, page);
     assert_eq!(it.machine.refused(&input, &list).0, BadParameter);
+}
+
+/// It has neither queue, so nothing is counted in a record: the driver gives no address of one.
+#[test]
+fn of_a_target_that_failed_no_doorbell_record_is_read() {
+    let mut it = setup();
+    let qpn = it.it.pairs[TARGET].qpn;
+    it.it.machine.command(ToErrQpIn::new().set_qpn(qpn), &[]);
+    let Machine { card, memory, .. } = &mut it.it.machine;
+    let mut host = Watched { memory, read: Vec::new() };
+    // It looks again and again for something to flush.
+    for _ in 0..10 {
+        card.run(&mut host);
+    }
+    assert_eq!(host.read, Vec::<u64>::new());
+}
+
+/// Memory that notes what is read, also where nothing is.
+struct Watched<'a> {
+    memory: &'a mut Memory,
+    read: Vec<u64>,
+}
+
+impl Host for Watched<'_> {
+    fn dma_read(&mut self, address: u64, into: &mut [u8]) -> Result<(), DmaFault> {
+        self.read.push(address);
+        self.memory.dma_read(address, into)
+    }
+
+    fn dma_write(&mut self, address: u64, bytes: &[u8]) -> Result<(), DmaFault> {
+        self.memory.dma_write(address, bytes)
+    }
+
+    fn interrupt(&mut self, vector: u32) {
+        self.memory.interrupt(vector);
+    }
 }
