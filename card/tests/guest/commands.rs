@@ -75,11 +75,13 @@ impl World {
         let Some(rules) = &mut self.rules else { return };
         let mut gone = |what: &[What]| what.iter().for_each(|what| rules.revoke(*what, number));
         match opcode {
-            Some(CommandOpcode::DestroyQp) => {
+            Some(CommandOpcode::DestroyQp | CommandOpcode::DestroySq) => {
                 gone(&[What::SendRing, What::ReceiveRing, What::Record]);
             }
             Some(CommandOpcode::DestroyCq) => gone(&[What::CompletionQueue, What::Record]),
-            Some(CommandOpcode::DestroyRmp) => gone(&[What::SharedRing, What::Record]),
+            Some(CommandOpcode::DestroyRmp | CommandOpcode::DestroyXrcSrq) => {
+                gone(&[What::SharedRing, What::Record])
+            }
             Some(CommandOpcode::DestroyEq) => gone(&[What::EventQueue]),
             Some(CommandOpcode::DestroyMkey) => gone(&[What::Data]),
             Some(CommandOpcode::TeardownHca | CommandOpcode::DisableHca) => {
@@ -143,18 +145,22 @@ impl World {
         let pair = self.some_pair();
         let kind = match opcode {
             DestroyCq => 1,
-            DestroyEq | DeallocPd | DeallocUar => 2,
+            DestroyEq | DeallocPd | DeallocUar | DeallocXrcd => 2,
             DestroyMkey => 3,
             DestroyRmp | QueryRmp | ModifyRmp => 4,
-            _ if self.random.once_in(8) => self.random.below(6),
+            DestroyXrcSrq | QueryXrcSrq | ArmXrcSrq => 5,
+            DestroySq | QuerySq | ModifySq => 6,
+            _ if self.random.once_in(8) => self.random.below(8),
             _ => 0,
         };
         let number = match kind {
             0 => self.it.pairs[pair].qpn,
             1 => self.random.pick(&self.it.cqs).number,
-            2 => self.random.pick(&[self.it.eq.number, self.it.pd, self.it.uar]),
+            2 => self.random.pick(&[self.it.eq.number, self.it.pd, self.it.uar, self.xrcd]),
             3 => self.random.pick(&self.keys).key >> 8,
-            4 => self.pool_number,
+            4 => self.pools[0].number,
+            5 => self.pools[1].number,
+            6 => self.it.pairs.last().map_or(0, |queue| queue.qpn),
             _ => self.random.sized() as u32,
         };
         number.into()
@@ -173,9 +179,7 @@ impl World {
 
     /// Brings a queue pair back, from whatever state, and sometimes not quite.
     pub fn revive(&mut self, at: usize) {
-        let mut reset = ToRstQpIn::new();
-        reset.set_qpn(self.it.pairs[at].qpn);
-        let mut inputs = vec![reset.as_bytes().to_vec()];
+        let mut inputs = self.resets(at);
         inputs.extend(self.transitions(at));
         for mut input in inputs {
             if self.random.once_in(16) {

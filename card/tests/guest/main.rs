@@ -211,13 +211,18 @@ fn missing(totals: &Totals) -> Vec<String> {
         "UC_SEND_ONLY",
         "UC_RDMA_WRITE_FIRST",
         "UD_SEND_ONLY",
+        "XRC_SEND_ONLY",
+        "XRC_RDMA_WRITE_FIRST",
+        "XRC_ACKNOWLEDGE",
     ];
+    let states = ["QP RTS -> ERR", "SQ RST -> RTS", "SQ RTS -> ERR", "SQ ERR -> RST"];
     [
         unseen(totals, "completion", &completions),
         unseen(totals, "syndrome", &syndromes),
         unseen(totals, "command", &statuses),
         unseen(totals, "delivery", &deliveries),
         unseen(totals, "packet", &packets),
+        unseen(totals, "state", &states),
         unseen(totals, "taken", &["packets"]),
         unseen(totals, "end", &["reset, and it works"]),
     ]

@@ -78,6 +78,10 @@ impl World {
         let opcode = match kind.service {
             QpServiceType::UnreliableDatagram => BthOpcode::DatagramSendOnly.code(),
             QpServiceType::UnreliableConnection => self.random.pick(&REQUESTS[..10]).code() | 0x20,
+            QpServiceType::ExtendedReliableConnection => {
+                let opcode = self.random.pick(&REQUESTS);
+                opcode.extended().unwrap_or(opcode).code()
+            }
             _ => self.random.pick(&REQUESTS).code(),
         };
         let expected = self.expected_psn(pair.qpn);
@@ -101,7 +105,7 @@ impl World {
             2 => self.random.below(40),
             _ => mtu,
         };
-        let fetches = [0x0c, 0x13, 0x14].contains(&opcode);
+        let fetches = [0x0c, 0x13, 0x14].contains(&(opcode & 0x1f));
         if !fetches || self.random.once_in(8) {
             packet.extend(self.random.bytes(length as usize));
         }
@@ -113,6 +117,9 @@ impl World {
             if self.random.once_in(2) { self.keys[0] } else { self.random.pick(&self.keys) };
         let address = known.address + self.random.below(known.length);
         let address = if self.random.once_in(6) { self.random.sized() } else { address };
+        if opcode.has_xrceth() {
+            packet.extend(self.receiver().to_be_bytes());
+        }
         if opcode.has_deth() {
             packet.extend(QUEUE_KEY.to_be_bytes());
             packet.extend([0, 0, 0, 9]);

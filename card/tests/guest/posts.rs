@@ -90,6 +90,14 @@ impl World {
         segment.as_bytes().to_vec()
     }
 
+    /// The shared receive queue that a message of an extended connection names: mostly the right one.
+    pub fn receiver(&mut self) -> u32 {
+        match self.random.once_in(24) {
+            true => self.random.pick(&[self.pools[0].number, 0, 0xff_ffff]),
+            false => self.pools[1].number,
+        }
+    }
+
     /// A change of a window, as `set_bind_wr` of libmlx5 makes it; the window's key is the immediate.
     pub fn bind_segments(&mut self, at: usize) -> (u32, Vec<u8>) {
         let Some(which) = self.windows.len().checked_sub(1) else { return (0, Vec::new()) };
@@ -138,6 +146,10 @@ impl World {
         use SendOpcode::*;
         let service = self.kinds[at].service;
         let opcode = match service {
+            // This card has no packets for a send queue of its own.
+            _ if self.kinds[at].form == Form::SendQueue => {
+                self.random.pick(&[Nop, Nop, Nop, Nop, Nop, Send, RdmaRead, Umr])
+            }
             QpServiceType::UnreliableDatagram => {
                 self.random.pick(&[Send, Send, SendImmediate, Nop])
             }
@@ -170,6 +182,11 @@ impl World {
         let mut body = Vec::new();
         if service == QpServiceType::UnreliableDatagram && opcode != Nop {
             body.extend(self.datagram_segment(at));
+        }
+        if service == QpServiceType::ExtendedReliableConnection && !matches!(opcode, Nop | Umr) {
+            let mut segment = XrcSegment::zeroed();
+            segment.set_receiver(self.receiver());
+            body.extend(segment.as_bytes());
         }
         let atomic = matches!(opcode, AtomicCompareSwap | AtomicFetchAdd);
         match opcode {
@@ -256,7 +273,8 @@ impl World {
                 _ => *counter,
             };
         }
-        let record = if self.random.once_in(6) { self.pool.1 } else { it.record };
+        let shared = self.random.pick(&self.pools).record;
+        let record = if self.random.once_in(6) { shared } else { it.record };
         self.it.machine.memory.put(record, &counters.map(u32::to_be_bytes).concat());
     }
 

@@ -33,8 +33,9 @@ impl World {
     }
 
     pub fn post_receives(&mut self) {
-        let shares = self.kinds.iter().position(|kind| kind.shares).unwrap_or(0);
-        let at = if self.random.once_in(6) { shares } else { self.some_pair() };
+        let all = 0..self.kinds.len();
+        let shares: Vec<_> = all.filter(|at| self.kinds[*at].shares).collect();
+        let at = if self.random.once_in(4) { self.random.pick(&shares) } else { self.some_pair() };
         self.careful = self.random.below(8) < 6;
         let mut wqe = match self.random.once_in(16) {
             true => self.random.bytes(64),
@@ -59,15 +60,17 @@ impl World {
         if !self.kinds[at].shares {
             return self.it.raw_receive(at, &wqe);
         }
-        let (buffer, record, posted) = self.pool;
+        let extended = self.kinds[at].service == QpServiceType::ExtendedReliableConnection;
+        let Pool { buffer, record, posted, .. } = self.pools[usize::from(extended)];
         let place = buffer + u64::from(posted) % 8 * 64;
         self.it.machine.memory.put(place + 16, &wqe[..48]);
         if self.random.once_in(8) {
             let next = self.random.bytes(16);
             self.it.machine.memory.put(place, &next);
         }
-        self.pool.2 = posted.wrapping_add(1);
-        let posted = u32::from(self.pool.2).to_be_bytes();
+        let posted = posted.wrapping_add(1);
+        self.pools[usize::from(extended)].posted = posted;
+        let posted = u32::from(posted).to_be_bytes();
         self.it.machine.memory.put(record, &posted);
     }
 }

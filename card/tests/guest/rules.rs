@@ -23,7 +23,7 @@ pub fn connection(random: &mut Random) -> Connection {
 }
 
 pub fn machine(random: &mut Random, told: &Arc<Mutex<Told>>) -> Machine {
-    let base = match random.once_in(3) {
+    let base = match random.once_in(2) {
         true => CardConfig::infiniband(7),
         false => CardConfig::default(),
     };
@@ -43,10 +43,12 @@ pub fn machine(random: &mut Random, told: &Arc<Mutex<Told>>) -> Machine {
 }
 
 impl World {
-    /// Ten queue pairs: the first two are reliable connections to each other already.
+    /// Ten queue pairs, of which the first two are reliable connections to each other already; the two ends of an
+    /// extended one, which this card has on InfiniBand only; and a send queue of its own.
     pub fn create_pairs(&mut self) {
         use QpServiceType::*;
-        let kind = |service, peer, shares| Kind { service, peer, shares };
+        let form = Form::Whole;
+        let kind = |service, peer, shares| Kind { service, peer, shares, form };
         self.kinds = vec![
             kind(ReliableConnection, Some(1), false),
             kind(ReliableConnection, Some(0), false),
@@ -59,7 +61,12 @@ impl World {
             kind(ReliableConnection, Some(9), true),
             kind(ReliableConnection, Some(8), false),
         ];
+        let has_extended = self.it.machine.card.config().link != Link::Ethernet;
+        if has_extended {
+            self.kinds.push(kind(ExtendedReliableConnection, Some(11), true));
+        }
         self.create_pool();
+        self.create_extended_pool();
         for at in 2..self.kinds.len() {
             let kind = self.kinds[at];
             let cq = at / 2;
@@ -72,14 +79,20 @@ impl World {
             let buffer = pages[0] + into;
             if kind.shares {
                 into += RQ_BYTES;
-                let number = self.pool_number;
+                let extended = kind.service == ExtendedReliableConnection;
+                let number = self.pools[usize::from(extended)].number;
                 input.qpc_mut().set_rq_type(1).set_srqn_rmpn_xrqn(number).set_log_rq_size(0);
+                input.qpc_mut().set_xrcd(if extended { self.xrcd } else { 0 });
             }
             input.qpc_mut().set_page_offset((into / 64) as u8);
             let list = pages.map(u64::to_be_bytes).concat();
             let qpn = self.it.machine.command(&input, &list).qpn();
             self.it.pairs.push(Pair { qpn, buffer, record, cq, posted: 0, received: 0 });
         }
+        if has_extended {
+            self.create_target();
+        }
+        self.create_send_queue();
         for at in 2..self.kinds.len() {
             for input in self.transitions(at) {
                 let output = self.it.machine.raw(&input, 64);
@@ -88,9 +101,53 @@ impl World {
         }
     }
 
+    /// Neither queue nor record: what the driver of the tests writes is not handed over.
+    fn create_target(&mut self) {
+        let (service, cq) = (QpServiceType::ExtendedReliableConnection, 5);
+        let [buffer, record] = [0; 2].map(|_| self.it.machine.page());
+        let mut input = self.it.qp_input(cq, 0);
+        let context = input.qpc_mut();
+        context.set_st(service.code()).set_rq_type(1).set_srqn_rmpn_xrqn(self.pools[1].number);
+        context.set_log_rq_size(0).set_log_rq_stride(0).set_xrcd(self.xrcd);
+        context.set_no_sq(true).set_log_sq_size(0).set_uar_page(0);
+        let qpn = self.it.machine.command(&input, &[]).qpn();
+        self.it.pairs.push(Pair { qpn, buffer, record, cq, posted: 0, received: 0 });
+        self.kinds.push(Kind { service, peer: Some(10), shares: true, form: Form::Target });
+    }
+
+    fn create_send_queue(&mut self) {
+        let cq = 5;
+        let [buffer, record] = [0; 2].map(|_| self.it.machine.page());
+        let mut input = CreateSqIn::new();
+        let context = input.ctx_mut().set_cqn(self.it.cqs[cq].number).set_flush_in_error_en(true);
+        let queue = context.wq_mut().set_wq_type(1).set_log_wq_sz(LOG_SQ as u8);
+        queue.set_log_wq_stride(6).set_uar_page(self.it.uar).set_dbr_addr(record);
+        // Where a queue pair has its send queue, behind a receive queue that is none here.
+        queue.set_page_offset((RQ_BYTES / 64) as u8);
+        let qpn = self.it.machine.command(&input, &buffer.to_be_bytes()).sqn();
+        self.it.pairs.push(Pair { qpn, buffer, record, cq, posted: 0, received: 0 });
+        let (service, form) = (QpServiceType::ReliableConnection, Form::SendQueue);
+        self.kinds.push(Kind { service, peer: None, shares: false, form });
+    }
+
+    /// The commands that bring a queue pair to RESET; of a send queue the one that fits its state.
+    pub fn resets(&self, at: usize) -> Vec<Vec<u8>> {
+        let qpn = self.it.pairs[at].qpn;
+        if self.kinds[at].form == Form::SendQueue {
+            let from = [SqState::Ready, SqState::Error];
+            return from.map(|now| change_send_queue(qpn, now, SqState::Reset)).to_vec();
+        }
+        let mut reset = ToRstQpIn::new();
+        reset.set_qpn(qpn);
+        vec![reset.as_bytes().to_vec()]
+    }
+
     /// The commands that bring a queue pair from RESET to RTS.
     pub fn transitions(&self, at: usize) -> Vec<Vec<u8>> {
         let (qpn, peer) = (self.it.pairs[at].qpn, self.kinds[at].peer);
+        if self.kinds[at].form == Form::SendQueue {
+            return vec![change_send_queue(qpn, SqState::Reset, SqState::Ready)];
+        }
         let mut init = self.it.to_init(qpn);
         init.qpc_mut().set_q_key(QUEUE_KEY);
         let remote = peer.map_or(ABROAD + at as u32, |peer| self.it.pairs[peer].qpn);
@@ -118,13 +175,37 @@ impl World {
         let mut input = CreateRmpIn::new();
         let queue = input.ctx_mut().set_state(1).wq_mut();
         queue.set_pd(self.it.pd).set_log_wq_sz(3).set_log_wq_stride(6).set_dbr_addr(record);
-        self.pool_number = machine.command(&input, &buffer.to_be_bytes()).rmpn();
+        let number = machine.command(&input, &buffer.to_be_bytes()).rmpn();
+        self.add_pool(number, buffer, record);
+    }
+
+    /// The shared receive queue of the target, in a domain of theirs.
+    fn create_extended_pool(&mut self) {
+        let machine = &mut self.it.machine;
+        self.xrcd = machine.command(&AllocXrcdIn::new(), &[]).xrcd();
+        let (buffer, record) = (machine.page(), machine.page());
+        let mut input = CreateXrcSrqIn::new();
+        input
+            .xrc_srq_context_entry_mut()
+            .set_xrcd(self.xrcd)
+            .set_pd(self.it.pd)
+            .set_cqn(self.it.cqs[5].number)
+            .set_log_xrc_srq_size(3)
+            .set_log_rq_stride(2)
+            .set_db_record_addr_h((record >> 32) as u32)
+            .set_db_record_addr_l((record >> 2) as u32 & 0x3fff_ffff);
+        let number = machine.command(&input, &buffer.to_be_bytes()).xrc_srqn();
+        self.add_pool(number, buffer, record);
+    }
+
+    /// Eight receives of 64 bytes, each of which names the next.
+    fn add_pool(&mut self, number: u32, buffer: u64, record: u64) {
         for index in 0..8_u16 {
             let mut next = NextSegment::zeroed();
             next.next_wqe_index = ((index + 1) % 8).into();
-            machine.memory.put(buffer + u64::from(index) * 64, next.as_bytes());
+            self.it.machine.memory.put(buffer + u64::from(index) * 64, next.as_bytes());
         }
-        self.pool = (buffer, record, 0);
+        self.pools.push(Pool { number, buffer, record, posted: 0 });
     }
 
     pub fn grant_queues(&self, rules: &mut Rules) {
@@ -155,16 +236,20 @@ impl World {
             rules.grant(grant(What::Record, queue.number), &[(queue.record, 8)]);
         }
         for (pair, kind) in self.it.pairs.iter().zip(&self.kinds) {
-            if !kind.shares {
+            if kind.form == Form::Target {
+                continue;
+            }
+            if !kind.shares && kind.form == Form::Whole {
                 rules.grant(grant(What::ReceiveRing, pair.qpn), &[(pair.buffer, RQ_BYTES)]);
             }
             let ring = (pair.buffer + RQ_BYTES, 64 << LOG_SQ);
             rules.grant(grant(What::SendRing, pair.qpn), &[ring]);
             rules.grant(grant(What::Record, pair.qpn), &[(pair.record, 8)]);
         }
-        let (buffer, record, _) = self.pool;
-        rules.grant(grant(What::SharedRing, self.pool_number), &[(buffer, 8 * 64)]);
-        rules.grant(grant(What::Record, self.pool_number), &[(record, 8)]);
+        for pool in &self.pools {
+            rules.grant(grant(What::SharedRing, pool.number), &[(pool.buffer, 8 * 64)]);
+            rules.grant(grant(What::Record, pool.number), &[(pool.record, 8)]);
+        }
     }
 
     /// Regions with some rights only, one that begins and ends within a page, one of another domain;
@@ -214,6 +299,13 @@ impl World {
             self.keys.push(Key { key, address: VIRTUAL, length: 0x1000 });
         }
     }
+}
+
+/// The command that changes the state of a send queue of its own.
+fn change_send_queue(sqn: u32, now: SqState, next: SqState) -> Vec<u8> {
+    let mut modify = ModifySqIn::new();
+    modify.set_sqn(sqn).set_sq_state(now.code()).ctx_mut().set_state(next.code());
+    modify.as_bytes().to_vec()
 }
 
 /// Hands over `length` bytes from `inside` the first page on, to be used as the key says. Memory that
