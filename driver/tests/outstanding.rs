@@ -13,7 +13,7 @@ mod sync {
 }
 
 /// The notes to a ring's entries.
-mod ring {
+mod notes {
     pub struct Notes<T>(Vec<T>);
 
     impl<T: Default> Notes<T> {
@@ -21,7 +21,28 @@ mod ring {
             Self((0..entries).map(|_| T::default()).collect())
         }
 
+        pub fn view(&self) -> View<'_, T> {
+            View(&self.0)
+        }
+
         pub fn at(&self, counter: u32) -> &T {
+            self.view().at(counter)
+        }
+    }
+
+    /// Where they are.
+    pub struct View<'n, T>(&'n [T]);
+
+    impl<T> Clone for View<'_, T> {
+        fn clone(&self) -> Self {
+            *self
+        }
+    }
+
+    impl<T> Copy for View<'_, T> {}
+
+    impl<'n, T> View<'n, T> {
+        pub fn at(self, counter: u32) -> &'n T {
             &self.0[counter as usize % self.0.len()]
         }
     }

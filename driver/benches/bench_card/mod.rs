@@ -35,7 +35,7 @@ pub const CASES: &[Case] = &[
     Case { name: "wr_rdma_write, single", requests: 1, libmlx5: 266.0, limit: 159.0 },
     Case { name: "wr_rdma_write, batch of 32", requests: 32, libmlx5: 137.0, limit: 68.0 },
     Case { name: "poll_cq, one", requests: 1, libmlx5: 193.0, limit: 64.3 },
-    Case { name: "poll_cq, 16", requests: 16, libmlx5: 109.0, limit: 42.0 },
+    Case { name: "poll_cq, 16", requests: 16, libmlx5: 109.0, limit: 36.0 },
     Case { name: "poll_cq, empty", requests: 1, libmlx5: 99.0, limit: 31.5 },
 ];
 

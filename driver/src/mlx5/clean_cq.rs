@@ -47,9 +47,8 @@ impl CqState {
             }
         }
         if removed > 0 {
-            let index = first.wrapping_add(removed);
-            self.next = entries.next(index);
-            self.update_record(index, probe);
+            self.next = entries.next(first.wrapping_add(removed));
+            self.update_record(probe);
         }
     }
     // ANCHOR_END: clean_cq

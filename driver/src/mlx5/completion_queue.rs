@@ -1,10 +1,7 @@
-//! The completion queue: a ring that the card writes and the driver reads.
-//!
-//! Who owns an entry is said by one bit in its last byte. The card flips the value that means
-//! "yours" each time it goes around the ring, so that neither side has to clear anything.
-//! (PRM, "Completion Queue Element Ownership")
+//! The completion queue: what it consists of, and how it is created.
 
 use super::doorbell::DoorbellRecord;
+use super::entries::{CQE_SIZE, Entries, Next};
 use super::events::{Arming, channel_number};
 use super::outstanding::Outstanding;
 use super::parse_cqe::Last;
@@ -15,16 +12,12 @@ use super::tables::Mlx5Context;
 use crate::bus::{Bus, DmaRegion, Purpose};
 use crate::control::{Control, CqRequest};
 use crate::verbs::{self, CompletionChannel, Context, VerbsError};
-use doorbell_prm::cqe::{Cqe, CqeOpcode};
+use doorbell_prm::cqe::CqeOpcode;
 use doorbell_tracer::{Group, Probe, RegionId, Role, Site, Tracer, probe, site};
 use spin::mutex::SpinMutex as Mutex;
-use std::ptr::NonNull;
 use std::sync::Arc;
 
 const PROBE_GROUP: Group = Group::Control;
-
-/// Size of an entry in bytes.
-pub const CQE_SIZE: usize = 64;
 
 /// Offset of the word of the doorbell record that arms the queue (`MLX5_CQ_ARM_DB`).
 const ARM_OFFSET: usize = 4;
@@ -54,32 +47,6 @@ impl<B: Bus> Drop for Keeper<B> {
     }
 }
 
-/// The ring of entries: an address and a size.
-#[derive(Clone, Copy)]
-pub struct Entries {
-    /// The first entry.
-    first: NonNull<Cqe>,
-    /// The number of bytes, a power of two, less one.
-    mask: u32,
-    /// The number of entries: of a counter, the bit that says whether the turn of the ring is odd.
-    pub(super) size: u32,
-}
-
-/// An entry that has not been consumed yet.
-#[derive(Clone, Copy)]
-pub struct Next {
-    /// Entries consumed before it since the beginning: masked, its place.
-    pub index: u32,
-    /// That place.
-    pub entry: Entry,
-    /// The owner bit by which it is ours.
-    pub turn: u8,
-}
-
-/// The place of one entry of the ring. Like a copy of the ring, it lives no longer than the queue.
-#[derive(Clone, Copy)]
-pub struct Entry(NonNull<Cqe>);
-
 /// What polls work on, under the queue's lock.
 pub struct CqState {
     /// The entries.
@@ -99,12 +66,6 @@ pub struct CqState {
     /// Those taken out of `senders`, since their completions must be looked at closely.
     pub watched: Vec<Option<Arc<Outstanding>>>,
 }
-
-// SAFETY: the entries are read by volatile copies under the queue's lock, and live as long as the
-// `Keeper` beside it.
-unsafe impl Send for Entries {}
-// SAFETY: as for the ring that it is of.
-unsafe impl Send for Entry {}
 
 /// A queue pair that completes here.
 #[derive(Clone)]
@@ -134,89 +95,6 @@ impl Receives {
     }
 }
 
-impl Entries {
-    /// Offset in bytes of the entry that `index` counts.
-    #[inline(always)]
-    pub fn offset(self, index: u32) -> usize {
-        (index.wrapping_mul(CQE_SIZE as u32) & self.mask) as usize
-    }
-
-    /// The entry that `index` counts.
-    #[inline(always)]
-    pub fn at(self, index: u32) -> Entry {
-        // SAFETY: the masked place lies in the ring.
-        Entry(unsafe { self.first.byte_add(self.offset(index)) })
-    }
-
-    /// The entry that `index` counts, with what is to be known of it.
-    #[inline(always)]
-    pub fn next(self, index: u32) -> Next {
-        Next { index, entry: self.at(index), turn: self.turn(index) }
-    }
-
-    // ANCHOR: owner_bit
-    /// Whether the entry that `index` counts has been written by the card in this turn of the ring.
-    #[inline(always)]
-    pub fn is_ours(self, index: u32, op_own: u8) -> bool {
-        Self::is_ours_in(self.turn(index), op_own)
-    }
-
-    /// The same of a turn by its owner bit.
-    #[inline(always)]
-    pub fn is_ours_in(turn: u8, op_own: u8) -> bool {
-        op_own >> 4 != CqeOpcode::Invalid as u8 && (op_own ^ turn) & 1 == 0
-    }
-
-    /// The owner bit that means "yours" in the turn of the ring that `index` is in.
-    #[inline(always)]
-    pub fn turn(self, index: u32) -> u8 {
-        u8::from(index & self.size != 0)
-    }
-    // ANCHOR_END: owner_bit
-}
-
-impl Entry {
-    /// Its last byte: opcode and owner bit, written last.
-    #[inline(always)]
-    pub fn op_own(self) -> u8 {
-        self.byte::<{ CQE_SIZE - 1 }>()
-    }
-
-    /// One of its words, big endian as it lies there; `OFFSET` is in bytes.
-    #[inline(always)]
-    pub fn word<const OFFSET: usize>(self) -> u32 {
-        u32::from_be(self.big_endian::<OFFSET>())
-    }
-
-    /// The same, left in the card's byte order.
-    #[inline(always)]
-    pub fn big_endian<const OFFSET: usize>(self) -> u32 {
-        const { assert!(OFFSET.is_multiple_of(4) && OFFSET < CQE_SIZE) };
-        // SAFETY: the entry lies in the ring, the word in the entry, aligned to 4.
-        unsafe { self.0.cast::<u32>().byte_add(OFFSET).read_volatile() }
-    }
-
-    /// One of its bytes.
-    #[inline(always)]
-    pub fn byte<const OFFSET: usize>(self) -> u8 {
-        const { assert!(OFFSET < CQE_SIZE) };
-        // SAFETY: the entry lies in the ring, the byte in the entry.
-        unsafe { self.0.cast::<u8>().add(OFFSET).read_volatile() }
-    }
-
-    /// A copy of it.
-    pub fn copy(self) -> Cqe {
-        // SAFETY: the entry lies in the ring; a `Cqe` is bytes, whatever they are.
-        unsafe { self.0.read_volatile() }
-    }
-
-    /// Puts another in its place, of an entry that is the driver's.
-    pub fn put(self, entry: Cqe) {
-        // SAFETY: the entry lies in the ring; the card writes none that is the driver's.
-        unsafe { self.0.write_volatile(entry) };
-    }
-}
-
 impl CqState {
     /// Lets a queue pair complete here. One that sends and receives here joins once for both.
     pub fn join(&mut self, user_index: u32, joining: Member) {
@@ -224,14 +102,20 @@ impl CqState {
         add(&mut self.receivers, user_index, joining.receive);
     }
 
+    /// The next entry is consumed.
+    #[inline(always)]
+    pub fn consume(&mut self) {
+        self.next.consume(self.entries);
+    }
+
     // ANCHOR: cq_record
-    /// Tells the card which entries it may write again: those in front of the one that `index` counts.
+    /// Tells the card which entries it may write again: those in front of the next one.
     /// No barrier before it: the entries have been read, and the card's writes to them come after its
     /// read of this record.
     /// (`update_cons_index`)
     #[inline(always)]
-    pub fn update_record<P: Probe>(&mut self, index: u32, probe: &P) {
-        let bytes = self.record.store(index & 0xff_ffff);
+    pub fn update_record<P: Probe>(&mut self, probe: &P) {
+        let bytes = self.record.store(self.next.index & 0xff_ffff);
         probe!(P: *probe, store(self.record.region, self.record.offset, "", &bytes);
             from "consumer_index" = "cq.consumer_index & 0xffffff");
     }
@@ -288,11 +172,7 @@ pub fn create_cq<B: Bus>(
     })?;
     tracer.remap(&RING, region, buffer.request(0, buffer.length(), purpose(number)));
     record.name(record_region, number, "doorbell record of CQ", tracer);
-    let entries = Entries {
-        first: buffer.pointer(0, buffer.length()).cast(),
-        mask: (CQE_SIZE << log_size) as u32 - 1,
-        size: 1 << log_size,
-    };
+    let entries = Entries::of(&buffer, log_size);
     let state = CqState {
         next: entries.next(0),
         entries,

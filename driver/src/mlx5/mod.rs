@@ -24,6 +24,7 @@ mod datagram;
 mod keys;
 mod long;
 
+mod notes;
 mod ring;
 
 mod barrier;
@@ -37,6 +38,7 @@ mod shared_receive;
 
 mod clean_cq;
 mod completion_queue;
+mod entries;
 mod events;
 mod signature;
 

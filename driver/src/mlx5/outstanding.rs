@@ -3,7 +3,7 @@
 //! Neither holds the other's lock. A model of the two is tried out in all its orders by a test of this
 //! crate, which gives this file other atomics.
 
-use super::ring::Notes;
+use super::notes::{Notes, View};
 use super::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Which work request each block of a queue belongs to, and how far completions have come.
@@ -56,20 +56,18 @@ impl Outstanding {
     /// again, so whatever else is to be known of it is asked for before.
     #[inline(always)]
     pub fn retire(&self, counter: u32) -> u64 {
-        let (wr_id, done) = self.look_up(counter);
+        let (wr_id, done) = self.slots().look_up(counter);
         self.retire_all(done);
         wr_id
     }
 
-    /// The `wr_id` of that work request, and how many are done with it: for [`Outstanding::retire_all`],
-    /// which a poll calls once for all completions that it takes one behind the other.
+    /// Where a poll looks them up that takes many completions one behind the other.
     #[inline(always)]
-    pub fn look_up(&self, counter: u32) -> (u64, u32) {
-        let slot = self.slots.at(counter);
-        (slot.wr_id.load(Ordering::Relaxed), slot.done.load(Ordering::Relaxed))
+    pub fn slots(&self) -> Slots<'_> {
+        Slots(self.slots.view())
     }
 
-    /// So many are done.
+    /// So many are done. A poll calls it once for all completions that it takes one behind the other.
     #[inline(always)]
     pub fn retire_all(&self, done: u32) {
         // Not before what was looked up: whoever sees the new tail may overwrite it.
@@ -86,5 +84,19 @@ impl Outstanding {
     #[inline(always)]
     pub fn count(&self, head: u32) -> u32 {
         head.wrapping_sub(self.tail.load(Ordering::Acquire))
+    }
+}
+
+/// The work requests of a queue by block, to be looked up before they are retired.
+#[derive(Clone, Copy)]
+pub struct Slots<'s>(View<'s, Slot>);
+
+impl Slots<'_> {
+    /// The `wr_id` of the work request whose WQE began at `counter`, and how many are done with it: for
+    /// [`Outstanding::retire_all`].
+    #[inline(always)]
+    pub fn look_up(self, counter: u32) -> (u64, u32) {
+        let slot = self.0.at(counter);
+        (slot.wr_id.load(Ordering::Relaxed), slot.done.load(Ordering::Relaxed))
     }
 }

@@ -1,11 +1,13 @@
 //! What a CQE says: from its fields to those of a work completion.
 
-use super::completion_queue::{CqState, Entry, add};
-use super::outstanding::Outstanding;
+use super::completion_queue::{CqState, add};
+use super::entries::Entry;
+use super::outstanding::{Outstanding, Slots};
 use crate::verbs::{Arrival, Completed, PollError, WorkCompletion, WorkStatus};
 use doorbell_prm::cqe::{Cqe, CqeOpcode, CqeSyndrome};
 use doorbell_prm::wqe::SendOpcode;
 use doorbell_tracer::Probe;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -22,17 +24,13 @@ const ATOMIC_LENGTH: u32 = 8;
 
 // ANCHOR: parse_cqe
 /// What the entry of a send says: each field goes straight to its place. Returns how many work requests
-/// of its `sender`, which has this number, are done. (`mlx5_parse_cqe`)
+/// of its `sender` are done. (`mlx5_parse_cqe`)
 #[inline(always)]
-pub fn parse_sent(
-    (qp_num, sender): (u32, &Outstanding),
-    entry: Entry,
-    completion: &mut WorkCompletion,
-) -> u32 {
-    let (wr_id, done) = sender.look_up(counter(entry));
+pub fn parse_sent(sender: Sender<'_>, entry: Entry, completion: &mut WorkCompletion) -> u32 {
+    let (wr_id, done) = sender.slots.look_up(counter(entry));
     completion.wr_id = wr_id;
-    completion.qp_num = qp_num;
-    completion.opcode = SENT[usize::from(entry.byte::<OPCODE_QPN>())];
+    completion.qp_num = sender.qp_num;
+    completion.opcode = sender.opcodes[usize::from(entry.byte::<OPCODE_QPN>())];
     completion.byte_len = entry.word::<BYTE_COUNT>();
     completion.status = WorkStatus::Success;
     completion.immediate = None;
@@ -58,7 +56,7 @@ pub fn parse_any<P: Probe>(
         return Ok((Last::NONE, 0));
     };
     let done = parse_sent(sender, entry, completion);
-    sender.1.retire_all(done);
+    sender.outstanding.retire_all(done);
     Ok((last, done))
 }
 
@@ -128,42 +126,49 @@ fn member<T>(members: &[Option<T>], user_index: u32) -> Result<&T, PollError> {
     }
 }
 
+/// A queue pair whose sends complete here.
+#[derive(Clone, Copy)]
+pub struct Sender<'s> {
+    /// Its number (QPN).
+    qp_num: u32,
+    /// Its work requests.
+    slots: Slots<'s>,
+    /// The same, to retire them.
+    pub outstanding: &'s Outstanding,
+    /// What they were, by the opcode of the WQE. It is here so that a run of completions has it at hand.
+    opcodes: &'static Sent,
+}
+
 /// The queue pair whose send completed last: the next entry is often of the same. (`cur_rsc`, which
 /// libmlx5 forgets at the end of each poll)
 #[derive(Clone, Copy)]
 pub struct Last {
     /// As its entries have it, in their byte order; of none, more than any has.
     user_index: u64,
-    /// Its number (QPN).
-    qp_num: u32,
-    outstanding: NonNull<Outstanding>,
+    /// The queue pair, unless it is none.
+    sender: MaybeUninit<Sender<'static>>,
 }
-
-// SAFETY: a reference, but for its lifetime, to what may be shared between threads.
-unsafe impl Send for Last {}
 
 impl Last {
     /// None yet, or none any more.
-    pub const NONE: Self =
-        Self { user_index: u64::MAX, qp_num: 0, outstanding: NonNull::dangling() };
+    pub const NONE: Self = Self { user_index: u64::MAX, sender: MaybeUninit::uninit() };
 
-    /// The number of this queue pair and its work requests, if an entry of a send is of it.
+    /// This queue pair, if an entry of a send is of it.
     #[inline(always)]
-    pub fn if_of(&self, entry: Entry) -> Option<(u32, &Outstanding)> {
+    pub fn if_of(&self, entry: Entry) -> Option<Sender<'_>> {
         if self.user_index != u64::from(entry.big_endian::<USER_INDEX>()) {
             return None;
         }
-        // SAFETY: `senders` of the completion queue holds it: who takes one out of there, under the
-        // queue's lock, sets `last` to `NONE`, and no copy of that is kept beyond the lock.
-        Some((self.qp_num, unsafe { self.outstanding.as_ref() }))
+        // SAFETY: the index of an entry has 32 bits, so that this is not `NONE`, and is one.
+        Some(unsafe { self.sender.assume_init() })
     }
 
     /// So many of its work requests are done, if it is any.
     #[inline(always)]
     pub fn retire_all(&self, done: u32) {
         if self.user_index != Self::NONE.user_index {
-            // SAFETY: as in `if_of`.
-            unsafe { self.outstanding.as_ref() }.retire_all(done);
+            // SAFETY: it is not `NONE`, and is one.
+            unsafe { self.sender.assume_init() }.outstanding.retire_all(done);
         }
     }
 }
@@ -177,8 +182,11 @@ impl CqState {
             return Last::NONE;
         };
         let qp_num = entry.word::<OPCODE_QPN>() & 0xff_ffff;
-        let outstanding = NonNull::from(&**sender);
-        self.last = Last { user_index: user_index.into(), qp_num, outstanding };
+        // SAFETY: `senders` holds it: who takes one out of there, under the queue's lock, sets `last` to
+        // `NONE`, and no copy of that is kept beyond the lock.
+        let outstanding = unsafe { NonNull::from(&**sender).as_ref() };
+        let sender = Sender { qp_num, slots: outstanding.slots(), outstanding, opcodes: &SENT };
+        self.last = Last { user_index: user_index.into(), sender: MaybeUninit::new(sender) };
         self.last
     }
 }
@@ -214,8 +222,11 @@ impl CqState {
 }
 
 // ANCHOR: completion_opcode
-/// What a send was, by the WQE opcode that the card gives back. (`handle_good_req`)
-static SENT: [Completed; 256] = {
+/// What a send was, by the WQE opcode that the card gives back.
+type Sent = [Completed; 256];
+
+/// It is this. (`handle_good_req`)
+static SENT: Sent = {
     let mut table = [Completed::Send; 256];
     table[SendOpcode::RdmaWrite as usize] = Completed::RdmaWrite;
     table[SendOpcode::RdmaWriteImmediate as usize] = Completed::RdmaWrite;

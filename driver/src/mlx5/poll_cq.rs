@@ -1,7 +1,8 @@
 //! `mlx5_poll_cq`: from CQEs to work completions.
 
 use super::barrier::FROM_DEVICE;
-use super::completion_queue::{CqState, Entries, Entry, Mlx5CompletionQueue, Next};
+use super::completion_queue::{CqState, Mlx5CompletionQueue};
+use super::entries::{Entries, Entry, Next};
 use super::parse_cqe::{REQUESTER, REQUESTER_ERROR, RESPONDER_ERROR, parse_any, parse_sent};
 use super::settings::take;
 use crate::bus::Bus;
@@ -77,11 +78,10 @@ fn begin<'a, B: Bus, P: Probe>(
 #[inline(always)]
 fn finish<P: Probe>(
     mut state: MutexGuard<'_, CqState>,
-    index: u32,
     result: Result<u32, PollError>,
     probe: &P,
 ) -> Result<u32, PollError> {
-    state.update_record(index, probe);
+    state.update_record(probe);
     drop(state);
     probe!(P: *probe, unlocked("cq.lock"));
 
@@ -106,18 +106,18 @@ fn poll_one<B: Bus, P: Probe>(
     probe!(P: *probe, locked("cq.lock"));
     let next = state.next;
     let Some(found) = look(&state, next, probe) else {
-        return finish(state, next.index, Ok(0), probe);
+        return finish(state, Ok(0), probe);
     };
-    let index = consumed(&state, next.index, probe);
+    tell_consumed(&state, next, probe);
     let sender = if found.is_plain { state.last.if_of(next.entry) } else { None };
-    let Some((qp_num, outstanding)) = sender else {
-        return poll_other(state, index, next.entry, found.op_own, completion, probe);
+    let Some(sender) = sender else {
+        return poll_other(state, found.op_own, completion, probe);
     };
-    let done = parse_sent((qp_num, outstanding), next.entry, completion);
-    outstanding.retire_all(done);
+    let done = parse_sent(sender, next.entry, completion);
+    sender.outstanding.retire_all(done);
     tell_completion(completion, probe);
-    state.next = state.entries.next(index);
-    finish(state, index, Ok(1), probe)
+    state.consume();
+    finish(state, Ok(1), probe)
 }
 
 /// The end of [`poll_one`] for an entry that is not of the queue pair whose send completed last, or not
@@ -125,18 +125,17 @@ fn poll_one<B: Bus, P: Probe>(
 #[inline(never)]
 fn poll_other<P: Probe>(
     mut state: MutexGuard<'_, CqState>,
-    index: u32,
-    entry: Entry,
     op_own: u8,
     completion: &mut WorkCompletion,
     probe: &P,
 ) -> Result<u32, PollError> {
-    state.next = state.entries.next(index);
+    let entry = state.next.entry;
+    state.consume();
     let result = parse_any(&mut state, entry, op_own, completion, probe);
     if result.is_ok() {
         tell_completion(completion, probe);
     }
-    finish(state, index, result.map(|_| 1), probe)
+    finish(state, result.map(|_| 1), probe)
 }
 
 /// Fills `completions` as far as there are entries. Most come in runs of one queue pair, whose work
@@ -148,46 +147,46 @@ fn poll_many<B: Bus, P: Probe>(
     probe: &P,
 ) -> Result<u32, PollError> {
     let mut state = begin(mlx5, probe);
-    let (entries, first) = (state.entries, state.next.index);
-    let (mut index, mut run, mut done) = (first, state.last, 0);
+    let entries = state.entries;
+    let (mut next, mut run, mut done) = (state.next, state.last, 0);
     for completion in completions {
-        let next = entries.next(index);
         let Some(found) = look(&state, next, probe) else {
             break;
         };
-        index = consumed(&state, index, probe);
+        tell_consumed(&state, next, probe);
         match run.if_of(next.entry) {
             Some(sender) if found.is_plain => done = parse_sent(sender, next.entry, completion),
             _ => {
                 cold_path();
                 // The run has ended, if it had begun.
-                if next.index != first {
+                if next.index != state.next.index {
                     run.retire_all(done);
                 }
                 match parse_any(&mut state, next.entry, found.op_own, completion, probe) {
                     Ok(begun) => (run, done) = begun,
                     Err(error) => {
-                        state.next = entries.next(index);
-                        return finish(state, index, Err(error), probe);
+                        next.consume(entries);
+                        state.next = next;
+                        return finish(state, Err(error), probe);
                     }
                 }
             }
         }
         tell_completion(completion, probe);
+        next.consume(entries);
     }
-    if index != first {
+    let polled = next.index.wrapping_sub(state.next.index);
+    if polled != 0 {
         run.retire_all(done);
     }
-    state.next = entries.next(index);
-    finish(state, index, Ok(index.wrapping_sub(first)), probe)
+    state.next = next;
+    finish(state, Ok(polled), probe)
 }
 
-/// The index behind the entry that `index` counts.
+/// Tells that an entry is consumed.
 #[inline(always)]
-fn consumed<P: Probe>(state: &CqState, index: u32, probe: &P) -> u32 {
-    let index = index.wrapping_add(1);
-    probe!(P: *probe, index(state.region, "cq.consumer_index", index));
-    index
+fn tell_consumed<P: Probe>(state: &CqState, next: Next, probe: &P) {
+    probe!(P: *probe, index(state.region, "cq.consumer_index", next.index.wrapping_add(1)));
 }
 // ANCHOR_END: poll_all
 
@@ -211,7 +210,7 @@ fn look<P: Probe>(state: &CqState, next: Next, probe: &P) -> Option<Found> {
     let op_own = entry.op_own();
     probe!(P: *probe, load(state.region, entries.offset(index) + 63, "", &[op_own]));
     tell_owner(entries, index, op_own, probe);
-    if op_own == turn {
+    if u32::from(op_own) == turn {
         may_be_read(state, index, entry, op_own, probe);
         return Some(Found { op_own, is_plain: true });
     }
@@ -256,7 +255,7 @@ fn tell_owner<P: Probe>(entries: Entries, index: u32, op_own: u8, probe: &P) {
                 "and in this turn of the ring",
                 ("owner bit", u32::from(op_own & 1)),
                 Relation::Equal,
-                ("turn, from cq.consumer_index", u32::from(entries.turn(index))),
+                ("turn, from cq.consumer_index", entries.turn(index)),
                 entries.is_ours(index, op_own)
             )
         );

@@ -132,28 +132,6 @@ impl Ring {
     }
 }
 
-/// The driver's own notes to the entries of a ring: one `T` for each, found by the same counters.
-pub struct Notes<T> {
-    /// As many as the mask says, and one.
-    notes: Box<[T]>,
-    mask: u32,
-}
-
-impl<T: Default> Notes<T> {
-    /// Notes to `entries` entries, a power of two.
-    pub fn new(entries: u32) -> Self {
-        assert!(entries.is_power_of_two());
-        Self { notes: (0..entries).map(|_| T::default()).collect(), mask: entries - 1 }
-    }
-
-    /// The note to the entry that `counter` counts.
-    #[inline(always)]
-    pub fn at(&self, counter: u32) -> &T {
-        // SAFETY: the masked counter is at most the mask, and there is one note more than that.
-        unsafe { self.notes.get_unchecked((counter & self.mask) as usize) }
-    }
-}
-
 /// A block of a ring: the first four units of a WQE, or the next four.
 ///
 /// It is 64 bytes of the ring that it came from, and, like a copy of the ring, lives no longer.

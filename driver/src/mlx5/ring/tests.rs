@@ -69,15 +69,6 @@ fn units_and_blocks_wrap() {
 }
 
 #[test]
-fn notes_are_found_by_masked_counters() {
-    let notes = Notes::<std::sync::atomic::AtomicU32>::new(4);
-    notes.at(6).store(1, std::sync::atomic::Ordering::Relaxed);
-    notes.at(u32::MAX).store(2, std::sync::atomic::Ordering::Relaxed);
-    let all = [0, 1, 2, 3].map(|at| notes.at(at).load(std::sync::atomic::Ordering::Relaxed));
-    assert_eq!(all, [0, 0, 1, 2]);
-}
-
-#[test]
 fn short_copies_end_in_the_block_and_are_exact() {
     let source: Vec<u8> = (0..BLOCK).map(|index| index as u8 | 1).collect();
     let from = NonNull::from(source.as_slice()).cast();
