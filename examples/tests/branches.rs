@@ -387,7 +387,7 @@ const BRANCHES: &[Branch] = &[
     branch(
         "post_send_db",
         "nothing was posted",
-        "post_send::refuse",
+        "post_list::ring_for",
         ("einval-opcode", ""),
         Seen::RingsNothing,
     ),

@@ -11,6 +11,7 @@ mod extended;
 mod kinds;
 mod opcodes;
 mod outstanding;
+mod post_list;
 mod post_send;
 mod send_queue;
 

@@ -36,9 +36,7 @@ impl Outstanding {
     /// Remembers the work request whose WQE begins at `counter`: number `head` of the queue's.
     #[inline(always)]
     pub fn remember(&self, counter: u32, wr_id: u64, head: u32) {
-        let slot = self.slots.at(counter);
-        slot.wr_id.store(wr_id, Ordering::Relaxed);
-        slot.done.store(head.wrapping_add(1), Ordering::Relaxed);
+        self.slots().remember(counter, wr_id, head);
     }
 
     /// Remembers of a change of a memory key whether it binds a window.
@@ -61,7 +59,7 @@ impl Outstanding {
         wr_id
     }
 
-    /// Where a poll looks them up that takes many completions one behind the other.
+    /// Where they are, for a call that posts or polls many one behind the other.
     #[inline(always)]
     pub fn slots(&self) -> Slots<'_> {
         Slots(self.slots.view())
@@ -87,11 +85,19 @@ impl Outstanding {
     }
 }
 
-/// The work requests of a queue by block, to be looked up before they are retired.
+/// The work requests of a queue by block: remembered by a post, and looked up by a poll.
 #[derive(Clone, Copy)]
 pub struct Slots<'s>(View<'s, Slot>);
 
 impl Slots<'_> {
+    /// As [`Outstanding::remember`].
+    #[inline(always)]
+    pub fn remember(self, counter: u32, wr_id: u64, head: u32) {
+        let slot = self.0.at(counter);
+        slot.wr_id.store(wr_id, Ordering::Relaxed);
+        slot.done.store(head.wrapping_add(1), Ordering::Relaxed);
+    }
+
     /// The `wr_id` of the work request whose WQE began at `counter`, and how many are done with it: for
     /// [`Outstanding::retire_all`].
     #[inline(always)]

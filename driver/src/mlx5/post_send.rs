@@ -9,20 +9,18 @@
 //! unlock
 //! ```
 
-use super::checks::{Refusal, tell_elements, why};
+use super::checks::tell_elements;
 use super::doorbell::{Alone, ring_doorbell};
 use super::inline::Short;
 use super::kinds::{Datagram, Pointer, Usual, Way};
-use super::long::build_any;
 use super::opcodes::{CONTROL_ONLY, Posted, WITH_REMOTE};
+use super::post_list::{end, post_all, post_list, wait_and_post};
 use super::queue_pair::Mlx5QueuePair;
 use super::send_queue::{Built, SendQueue};
-use super::settings::take;
 use super::wqe::usual;
 use crate::bus::{Bus, UarPage};
-use crate::verbs::{self, PostCause, PostError, QueuePair, SendFlags, SendRequest};
+use crate::verbs::{self, PostError, QueuePair, SendFlags, SendRequest};
 use doorbell_tracer::{Group, Probe, Relation, Value, probe};
-use spin::mutex::SpinMutexGuard as MutexGuard;
 use std::hint::cold_path;
 use std::slice;
 
@@ -74,7 +72,7 @@ fn post_after_a_look<B: Bus, P: Probe>(
 
 /// Is the data to be copied into the WQE?
 #[inline(always)]
-fn is_inline(request: &SendRequest<'_>) -> bool {
+pub fn is_inline(request: &SendRequest<'_>) -> bool {
     request.send_flags.contains(SendFlags::INLINE)
 }
 // ANCHOR_END: post_send
@@ -104,7 +102,7 @@ fn post_one<'r, B: Bus, P: Probe, K: Usual<'r>>(
     };
     if !done {
         cold_path();
-        return post_all::<B, P, false>(mlx5, slice::from_ref(request), queue);
+        return post_all::<B, P, false>(mlx5, slice::from_ref(request), 0, queue);
     }
     end::<B, P>(queue, Ok(()), probe)
 }
@@ -126,9 +124,10 @@ fn post_usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
     let Some(data) = K::of(queue, request, front) else {
         return false;
     };
-    let built = queue.nothing_built(head);
+    let begun = queue.nothing_built(head);
     tell_checks(queue, request, posted, head, probe);
-    let built = usual(queue, request, (posted, front, data), built, probe);
+    let built = usual(queue, request, (posted, front, data), begun, probe);
+    queue.outstanding.remember(begun.cur_post, request.wr_id, head);
     probe!(P: *probe, index(queue.region, "sq.cur_post", built.cur_post));
     let alone = Some(Alone { inline: K::INLINE });
     ring_doorbell::<_, _, false>(queue, built, built.last(true), 1, alone, probe);
@@ -136,131 +135,51 @@ fn post_usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
 }
 // ANCHOR_END: post_one
 
-// ANCHOR: post_list
-/// Any number of requests of any kind. `SHARED` if the queue's doorbell register has a lock.
-#[inline(never)]
-fn post_list<B: Bus, P: Probe, const SHARED: bool>(
-    qp: &QueuePair,
-    mlx5: &Mlx5QueuePair<B>,
-    requests: &[SendRequest<'_>],
-) -> Result<(), PostError> {
-    tell_call::<B, P>(qp, requests, P::of(&mlx5.user));
-    let queue = begin::<B, P>(mlx5);
-    post_all::<B, P, SHARED>(mlx5, requests, queue)
-}
-
-/// The same where somebody else has the queue's lock.
-#[cold]
-#[inline(never)]
-fn wait_and_post<B: Bus, P: Probe>(
-    mlx5: &Mlx5QueuePair<B>,
-    requests: &[SendRequest<'_>],
-) -> Result<(), PostError> {
-    post_all::<B, P, false>(mlx5, requests, begin::<B, P>(mlx5))
-}
-
-/// Takes the queue's lock.
+// ANCHOR: build_wqe
+/// The WQEs of the requests that `requests` begins with, as far as they are usual RDMA operations and there is
+/// room, behind those that are `built`. Returns how many they are: each WQE has [`RUN_UNITS`].
 #[inline(always)]
-fn begin<B: Bus, P: Probe>(mlx5: &Mlx5QueuePair<B>) -> MutexGuard<'_, SendQueue<B::Page>> {
-    let queue = take(&mlx5.send);
-    probe!(P: P::of(&mlx5.user), locked("sq.lock"));
-    queue
-}
-
-/// Gives it back.
-#[inline(always)]
-fn end<B: Bus, P: Probe>(
-    queue: MutexGuard<'_, SendQueue<B::Page>>,
-    result: Result<(), PostError>,
+pub fn build_run<U: UarPage, P: Probe>(
+    queue: &mut SendQueue<U>,
+    requests: &[SendRequest<'_>],
+    built: Built,
     probe: &P,
-) -> Result<(), PostError> {
-    drop(queue);
-    probe!(P: probe, unlocked("sq.lock"));
-    tell_return(&result, probe);
-    result
+) -> u32 {
+    let room = queue.room_for(built.head, requests.len());
+    build_usual(queue, &requests[..room], built.head, built.cur_post, probe)
 }
-// ANCHOR_END: post_list
 
-// ANCHOR: post_all
-/// Builds a WQE for each request, then rings once for all of them. Where one is refused, it ends
-/// there.
+/// The same where there is room for all, from number `head` and block `cur_post` on. It changes nothing of
+/// the queue but its memory: so what the requests share stays in registers.
 #[inline(never)]
-fn post_all<B: Bus, P: Probe, const SHARED: bool>(
-    mlx5: &Mlx5QueuePair<B>,
+fn build_usual<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
     requests: &[SendRequest<'_>],
-    mut queue: MutexGuard<'_, SendQueue<B::Page>>,
-) -> Result<(), PostError> {
-    let probe = P::of(&mlx5.user);
-    let mut built = queue.nothing_built(queue.head);
+    head: u32,
+    cur_post: u32,
+    probe: &P,
+) -> u32 {
+    let slots = queue.outstanding.slots();
+    let mut built = Built::nothing(queue.ring, head, cur_post);
     for request in requests {
-        match build(&mut queue, request, built, probe) {
-            Ok(more) => built = more,
-            Err(refusal) => {
-                let cause = why(&queue, request, refusal);
-                let result = refuse::<_, _, SHARED>(&mut queue, requests, built, cause, probe);
-                return end::<B, P>(queue, result, probe);
-            }
-        }
+        let Some(posted) = usual_remote(queue, request) else { break };
+        let Some(data) = Pointer::of(queue, request, WITH_REMOTE) else { break };
+        tell_checks(queue, request, posted, built.head, probe);
+        slots.remember(built.cur_post, request.wr_id, built.head);
+        built = usual(queue, request, (posted, WITH_REMOTE, data), built, probe);
         probe!(P: *probe, index(queue.region, "sq.cur_post", built.cur_post));
     }
-    ring_for::<_, _, SHARED>(&mut queue, requests, built, probe);
-    end::<B, P>(queue, Ok(()), probe)
+    built.head.wrapping_sub(head)
 }
 
-/// Rings for requests that have all been built.
+/// Units of each of their WQEs: control segment, remote address and pointer.
+pub const RUN_UNITS: u32 = WITH_REMOTE + 1;
+
+/// What the table says of a usual RDMA operation, if the card fetches its data.
 #[inline(always)]
-fn ring_for<U: UarPage, P: Probe, const SHARED: bool>(
-    queue: &mut SendQueue<U>,
-    requests: &[SendRequest<'_>],
-    built: Built,
-    probe: &P,
-) {
-    let alone = match requests {
-        [] => return,
-        // Without elements there is nothing to be inline.
-        [one] => Some(Alone { inline: is_inline(one) && !one.sg_list.is_empty() }),
-        _ => None,
-    };
-    let (last, count) = (built.last(false), requests.len() as u32);
-    ring_doorbell::<_, _, SHARED>(queue, built, last, count, alone, probe);
-}
-
-/// Rings for the requests before the one that is refused, and names it.
-#[cold]
-#[inline(never)]
-fn refuse<U: UarPage, P: Probe, const SHARED: bool>(
-    queue: &mut SendQueue<U>,
-    requests: &[SendRequest<'_>],
-    built: Built,
-    cause: PostCause,
-    probe: &P,
-) -> Result<(), PostError> {
-    let index = built.head.wrapping_sub(queue.head);
-    ring_for::<_, _, SHARED>(queue, &requests[..index as usize], built, probe);
-    Err(PostError { index, cause })
-}
-// ANCHOR_END: post_all
-
-// ANCHOR: build_wqe
-/// One work request: checks, then its WQE behind those that are built. Returns how far we are then.
-#[inline(always)]
-fn build<U: UarPage, P: Probe>(
-    queue: &mut SendQueue<U>,
-    request: &SendRequest<'_>,
-    built: Built,
-    probe: &P,
-) -> Result<Built, Refusal> {
+pub fn usual_remote<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'_>) -> Option<Posted> {
     let posted = queue.opcodes.now[request.opcode as usize];
-    if posted.contains(Posted::USUAL_REMOTE)
-        && !is_inline(request)
-        && queue.fits(built.head)
-        && let Some(data) = Pointer::of(queue, request, WITH_REMOTE)
-    {
-        tell_checks(queue, request, posted, built.head, probe);
-        return Ok(usual(queue, request, (posted, WITH_REMOTE, data), built, probe));
-    }
-    let units = build_any(queue, request, built.cur_post, built.head, probe)?;
-    Ok(built.and(units.get()))
+    (posted.contains(Posted::USUAL_REMOTE) && !is_inline(request)).then_some(posted)
 }
 
 /// Tells of the checks that a usual request has passed.
@@ -296,7 +215,7 @@ pub fn tell_opcode<P: Probe>(request: &SendRequest<'_>, posted: Posted, probe: &
 // ANCHOR: post_send_trace
 /// Tells of the call and of how it came here: through the table.
 #[inline(always)]
-fn tell_call<B: Bus, P: Probe>(qp: &QueuePair, requests: &[SendRequest<'_>], probe: &P) {
+pub fn tell_call<B: Bus, P: Probe>(qp: &QueuePair, requests: &[SendRequest<'_>], probe: &P) {
     probe!(
         at & verbs::POST_SEND_ENTRY,
         P: *probe,
@@ -315,7 +234,7 @@ fn tell_call<B: Bus, P: Probe>(qp: &QueuePair, requests: &[SendRequest<'_>], pro
 
 /// Tells of the result, on both levels.
 #[inline(always)]
-fn tell_return<P: Probe>(result: &Result<(), PostError>, probe: &P) {
+pub fn tell_return<P: Probe>(result: &Result<(), PostError>, probe: &P) {
     probe!(P: *probe, returned("mlx5_post_send", outcome(result)));
     probe!(at & verbs::POST_SEND_CALL, P: *probe, returned("ibv_post_send", outcome(result)));
 }

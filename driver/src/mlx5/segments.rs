@@ -200,9 +200,9 @@ fn store_control<U: UarPage>(
     small_fence: bool,
 ) {
     let (index, opcode) = (wqe.number as u16, posted.bits() as u8);
-    let own = ControlSegment::new(0, index, opcode, 0, units as u8, 0, 0);
-    let [own, _] = halves(own);
-    let first = u64::from_ne_bytes(own) | u64::from_ne_bytes(queue.control);
+    let [own, _] = halves(ControlSegment::new(0, index, opcode, 0, 0, 0, 0));
+    let length = u64::from_ne_bytes([0, 0, 0, 0, 0, 0, 0, units as u8]);
+    let first = u64::from_ne_bytes(own) | (u64::from_ne_bytes(queue.control) | length);
     let second = second_half(queue, request.send_flags, small_fence);
     wqe.block.store::<0>([first.to_ne_bytes(), second]);
 }

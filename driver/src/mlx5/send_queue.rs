@@ -120,6 +120,28 @@ pub struct Built {
 }
 
 impl Built {
+    /// Nothing yet, where the next request is number `head` and its first block `cur_post`.
+    #[inline(always)]
+    pub fn nothing(ring: Ring, head: u32, cur_post: u32) -> Self {
+        Self {
+            ring,
+            head,
+            cur_post,
+            last_units: 0,
+            last_blocks: 0,
+            last_number: cur_post,
+            last_block: ring.block(cur_post),
+        }
+    }
+
+    /// With `count` WQEs more, each of `units` units, which fit a block.
+    #[inline(always)]
+    pub fn and_run(self, count: u32, units: u32) -> Self {
+        let Some(but_one) = count.checked_sub(1) else { return self };
+        let (head, number) = (self.head.wrapping_add(but_one), self.cur_post.wrapping_add(but_one));
+        Self::nothing(self.ring, head, number).and_blocks(units, 1)
+    }
+
     /// With one WQE more, of `units` units.
     #[inline(always)]
     pub fn and(self, units: u32) -> Self {
@@ -193,16 +215,7 @@ impl<U: UarPage> SendQueue<U> {
     /// Where a call begins whose first request is number `head`.
     #[inline(always)]
     pub fn nothing_built(&self, head: u32) -> Built {
-        let (ring, cur_post) = (self.ring, self.cur_post);
-        Built {
-            ring,
-            head,
-            cur_post,
-            last_units: 0,
-            last_blocks: 0,
-            last_number: cur_post,
-            last_block: ring.block(cur_post),
-        }
+        Built::nothing(self.ring, head, self.cur_post)
     }
 
     /// The WQE that a batch builds next.
@@ -228,11 +241,32 @@ impl<U: UarPage> SendQueue<U> {
     pub fn fits(&mut self, head: u32) -> bool {
         if head == self.full_at {
             cold_path();
-            // It would be full if nothing had been polled since we looked last. Look again.
-            let outstanding = self.outstanding.count(head);
-            self.full_at = head.wrapping_add(self.limits.max_post.saturating_sub(outstanding));
+            self.look_for_room(head);
         }
         head != self.full_at
+    }
+
+    /// For how many of `wanted` work requests there is room, the first of which is number `head`.
+    #[inline(always)]
+    pub fn room_for(&mut self, head: u32, wanted: usize) -> usize {
+        if self.room_known(head) < wanted {
+            cold_path();
+            self.look_for_room(head);
+        }
+        self.room_known(head).min(wanted)
+    }
+
+    /// It would be full if nothing had been polled since we looked last. Looks again.
+    #[inline(always)]
+    fn look_for_room(&mut self, head: u32) {
+        let outstanding = self.outstanding.count(head);
+        self.full_at = head.wrapping_add(self.limits.max_post.saturating_sub(outstanding));
+    }
+
+    /// The room that we know of.
+    #[inline(always)]
+    fn room_known(&self, head: u32) -> usize {
+        self.full_at.wrapping_sub(head) as usize
     }
 
     /// Tells the trace whether there is.

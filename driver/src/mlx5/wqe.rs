@@ -14,7 +14,7 @@ use doorbell_tracer::Probe;
 
 // ANCHOR: segments
 /// The WQE of a usual request, behind `built`: the segments in their order, but for the control segment,
-/// which needs the WQE's length and comes last.
+/// which needs the WQE's length and comes last. Whose it is remains to be remembered.
 #[inline(always)]
 pub fn usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
     queue: &SendQueue<U>,
@@ -29,7 +29,6 @@ pub fn usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
     }
     let units = data.write(queue, wqe, front, probe);
     write_usual_control(queue, wqe, request, posted, units, probe);
-    queue.outstanding.remember(wqe.number, request.wr_id, built.head);
     built.and_blocks(units, K::BLOCKS)
 }
 // ANCHOR_END: segments

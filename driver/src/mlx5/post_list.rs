@@ -1,0 +1,122 @@
+//! Lists: any number of work requests of any kind, in one call.
+
+use super::checks::why;
+use super::doorbell::{Alone, ring_doorbell};
+use super::long::build_any;
+use super::post_send::{RUN_UNITS, build_run, is_inline, tell_call, tell_return, usual_remote};
+use super::queue_pair::Mlx5QueuePair;
+use super::send_queue::{Built, SendQueue};
+use super::settings::take;
+use crate::bus::{Bus, UarPage};
+use crate::verbs::{PostError, QueuePair, SendRequest};
+use doorbell_tracer::{Group, Probe, probe};
+use spin::mutex::SpinMutexGuard as MutexGuard;
+
+const PROBE_GROUP: Group = Group::PostSend;
+
+// ANCHOR: post_list
+/// Any number of requests of any kind. `SHARED` if the queue's doorbell register has a lock.
+#[inline(never)]
+pub fn post_list<B: Bus, P: Probe, const SHARED: bool>(
+    qp: &QueuePair,
+    mlx5: &Mlx5QueuePair<B>,
+    requests: &[SendRequest<'_>],
+) -> Result<(), PostError> {
+    let probe = P::of(&mlx5.user);
+    tell_call::<B, P>(qp, requests, probe);
+    let mut queue = begin::<B, P>(mlx5);
+    let begun = queue.nothing_built(queue.head);
+    let count = build_run(&mut queue, requests, begun, probe);
+    if count as usize != requests.len() {
+        return post_all::<B, P, SHARED>(mlx5, requests, count, queue);
+    }
+    let built = begun.and_run(count, RUN_UNITS);
+    ring_for::<_, _, SHARED>(&mut queue, requests, built, probe);
+    end::<B, P>(queue, Ok(()), probe)
+}
+
+/// The same where somebody else has the queue's lock.
+#[cold]
+#[inline(never)]
+pub fn wait_and_post<B: Bus, P: Probe>(
+    mlx5: &Mlx5QueuePair<B>,
+    requests: &[SendRequest<'_>],
+) -> Result<(), PostError> {
+    post_all::<B, P, false>(mlx5, requests, 0, begin::<B, P>(mlx5))
+}
+
+/// Takes the queue's lock.
+#[inline(always)]
+fn begin<B: Bus, P: Probe>(mlx5: &Mlx5QueuePair<B>) -> MutexGuard<'_, SendQueue<B::Page>> {
+    let queue = take(&mlx5.send);
+    probe!(P: P::of(&mlx5.user), locked("sq.lock"));
+    queue
+}
+
+/// Gives it back.
+#[inline(always)]
+pub fn end<B: Bus, P: Probe>(
+    queue: MutexGuard<'_, SendQueue<B::Page>>,
+    result: Result<(), PostError>,
+    probe: &P,
+) -> Result<(), PostError> {
+    drop(queue);
+    probe!(P: probe, unlocked("sq.lock"));
+    tell_return(&result, probe);
+    result
+}
+// ANCHOR_END: post_list
+
+// ANCHOR: post_all
+/// Builds a WQE for each request, but for the first `count`, which have theirs; then rings once for all of
+/// them. Where one is refused, it ends there: then it rings for those before it, and names it.
+#[inline(never)]
+pub fn post_all<B: Bus, P: Probe, const SHARED: bool>(
+    mlx5: &Mlx5QueuePair<B>,
+    requests: &[SendRequest<'_>],
+    count: u32,
+    mut queue: MutexGuard<'_, SendQueue<B::Page>>,
+) -> Result<(), PostError> {
+    let probe = P::of(&mlx5.user);
+    let mut built = queue.nothing_built(queue.head).and_run(count, RUN_UNITS);
+    let (mut rest, mut result) = (&requests[count as usize..], Ok(()));
+    while let [request, behind @ ..] = rest {
+        if usual_remote(&queue, request).is_some() {
+            let count = build_run(&mut queue, rest, built, probe);
+            if count > 0 {
+                (built, rest) = (built.and_run(count, RUN_UNITS), &rest[count as usize..]);
+                continue;
+            }
+        }
+        match build_any(&mut queue, request, built.cur_post, built.head, probe) {
+            Ok(units) => (built, rest) = (built.and(units.get()), behind),
+            Err(refusal) => {
+                result = Err(why(&queue, request, refusal));
+                break;
+            }
+        }
+        probe!(P: *probe, index(queue.region, "sq.cur_post", built.cur_post));
+    }
+    let index = built.head.wrapping_sub(queue.head);
+    ring_for::<_, _, SHARED>(&mut queue, &requests[..index as usize], built, probe);
+    end::<B, P>(queue, result.map_err(|cause| PostError { index, cause }), probe)
+}
+
+/// Rings for the requests that have been built.
+#[inline(always)]
+fn ring_for<U: UarPage, P: Probe, const SHARED: bool>(
+    queue: &mut SendQueue<U>,
+    requests: &[SendRequest<'_>],
+    built: Built,
+    probe: &P,
+) {
+    let alone = match requests {
+        [] => return,
+        // Without elements there is nothing to be inline.
+        [one] => Some(Alone { inline: is_inline(one) && !one.sg_list.is_empty() }),
+        _ => None,
+    };
+    let (last, count) = (built.last(false), requests.len() as u32);
+    ring_doorbell::<_, _, SHARED>(queue, built, last, count, alone, probe);
+}
+// ANCHOR_END: post_all
