@@ -2,7 +2,7 @@
 
 use crate::pair::wait_for;
 use crate::{ExampleError, Pair, Settings};
-use doorbell_driver::verbs::{SendFlags, SendRequest, post_send};
+use doorbell_driver::verbs::{CompletionQueue, QueuePair, SendFlags, SendRequest, post_send};
 use doorbell_tracer::{Group, probe};
 
 const PROBE_GROUP: Group = Group::Program;
@@ -22,18 +22,29 @@ pub fn use_blocks(
     settings: &Settings,
     empty: SendRequest<'_>,
 ) -> Result<(), ExampleError> {
+    use_blocks_of((&pair.sender, &pair.send_cq), pair, settings, empty)
+}
+
+/// The same for the ring of either side.
+pub fn use_blocks_of(
+    side: (&QueuePair, &CompletionQueue),
+    pair: &Pair,
+    settings: &Settings,
+    empty: SendRequest<'_>,
+) -> Result<(), ExampleError> {
     if settings.start == 0 {
         return Ok(());
     }
     let tracer = pair.context.tracer();
     probe!(*tracer, call(WORK_BEFORE, [("blocks", settings.start.into())]));
-    let outcome = post_empty(pair, settings, empty);
+    let outcome = post_empty(side, pair, settings, empty);
     probe!(*tracer, returned(WORK_BEFORE, u32::from(outcome.is_err())));
     outcome
 }
 
 /// Posts them, a few at a time, and waits for each few.
 fn post_empty(
+    (qp, cq): (&QueuePair, &CompletionQueue),
     pair: &Pair,
     settings: &Settings,
     empty: SendRequest<'_>,
@@ -45,10 +56,10 @@ fn post_empty(
         if let Some(last) = requests.last_mut() {
             last.send_flags = SendFlags::SIGNALED;
         }
-        post_send(&pair.sender, &requests)?;
+        post_send(qp, &requests)?;
         let completions = if settings.signal_all { count } else { 1 };
         for _ in 0..completions {
-            wait_for(&pair.send_cq, &pair.context)?;
+            wait_for(cq, &pair.context)?;
         }
         left -= count;
     }

@@ -2,13 +2,25 @@
 //! every row is looked for in the trace of that scenario, and the table in `BRANCHES.md` is what was found.
 //!
 //! `DOORBELL_BLESS=1 cargo test -p doorbell-examples --test branches` writes the table anew.
+//!
+//! That no branch is missing is held against the original itself: `DOORBELL_UPSTREAM` names a folder with
+//! rdma-core's source, whose text is not here (`.ci/upstream` fetches it). Its conditions are found
+//! (`branches/extract.rs`), and each must be in `branches/upstream.rs`. Without it that test is skipped;
+//! `.ci/run` has a step of its own for it.
 
+#[path = "branches/extract.rs"]
+mod extract;
 mod runs;
+#[path = "branches/upstream.rs"]
+mod upstream;
 
 use doorbell_examples::{Device, record, record_with, scenario};
 use doorbell_tracer::{Kind, LockAction, Trace, Value};
-use std::collections::BTreeMap;
+use extract::{Condition, Functions};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::PathBuf;
+use upstream::{Claim, UPSTREAM};
 
 /// What shows in a trace that a branch was taken.
 enum Seen {
@@ -40,6 +52,10 @@ enum Seen {
     Skips,
     /// A call rang no doorbell.
     RingsNothing,
+    /// A structure was stored that has these bytes at this place.
+    BytesAt(&'static str, usize, &'static [u8]),
+    /// A check with these words held, and no structure of this layout was stored.
+    Without(&'static str, &'static str),
     /// A call returned with this error number, and no structure of this layout was stored.
     Fails(&'static str, &'static str),
 }
@@ -187,6 +203,13 @@ const BRANCHES: &[Branch] = &[
     ),
     branch(
         POST,
+        "not solicited",
+        "segments",
+        ("rc-write", ""),
+        Seen::Control { mask: 0x02, flags: 0, opcode: 0x08 },
+    ),
+    branch(
+        POST,
         "RC: READ",
         "write_remote",
         ("rc-read", ""),
@@ -257,11 +280,53 @@ const BRANCHES: &[Branch] = &[
         Seen::Bytes("wqe_umr_control_segment", &[0x90]),
     ),
     branch(
+        "set_umr_control_seg",
+        "type 2 without a length: it must be this queue pair's",
+        "keys",
+        ("rc-window", ""),
+        Seen::Bytes("wqe_umr_control_segment", &[0x98]),
+    ),
+    branch(
+        "set_bind_wr",
+        "the ring ends behind the UMR control segment",
+        "keys",
+        ("rc-window", "start=31"),
+        Seen::Wraps("wqe_umr_control_segment", "wqe_mkey_context_segment"),
+    ),
+    branch(
         "set_umr_mkey_seg",
         "with a length: rights, address, length",
         "keys",
         ("rc-window", ""),
         Seen::Store("wqe_mkey_context_segment"),
+    ),
+    branch(
+        "set_umr_mkey_seg",
+        "REMOTE_WRITE",
+        "keys",
+        ("rc-window", ""),
+        Seen::BytesAt("wqe_mkey_context_segment", 2, &[0x20]),
+    ),
+    branch(
+        "set_umr_mkey_seg",
+        "type 1, or no length: for any queue pair",
+        "keys",
+        ("rc-window-type1", ""),
+        Seen::BytesAt("wqe_mkey_context_segment", 4, &[0xff; 3]),
+    ),
+    branch(
+        "set_umr_mkey_seg",
+        "without a length: the key is freed",
+        "keys",
+        ("rc-window-type1", ""),
+        Seen::Bytes("wqe_mkey_context_segment", &[0x40]),
+    ),
+    branch(
+        "set_bind_wr",
+        "the ring ends behind the key's context",
+        "keys",
+        ("rc-window", "start=30"),
+        Seen::Wraps("wqe_mkey_context_segment", "wqe_klm_segment"),
     ),
     branch(
         "set_bind_wr",
@@ -290,6 +355,13 @@ const BRANCHES: &[Branch] = &[
         "write_remote",
         ("uc-write", ""),
         Seen::Store("wqe_remote_address_segment"),
+    ),
+    branch(
+        POST,
+        "UC: WRITE with immediate data",
+        "segments",
+        ("uc-window", ""),
+        Seen::Immediate { opcode: 0x09 },
     ),
     branch(
         POST,
@@ -340,6 +412,13 @@ const BRANCHES: &[Branch] = &[
         "inline",
         ("rc-send-inline", ""),
         Seen::Store("wqe_inline_header"),
+    ),
+    branch(
+        "set_data_inl_seg",
+        "no bytes: no header",
+        "inline",
+        ("rc-send-inline", "length=0"),
+        Seen::Without(CHECK_INLINE, "wqe_inline_header"),
     ),
     branch(
         "set_data_inl_seg",
@@ -513,7 +592,159 @@ const NOT_TAKEN: &[(&str, &str, &str)] = &[
     (POST, "XRC", "not covered"),
     (POST, "raw packet, its Ethernet segment, underlay queue pairs", "not covered"),
     (POST, "TSO", "not covered"),
+    (
+        POST,
+        "a kind of queue pair that is none of these",
+        "not covered: libmlx5 writes no segment of a transport for it",
+    ),
+    (POST, "UC: a bind that is refused", "the function is the one that refuses it on RC"),
+    (POST, "an invalidation that is refused", "cannot be: it has no length"),
+    (
+        "set_umr_mkey_seg",
+        "a window with other rights than REMOTE_WRITE, or zero-based",
+        "`driver/src/mlx5/post_send/tests/operands.rs` builds one, and the lab compares all bytes",
+    ),
+    ("_common_wqe_init_op", "DC, and the work requests of mlx5dv alone, in a batch", "not covered"),
 ];
+
+/// Where rdma-core's `post_send` begins.
+const ROOT: &str = "mlx5_post_send";
+
+/// rdma-core's file, in the folder that the environment names.
+fn original() -> Option<String> {
+    let Some(folder) = std::env::var_os("DOORBELL_UPSTREAM") else {
+        println!(
+            "skipped: DOORBELL_UPSTREAM names no folder with rdma-core's source; .ci/upstream fetches one"
+        );
+        return None;
+    };
+    let file = PathBuf::from(folder).join("providers/mlx5/qp.c");
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Some(text),
+        Err(error) => panic!("DOORBELL_UPSTREAM: {}: {error}", file.display()),
+    }
+}
+
+/// The conditions of `post_send` and of a batch: of all functions that the two reach.
+fn conditions_of(text: &str) -> Vec<Condition> {
+    let functions = Functions::of(text);
+    let mut roots = functions.stored_in("ibqp", "wr_");
+    roots.insert(ROOT.to_owned());
+    functions.conditions(&functions.reached_from(roots))
+}
+
+#[test]
+fn every_condition_of_the_original_is_claimed_and_no_other() {
+    let Some(text) = original() else { return };
+    let found = conditions_of(&text);
+    let known: BTreeMap<_, _> = UPSTREAM.iter().map(|(mark, ..)| (*mark, ())).collect();
+    let missing: Vec<String> = found
+        .iter()
+        .filter(|condition| !known.contains_key(&*condition.mark))
+        .map(|condition| format!("{} {}: {}", condition.mark, condition.function, condition.text))
+        .collect();
+    assert!(missing.is_empty(), "not in branches/upstream.rs:\n{}", missing.join("\n"));
+    let marks: BTreeSet<&str> = found.iter().map(|condition| &*condition.mark).collect();
+    for (mark, function, words, _) in UPSTREAM {
+        assert!(marks.contains(mark), "the original has no such condition: {function}, {words}");
+        assert!(found.iter().any(|one| one.mark == *mark && one.function == *function), "{mark}");
+    }
+    assert_eq!(marks.len(), UPSTREAM.len(), "each is there once");
+    println!("{} conditions of {ROOT} and of a batch, each claimed", found.len());
+}
+
+/// A claim names what there is, and each row of the table is somebody's.
+#[test]
+fn each_claim_names_a_row_or_a_function_and_each_row_is_claimed() {
+    let mut unclaimed: BTreeSet<String> =
+        BRANCHES.iter().map(|row| format!("{}: {}", row.upstream, row.condition)).collect();
+    let all = unclaimed.clone();
+    let mut left: BTreeSet<&str> = NOT_TAKEN.iter().map(|(_, condition, _)| *condition).collect();
+    let without = left.clone();
+    for (_, function, words, claim) in UPSTREAM {
+        match claim {
+            Claim::Seen(rows) => {
+                for row in *rows {
+                    assert!(all.contains(*row), "{function}, {words}: there is no row \"{row}\"");
+                    unclaimed.remove(*row);
+                }
+            }
+            Claim::NotSeen(condition) => {
+                assert!(without.contains(condition), "{function}, {words}: no row \"{condition}\"");
+                left.remove(condition);
+            }
+            Claim::Batch(place) => {
+                let (file, name) = place.rsplit_once("::").expect("file::function");
+                let path = format!("{}/../driver/src/mlx5/{file}.rs", env!("CARGO_MANIFEST_DIR"));
+                let text = std::fs::read_to_string(&path).expect("a file of the driver");
+                assert!(
+                    text.contains(&format!("fn {name}<")) || text.contains(&format!("fn {name}(")),
+                    "{place}"
+                );
+            }
+        }
+    }
+    // What decides nothing, but is done: it has a row all the same.
+    for row in ["_mlx5_post_send: the queue's lock", "post_send_db: the other buffer next"] {
+        assert!(unclaimed.remove(row), "{row}");
+    }
+    assert!(unclaimed.is_empty() && left.is_empty(), "nobody's: {unclaimed:#?} {left:#?}");
+}
+
+/// What is found in a text, on one that has all kinds of conditions.
+#[test]
+fn conditions_are_found_in_c() {
+    let text = r#"
+        #define LOOKS_LIKE(x) if (x) { \
+            while (1); }
+        static int helper(struct queue *q) { return q->full ? 1 : q->ready && q->some ? 2 : 3; }
+        static inline int post(struct queue *qp, int n) ALWAYS_INLINE;
+        int post(struct queue *qp, int n)
+        {
+            /* if (not this) */
+        #ifdef MLX5_DEBUG
+            if (debugging)
+                dump("if (nor this)");
+        #endif
+            for (i = 0; i < n; ++i) { // while (nor this)
+                if (unlikely(helper(qp)))
+                    return -1;
+                if (unlikely(helper(qp)))
+                    return -2;
+                switch (qp->kind) {
+                case RC:
+                    switch (n) { case 1: break; default: break; }
+                case UC: break;
+                }
+            }
+            do { n--; } while (n > 0);
+            return 0;
+        }
+        void unreached(void) { if (no) return; }
+        void fill(struct qp_ex *ibqp) { if (no) return; ibqp->wr_start = begin; }
+        void begin(void) { if (yes) return; }
+    "#;
+    let functions = Functions::of(text);
+    assert_eq!(functions.stored_in("ibqp", "wr_"), BTreeSet::from(["begin".to_owned()]));
+    let reached = functions.reached_from(["post".to_owned()]);
+    let found = functions.conditions(&reached);
+    let texts: Vec<&str> = found.iter().map(|condition| &*condition.text).collect();
+    let wanted = [
+        "? q->full",
+        "? q->ready&&q->some",
+        "for i<n",
+        "if (helper(qp))",
+        "if (helper(qp))",
+        "switch qp->kind case RC",
+        "switch n case 1",
+        "switch n default",
+        "switch qp->kind case UC",
+        "while n>0",
+    ];
+    assert_eq!(texts, wanted);
+    let marks: BTreeSet<&str> = found.iter().map(|condition| &*condition.mark).collect();
+    assert_eq!(marks.len(), found.len(), "two that read alike are two");
+}
 
 #[test]
 fn every_branch_is_seen_in_the_trace_of_its_scenario() {
@@ -559,6 +790,13 @@ fn a_branch_that_is_not_taken_is_not_seen() {
         ("rc-write", "", Seen::Fails("95 at request 0", "wqe_umr_control_segment")),
         ("enomem-too-many-sges", "", Seen::Limit("-1: not in RTS")),
         ("rc-window", "", Seen::Bytes("wqe_umr_control_segment", &[0x90])),
+        ("rc-window", "", Seen::BytesAt("wqe_mkey_context_segment", 2, &[0x10])),
+        ("rc-send-inline", "", Seen::Without(CHECK_INLINE, "wqe_inline_header")),
+        (
+            "rc-window",
+            "start=29",
+            Seen::Wraps("wqe_umr_control_segment", "wqe_mkey_context_segment"),
+        ),
     ] {
         let wrong = branch("", "", "", (name, settings), seen);
         assert!(!found(&wrong, &trace(&wrong)), "{name} {settings}");
@@ -590,6 +828,11 @@ fn found(row: &Branch, trace: &Trace) -> bool {
         Seen::BurstWraps => runs::burst_wraps(trace),
         Seen::Skips => runs::skips_an_element(trace),
         Seen::RingsNothing => runs::rings_for_nothing(trace),
+        Seen::Without(words, layout) => {
+            let held = Seen::Check(words, true);
+            let stores = trace.events.iter().any(|event| shows(&Seen::Store(layout), &event.kind));
+            !stores && events.iter().any(|event| shows(&held, &event.kind))
+        }
         Seen::Fails(error, layout) => {
             let layout = Seen::Store(layout);
             runs::returns(trace, error) && !events.iter().any(|event| shows(&layout, &event.kind))
@@ -618,6 +861,9 @@ fn shows(seen: &Seen, kind: &Kind) -> bool {
         (Seen::Store(name), Kind::Store { layout, .. }) => layout == name,
         (Seen::Bytes(name, first), Kind::Store { layout, bytes, .. }) => {
             layout == name && bytes.starts_with(first)
+        }
+        (Seen::BytesAt(name, place, wanted), Kind::Store { layout, bytes, .. }) => {
+            layout == name && bytes.get(*place..).is_some_and(|rest| rest.starts_with(wanted))
         }
         (Seen::Control { mask, flags, opcode }, Kind::Store { layout, bytes, .. }) => {
             layout == "wqe_control_segment" && bytes[3] == *opcode && bytes[11] & mask == *flags
@@ -659,6 +905,28 @@ fn table() -> String {
     );
     for (upstream, condition, why) in NOT_TAKEN {
         let _ = writeln!(text, "| `{upstream}` | {condition} | {why} |");
+    }
+    text.push_str(
+        "\n## Each condition of the original\n\n\
+         What `mlx5_post_send` and a batch (`ibv_wr_start` to `ibv_wr_complete`) reach in `qp.c` has these \
+         conditions. The digits stand for a function and a condition's text, which is not here; \
+         `DOORBELL_UPSTREAM` names a folder with rdma-core's source, and the test compares. Versions 44, 50, \
+         56, 60 and 64 have the same. A batch is no scenario: its conditions name our function, which \
+         `driver/tests/extended.rs` holds against the same requests as a list, and the lab against libmlx5, byte \
+         for byte.\n\n\
+         | | libmlx5's function | condition | where |\n|---|---|---|---|\n",
+    );
+    for (mark, function, words, claim) in UPSTREAM {
+        let place = match claim {
+            Claim::Seen(rows) => {
+                let rows =
+                    rows.iter().map(|row| row.split_once(": ").map_or(*row, |(_, words)| words));
+                rows.collect::<Vec<_>>().join("; ")
+            }
+            Claim::NotSeen(condition) => format!("not taken: {condition}"),
+            Claim::Batch(place) => format!("`mlx5::{}`", place.replace('/', "::")),
+        };
+        let _ = writeln!(text, "| {mark} | `{function}` | {words} | {place} |");
     }
     text
 }

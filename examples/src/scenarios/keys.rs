@@ -83,4 +83,5 @@ pub const ONE_ELEMENT: &[Key] = &[Key::Length, Key::Inline, Key::BlueFlame, Key:
 pub const PLAIN: &[Key] = &[Key::Length, Key::BlueFlame, Key::Mtu];
 
 /// Programs that bind memory windows.
-pub const WINDOW: &[Key] = &[Key::Length, Key::BlueFlame, Key::Register, Key::Signature, Key::Mtu];
+pub const WINDOW: &[Key] =
+    &[Key::Length, Key::BlueFlame, Key::Register, Key::Start, Key::Signature, Key::Mtu];

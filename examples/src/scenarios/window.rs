@@ -2,6 +2,7 @@
 
 use super::{Scenario, Topic, keys};
 use crate::pair::{expect_arrived, wait_for};
+use crate::start::use_blocks_of;
 use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{
     Access, Bind, Completed, MemoryRegion, MemoryWindow, Opcode, Operands, ReceiveRequest,
@@ -29,6 +30,7 @@ const OUT_OF_REACH: usize = 64;
 fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> {
     let context = world.open()?;
     let pair = Pair::of(&context, settings)?;
+    use_blocks_of((&pair.receiver, &pair.recv_cq), &pair, settings, SendRequest::default())?;
     let message = settings.message();
     let source = pair.memory("source", &message, Access::empty())?;
     let region = pair.memory(

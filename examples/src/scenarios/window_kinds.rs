@@ -2,6 +2,7 @@
 
 use super::{Scenario, Topic, keys};
 use crate::pair::wait_for;
+use crate::start::use_blocks_of;
 use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{
     Access, MemoryRegion, MemoryWindow, Opcode, Operands, ReceiveRequest, RemoteAddress, SendFlags,
@@ -43,6 +44,7 @@ const RECEIVE: u64 = 101;
 fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> {
     let context = world.open()?;
     let pair = Pair::of(&context, settings)?;
+    use_blocks_of((&pair.receiver, &pair.recv_cq), &pair, settings, SendRequest::default())?;
     let message = settings.message();
     let source = pair.memory("source", &message, Access::empty())?;
     let access = Access::LOCAL_WRITE | Access::MW_BIND;
