@@ -53,6 +53,7 @@ mod sizes;
 mod query;
 
 mod address_handle;
+mod lock;
 mod memory;
 mod records;
 mod registers;

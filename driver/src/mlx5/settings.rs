@@ -1,12 +1,11 @@
-//! What a context's queues share: the BlueFlame settings, the memory that inline data is in, and the way
-//! that their locks are taken.
+//! What a context's queues share: the BlueFlame settings, and the memory that inline data is in.
 
 use crate::bus::Memory;
 use crate::verbs::VerbsError;
-use spin::mutex::{SpinMutex as Mutex, SpinMutexGuard as MutexGuard};
 use std::ffi::OsString;
-use std::hint::{cold_path, spin_loop};
 use std::sync::Arc;
+
+pub use super::lock::take;
 
 /// libmlx5's two settings for BlueFlame, which it reads from the environment when it opens a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,23 +134,6 @@ pub struct Settings {
     pub blueflame: BlueFlameSettings,
     /// Where inline data may lie.
     pub memory: Arc<Memory>,
-}
-
-/// Takes a queue's lock: at once if it is free, as it nearly always is.
-#[inline(always)]
-pub fn take<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    if let Some(guard) = lock.try_lock() {
-        return guard;
-    }
-    loop {
-        cold_path();
-        while lock.is_locked() {
-            spin_loop();
-        }
-        if let Some(guard) = lock.try_lock() {
-            return guard;
-        }
-    }
 }
 
 #[cfg(test)]
