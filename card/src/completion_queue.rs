@@ -127,8 +127,8 @@ impl Card {
         };
         queue.arm = arm;
         // An entry that software has not seen raises the event at once, unless an event told of
-        // it: the context keeps the index that the last one reached (`last_notified_index`; PRM,
-        // "Completion Queue Context"). No public text spells the rule out. perftest relies on it:
+        // it: the context keeps the index that the last one reached (`last_notified_index` in Linux's
+        // `mlx5_ifc.h`). No public text spells the rule out. perftest relies on it, as `ctx_notify_events` shows:
         // it takes an event, arms the queue, and only then polls the entry that the event was for.
         let unseen = match arm {
             Arm::Next => queue.unannounced && queue.producer != consumer,
