@@ -1,6 +1,7 @@
 //! The program of most scenarios: work requests from one queue pair to the other, as the settings say.
 
 use crate::pair::{expect_arrived, expect_same, wait_for};
+use crate::posting::post;
 use crate::start::use_blocks;
 use crate::{ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{
@@ -50,11 +51,15 @@ impl<'a> Exchange<'a> {
     pub fn run(&self, tracer: &Tracer) -> Result<Vec<String>, ExampleError> {
         self.post_receives()?;
         let elements = self.elements();
-        let requests: Vec<_> = (0..self.settings.list)
-            .map(|request| self.request(request, &elements[request as usize]))
-            .collect();
-        post_send(&self.pair.sender, &requests)?;
+        self.post(&elements)?;
         self.finish(tracer)
+    }
+
+    /// Posts all work requests, with these elements.
+    pub fn post(&self, elements: &[Vec<ScatterGatherElement>]) -> Result<(), ExampleError> {
+        let requests: Vec<_> =
+            (0..).zip(elements).map(|(request, list)| self.request(request, list)).collect();
+        post(&self.pair.sender, &self.settings, &requests)
     }
     // ANCHOR_END: exchange_run
 

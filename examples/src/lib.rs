@@ -14,6 +14,8 @@ mod pair;
 
 mod start;
 
+mod posting;
+
 mod exchange;
 
 mod scenarios;
@@ -56,7 +58,8 @@ pub use scenarios::{
     UnknownScenario, WRONG_LKEY, WRONG_RKEY, failure, lab_scenarios, named, scenario, scenarios,
 };
 pub use settings::{
-    BlueFlame, Form, Key, MAX_INLINE, Machine, Register, Settings, SettingsError, Value, WhatIf,
+    Api, BlueFlame, Form, Key, MAX_INLINE, Machine, Register, Settings, SettingsError, Value,
+    WhatIf,
 };
 pub use sources::{source, sources};
 pub use start::WORK_BEFORE;

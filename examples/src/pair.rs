@@ -4,10 +4,10 @@ use crate::Settings;
 use crate::guest::MachineError;
 use doorbell_card_network::NetworkError;
 use doorbell_driver::verbs::{
-    Access, CompletionChannel, CompletionQueue, ConnectTo, ConnectUnreliably, Context, FirstPsn,
-    MemoryRegion, Peer, PollError, PostError, ProtectionDomain, QueueKey, QueuePair,
-    QueuePairCapabilities, QueuePairRequest, SendParameters, Transport, VerbsError, WorkCompletion,
-    WorkStatus, poll_cq,
+    Access, BatchError, CompletionChannel, CompletionQueue, ConnectTo, ConnectUnreliably, Context,
+    FirstPsn, MemoryRegion, Peer, PollError, PostCause, PostError, ProtectionDomain, QueueKey,
+    QueuePair, QueuePairCapabilities, QueuePairRequest, SendParameters, Transport, VerbsError,
+    WorkCompletion, WorkStatus, poll_cq,
 };
 use doorbell_tracer::{Group, Relation, Tracer, probe};
 use std::sync::Arc;
@@ -43,6 +43,9 @@ pub enum ExampleError {
     /// A post failed.
     #[error(transparent)]
     Post(#[from] PostError),
+    /// A batch was refused.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// A poll failed.
     #[error(transparent)]
     Poll(#[from] PollError),
@@ -75,6 +78,17 @@ pub enum ExampleError {
     /// A program that had to fail did not.
     #[error("there was {0}: this machine is not as the scenario left it")]
     Unexpected(&'static str),
+}
+
+impl ExampleError {
+    /// What was wrong with a work request, however it was posted.
+    pub fn post_cause(&self) -> Option<&PostCause> {
+        match self {
+            Self::Post(error) => Some(&error.cause),
+            Self::Batch(error) => Some(&error.cause),
+            _ => None,
+        }
+    }
 }
 
 /// Two connected queue pairs with a completion queue each.

@@ -218,7 +218,7 @@ fn what_is_no_setting_is_told_what_there_is() {
     for (text, wanted) in [
         ("", "KEY=VALUE"),
         ("length", "\"length\""),
-        ("lenght=3", "there are: opcode, length"),
+        ("lenght=3", "there are: transport, opcode, length"),
         ("length=1048577", "\"1048577\"; it can be: 0 to 1048576"),
         ("start=256", "\"256\"; it can be: 0 to 255"),
         ("register=mine", "own, shared, plain"),

@@ -15,6 +15,7 @@ pub const ANY_OPCODE: &[Key] = &[
     Key::Fence,
     Key::BlueFlame,
     Key::Register,
+    Key::Api,
     Key::Start,
     Key::Signature,
     Key::Mtu,
@@ -34,6 +35,7 @@ pub const WITHOUT_RECEIVES: &[Key] = &[
     Key::Fence,
     Key::BlueFlame,
     Key::Register,
+    Key::Api,
     Key::Start,
     Key::Signature,
     Key::Mtu,
@@ -49,6 +51,7 @@ pub const UNRELIABLE: &[Key] = &[
     Key::SignalAll,
     Key::BlueFlame,
     Key::Register,
+    Key::Api,
     Key::Start,
     Key::Signature,
     Key::Mtu,
@@ -66,6 +69,7 @@ pub const DATAGRAMS: &[Key] = &[
     Key::Solicited,
     Key::BlueFlame,
     Key::Register,
+    Key::Api,
     Key::Start,
     Key::Signature,
 ];
@@ -79,9 +83,25 @@ pub const ONE_WRITE: &[Key] = &[Key::Length, Key::Sges, Key::Inline, Key::BlueFl
 /// Failures of one RDMA WRITE of one element.
 pub const ONE_ELEMENT: &[Key] = &[Key::Length, Key::Inline, Key::BlueFlame, Key::Mtu];
 
+/// Failures of calls with any number of RDMA WRITEs, in either way.
+pub const CALLS: &[Key] = &[
+    Key::Length,
+    Key::List,
+    Key::Sges,
+    Key::Inline,
+    Key::Fence,
+    Key::BlueFlame,
+    Key::Api,
+    Key::Mtu,
+];
+
 /// Programs that decide all but these by themselves.
 pub const PLAIN: &[Key] = &[Key::Length, Key::BlueFlame, Key::Mtu];
 
-/// Programs that bind memory windows.
+/// Programs that bind memory windows of type 2, which a batch can, too.
+pub const WINDOW_TYPE_TWO: &[Key] =
+    &[Key::Length, Key::BlueFlame, Key::Register, Key::Api, Key::Start, Key::Signature, Key::Mtu];
+
+/// Programs that bind other memory windows.
 pub const WINDOW: &[Key] =
     &[Key::Length, Key::BlueFlame, Key::Register, Key::Start, Key::Signature, Key::Mtu];

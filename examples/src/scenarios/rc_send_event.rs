@@ -4,7 +4,7 @@ use super::{Scenario, Topic, keys};
 use crate::exchange::Exchange;
 use crate::start::use_blocks;
 use crate::{ExampleError, Pair, Settings, World};
-use doorbell_driver::verbs::{Opcode, SendRequest, get_cq_event, post_send, req_notify_cq};
+use doorbell_driver::verbs::{Opcode, SendRequest, get_cq_event, req_notify_cq};
 use std::time::Duration;
 
 /// What the registry knows of it.
@@ -35,9 +35,7 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
     exchange.post_receives()?;
     req_notify_cq(&pair.recv_cq, settings.solicited)?;
     let elements = exchange.elements();
-    let requests: Vec<_> =
-        (0..).zip(&elements).map(|(request, list)| exchange.request(request, list)).collect();
-    post_send(&pair.sender, &requests)?;
+    exchange.post(&elements)?;
 
     let event = get_cq_event(&channel, DEADLINE)?;
     event.ack_events(1);

@@ -2,9 +2,10 @@
 
 use super::{Scenario, Topic, keys};
 use crate::exchange::Exchange;
+use crate::posting::post;
 use crate::start::use_blocks;
 use crate::{ExampleError, Pair, Settings, World};
-use doorbell_driver::verbs::{SendRequest, post_send};
+use doorbell_driver::verbs::SendRequest;
 
 /// What the registry knows of it.
 pub const SCENARIO: Scenario = Scenario {
@@ -29,7 +30,7 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
 
     exchange.post_receives()?;
     for (request, elements) in (0..).zip(exchange.elements()) {
-        post_send(&pair.sender, &[exchange.request(request, &elements)])?;
+        post(&pair.sender, settings, &[exchange.request(request, &elements)])?;
     }
     exchange.finish(&world.tracer)
 }

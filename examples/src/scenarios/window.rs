@@ -1,12 +1,13 @@
 //! `rc-window`: a part of a region, shown to the other side for one exchange.
 
 use super::{Scenario, Topic, keys};
-use crate::pair::{expect_arrived, wait_for};
+use crate::pair::{ACCESS, expect_arrived, wait_for};
+use crate::posting::post;
 use crate::start::use_blocks_of;
-use crate::{ExampleError, Pair, Settings, World};
+use crate::{Api, ExampleError, Pair, Settings, World};
 use doorbell_driver::verbs::{
-    Access, Bind, Completed, MemoryRegion, MemoryWindow, Opcode, Operands, ReceiveRequest,
-    RemoteAddress, SendFlags, SendRequest, WindowKind, post_recv, post_send,
+    Access, Bind, Completed, End, MemoryRegion, MemoryWindow, Opcode, Operands, ReceiveRequest,
+    RemoteAddress, SendFlags, SendRequest, WindowKind, WindowPart, post_recv, post_send, wr_start,
 };
 
 /// What the registry knows of it.
@@ -17,7 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     summary: "BIND_MW opens a window of type 2 onto a part of a region, the other side writes through its key, \
               and SEND with invalidate closes it again.",
     own: Settings { opcode: Opcode::BindMemoryWindow, ..Settings::DEFAULT },
-    keys: keys::WINDOW,
+    keys: keys::WINDOW_TYPE_TWO,
     failure: None,
     run,
 };
@@ -41,7 +42,7 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
     let window = pair.pd.alloc_mw(WindowKind::Two)?;
     post_recv(&pair.receiver, &[ReceiveRequest { wr_id: 101, sg_list: &[] }])?;
 
-    open(&pair, &region, &window, settings)?;
+    open(&pair, &region, &window, Rights::Write, settings)?;
     let key = window.rkey();
     write_and_close(&pair, &source, &region, &window, settings)?;
     let shown = region.buffer().read(OUT_OF_REACH, message.len());
@@ -50,8 +51,8 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
     }
     expect_arrived(&source, &message, &world.tracer)?;
 
-    open(&pair, &region, &window, settings)?;
-    close(&pair, &window)?;
+    open(&pair, &region, &window, Rights::All, settings)?;
+    close(&pair, &window, settings)?;
     Ok(vec![format!(
         "{} bytes came through the window with key {key:#x}, which was closed by the other side, and a second \
          one by this side",
@@ -60,12 +61,31 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
 }
 // ANCHOR_END: window_run
 
+/// What a window allows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rights {
+    /// To be written, at the addresses of its region.
+    Write,
+    /// Everything; in a list at addresses from zero, which a batch cannot ask for here.
+    All,
+}
+
+impl Rights {
+    fn access(self) -> Access {
+        match self {
+            Self::Write => Access::REMOTE_WRITE,
+            Self::All => ACCESS,
+        }
+    }
+}
+
 // ANCHOR: window_open
 /// The receiver opens the window, with a new key.
 fn open(
     pair: &Pair,
     region: &MemoryRegion,
     window: &MemoryWindow,
+    rights: Rights,
     settings: &Settings,
 ) -> Result<(), ExampleError> {
     let bind = Bind {
@@ -75,19 +95,28 @@ fn open(
         lkey: region.lkey(),
         address: region.buffer().address() + OUT_OF_REACH as u64,
         length: settings.length.into(),
-        access: Access::REMOTE_WRITE,
-        zero_based: false,
+        access: rights.access(),
+        zero_based: rights == Rights::All,
     };
-    post_send(
-        &pair.receiver,
-        &[SendRequest {
-            wr_id: 201,
-            opcode: Opcode::BindMemoryWindow,
-            send_flags: SendFlags::SIGNALED,
-            operands: Operands::Bind(&bind),
-            ..SendRequest::default()
-        }],
-    )?;
+    let number_and_flags = (201, SendFlags::SIGNALED);
+    match settings.api {
+        Api::List => post_send(
+            &pair.receiver,
+            &[SendRequest {
+                wr_id: number_and_flags.0,
+                opcode: Opcode::BindMemoryWindow,
+                send_flags: number_and_flags.1,
+                operands: Operands::Bind(&bind),
+                ..SendRequest::default()
+            }],
+        )?,
+        Api::Batch => wr_start(&pair.receiver, |batch| {
+            let Bind { address, length, access, .. } = bind;
+            (batch.wr_id, batch.wr_flags) = number_and_flags;
+            batch.bind_mw(window, bind.new_key, &WindowPart { region, address, length, access });
+            End::Complete
+        })?,
+    }
     expect(wait_for(&pair.recv_cq, &pair.context)?.opcode, Completed::BindMemoryWindow)?;
     window.bound(bind.new_key);
     Ok(())
@@ -119,7 +148,7 @@ fn write_and_close(
         immediate: window.rkey(),
         ..SendRequest::default()
     };
-    post_send(&pair.sender, &[write, close])?;
+    post(&pair.sender, settings, &[write, close])?;
     wait_for(&pair.send_cq, &pair.context)?;
     let received = wait_for(&pair.recv_cq, &pair.context)?;
     match received.arrival.invalidated == Some(window.rkey()) {
@@ -130,7 +159,7 @@ fn write_and_close(
 
 /// The receiver closes the window itself. What is posted right behind an invalidation waits for it: the
 /// control segment of the empty RDMA WRITE has the small fence.
-fn close(pair: &Pair, window: &MemoryWindow) -> Result<(), ExampleError> {
+fn close(pair: &Pair, window: &MemoryWindow, settings: &Settings) -> Result<(), ExampleError> {
     let invalidate = SendRequest {
         wr_id: 202,
         opcode: Opcode::LocalInvalidate,
@@ -140,7 +169,7 @@ fn close(pair: &Pair, window: &MemoryWindow) -> Result<(), ExampleError> {
     };
     let behind =
         SendRequest { wr_id: 203, send_flags: SendFlags::SIGNALED, ..SendRequest::default() };
-    post_send(&pair.receiver, &[invalidate, behind])?;
+    post(&pair.receiver, settings, &[invalidate, behind])?;
     expect(wait_for(&pair.recv_cq, &pair.context)?.opcode, Completed::LocalInvalidate)?;
     expect(wait_for(&pair.recv_cq, &pair.context)?.opcode, Completed::RdmaWrite)
 }

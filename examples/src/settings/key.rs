@@ -1,12 +1,14 @@
 //! The settings by name, and what each can be.
 
-use doorbell_driver::verbs::Opcode;
+use doorbell_driver::verbs::{Opcode, Transport};
 use std::fmt;
 use std::ops::RangeInclusive;
 
 /// A setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
+    /// [`super::Settings::transport`].
+    Transport,
     /// [`super::Settings::opcode`].
     Opcode,
     /// [`super::Settings::length`].
@@ -29,6 +31,8 @@ pub enum Key {
     BlueFlame,
     /// [`super::Settings::register`].
     Register,
+    /// [`super::Settings::api`].
+    Api,
     /// [`super::Settings::start`].
     Start,
     /// [`super::Settings::signature`].
@@ -88,6 +92,21 @@ const OPCODES: [(&str, Opcode); 7] = [
 const OPCODE_WORDS: [&str; 7] =
     ["write", "write-imm", "send", "send-imm", "read", "fetch-add", "cmp-swap"];
 
+/// The word for a transport.
+pub(super) fn transport_word(transport: Transport) -> &'static str {
+    match transport {
+        Transport::ReliableConnection => "rc",
+        Transport::UnreliableConnection => "uc",
+        Transport::UnreliableDatagram => "ud",
+    }
+}
+
+/// The connection of a word.
+pub(super) fn transport_of(word: &str) -> Option<Transport> {
+    let connections = [Transport::ReliableConnection, Transport::UnreliableConnection];
+    connections.into_iter().find(|transport| transport_word(*transport) == word)
+}
+
 /// The opcode of a word.
 pub(super) fn opcode_of(word: &str) -> Option<Opcode> {
     OPCODES.iter().find(|(other, _)| *other == word).map(|(_, opcode)| *opcode)
@@ -101,7 +120,8 @@ pub(super) fn opcode_word(opcode: Opcode) -> &'static str {
 
 impl Key {
     /// Every setting, in the order in which they are shown.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
+        Self::Transport,
         Self::Opcode,
         Self::Length,
         Self::List,
@@ -113,6 +133,7 @@ impl Key {
         Self::Fence,
         Self::BlueFlame,
         Self::Register,
+        Self::Api,
         Self::Start,
         Self::Signature,
         Self::Atomics,
@@ -122,6 +143,7 @@ impl Key {
     /// Its name in `--set`.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Transport => "transport",
             Self::Opcode => "opcode",
             Self::Length => "length",
             Self::List => "list",
@@ -133,6 +155,7 @@ impl Key {
             Self::Fence => "fence",
             Self::BlueFlame => "bf",
             Self::Register => "register",
+            Self::Api => "api",
             Self::Start => "start",
             Self::Signature => "signature",
             Self::Atomics => "atomics",
@@ -143,6 +166,7 @@ impl Key {
     /// What it is, in a few words.
     pub fn words(self) -> &'static str {
         match self {
+            Self::Transport => "what the connection is",
             Self::Opcode => "what each work request does",
             Self::Length => "bytes of each work request",
             Self::List => "work requests",
@@ -154,6 +178,7 @@ impl Key {
             Self::Fence => "wait for READs and atomics before",
             Self::BlueFlame => "when to use BlueFlame",
             Self::Register => "which doorbell register",
+            Self::Api => "ibv_post_send, or ibv_wr_start",
             Self::Start => "blocks of the ring used before",
             Self::Signature => "each WQE carries a checksum",
             Self::Atomics => "the card has atomic operations",
@@ -164,12 +189,14 @@ impl Key {
     /// What it can be.
     pub fn form(self) -> Form {
         match self {
+            Self::Transport => Form::Word(&["rc", "uc"]),
             Self::Opcode => Form::Word(&OPCODE_WORDS),
             Self::Length => Form::Number(0..=super::MOST_BYTES),
             Self::List => Form::Number(1..=256),
             Self::Sges => Form::Number(1..=30),
             Self::BlueFlame => Form::Word(&["prefer", "auto", "forbid"]),
             Self::Register => Form::Word(&["own", "shared", "plain"]),
+            Self::Api => Form::Word(&["list", "batch"]),
             Self::Start => Form::Number(0..=255),
             Self::Mtu => Form::OneOf(&[256, 512, 1024, 2048, 4096]),
             Self::Inline

@@ -4,12 +4,14 @@
 //! reader asks to be otherwise, as `length=4096,inline=on`. [`crate::Scenario::settings`] puts the one onto
 //! the other, and refuses what makes no sense, with the reason.
 
+mod api;
 mod error;
 mod key;
 mod machine;
 mod sense;
 mod what_if;
 
+pub use api::Api;
 pub use error::SettingsError;
 pub use key::{Form, Key, Value};
 pub use machine::{BlueFlame, Machine, Register};
@@ -48,6 +50,8 @@ pub struct Settings {
     pub blueflame: BlueFlame,
     /// Which doorbell register the queue pairs ring.
     pub register: Register,
+    /// How the work requests are handed over.
+    pub api: Api,
     /// Blocks of the sender's ring that were used before, so that its first WQE begins there.
     pub start: u32,
     /// Each WQE carries a signature.
@@ -73,6 +77,7 @@ impl Settings {
         fence: false,
         blueflame: BlueFlame::Prefer,
         register: Register::Own,
+        api: Api::List,
         start: 0,
         signature: false,
         atomics: true,
@@ -82,6 +87,7 @@ impl Settings {
     /// The value of a setting.
     pub fn get(&self, key: Key) -> Value {
         match key {
+            Key::Transport => Value::Word(key::transport_word(self.transport)),
             Key::Opcode => Value::Word(key::opcode_word(self.opcode)),
             Key::Length => Value::Number(self.length),
             Key::List => Value::Number(self.list),
@@ -93,6 +99,7 @@ impl Settings {
             Key::Fence => Value::Switch(self.fence),
             Key::BlueFlame => Value::Word(self.blueflame.word()),
             Key::Register => Value::Word(self.register.word()),
+            Key::Api => Value::Word(self.api.word()),
             Key::Start => Value::Number(self.start),
             Key::Signature => Value::Switch(self.signature),
             Key::Atomics => Value::Switch(self.atomics),
@@ -103,6 +110,9 @@ impl Settings {
     /// Changes a setting; a value of another form than the key's changes nothing.
     pub fn set(&mut self, key: Key, value: Value) {
         match (key, value) {
+            (Key::Transport, Value::Word(word)) => {
+                self.transport = key::transport_of(word).unwrap_or(self.transport);
+            }
             (Key::Opcode, Value::Word(word)) => {
                 self.opcode = key::opcode_of(word).unwrap_or(self.opcode);
             }
@@ -112,6 +122,7 @@ impl Settings {
             (Key::Register, Value::Word(word)) => {
                 self.register = Register::of(word).unwrap_or(self.register);
             }
+            (Key::Api, Value::Word(word)) => self.api = Api::of(word).unwrap_or(self.api),
             (Key::Start, Value::Number(number)) => self.start = number,
             (Key::Length, Value::Number(number)) => self.length = number,
             (Key::List, Value::Number(number)) => self.list = number,

@@ -3,7 +3,7 @@
 //! The original's text is not here. A condition has 8 digits that stand for its function and its text
 //! (`extract.rs`), and words of our own.
 
-use Claim::{Batch, NotSeen, Seen};
+use Claim::{NotSeen, Seen};
 
 /// Where a condition of the original is found.
 pub enum Claim {
@@ -11,43 +11,54 @@ pub enum Claim {
     Seen(&'static [&'static str]),
     /// In a row of those that no scenario takes: the condition.
     NotSeen(&'static str),
-    /// In a batch: the file of ours under `driver/src/mlx5`, and the function.
-    Batch(&'static str),
 }
 
 /// Digits, function of the original, the condition in our words, and where it is.
 pub const UPSTREAM: &[(&str, &str, &str, Claim)] = &[
-    ("d274b37d", "__wqe_finalize", "a signature of each WQE", Batch("signature::sign_batch")),
+    (
+        "d274b37d",
+        "__wqe_finalize",
+        "a signature of each WQE",
+        Seen(&["__wqe_finalize: in a batch: a signature of each WQE"]),
+    ),
     (
         "45d65c25",
         "_build_umr_wqe",
         "a bind that is too long",
-        Batch("extended/builders::change_key"),
+        Seen(&["_build_umr_wqe: in a batch: a bind that is too long"]),
     ),
     (
         "8aadf1b1",
         "_build_umr_wqe",
         "only the first error of a batch is kept",
-        Batch("extended::refuse"),
+        Seen(&["_build_umr_wqe: in a batch: another error came first"]),
     ),
     (
         "84f9fbba",
         "_common_wqe_init_op",
         "no room in the queue",
-        Batch("extended/builders::may_begin"),
+        Seen(&[
+            "_common_wqe_init_op: in a batch: room in the queue",
+            "_common_wqe_init_op: in a batch: none: ENOMEM",
+        ]),
     ),
     (
         "b9649460",
         "_common_wqe_init_op",
         "only the first error of a batch is kept",
-        Batch("extended::refuse"),
+        Seen(&["_common_wqe_init_op: in a batch: another error came first"]),
     ),
-    ("c1c0963b", "_common_wqe_init_op", "a bind is noted", Batch("extended/builders::change_key")),
+    (
+        "c1c0963b",
+        "_common_wqe_init_op",
+        "a bind is noted",
+        Seen(&["_common_wqe_init_op: in a batch: a bind"]),
+    ),
     (
         "b7e74e5b",
         "_common_wqe_init_op",
         "an invalidation is noted",
-        Batch("extended/builders::change_key"),
+        Seen(&["_common_wqe_init_op: in a batch: an invalidation"]),
     ),
     (
         "76c220aa",
@@ -61,9 +72,27 @@ pub const UPSTREAM: &[(&str, &str, &str, Claim)] = &[
         "a work request to an accelerator is noted",
         NotSeen("DC, and the work requests of mlx5dv alone, in a batch"),
     ),
-    ("91dbbb41", "_common_wqe_init_op", "a fence", Batch("segments::begin_control")),
-    ("f90ff2b7", "_common_wqe_init_op", "signalled", Batch("segments::begin_control")),
-    ("377637d6", "_common_wqe_init_op", "solicited", Batch("segments::begin_control")),
+    (
+        "91dbbb41",
+        "_common_wqe_init_op",
+        "a fence",
+        Seen(&[
+            "_common_wqe_init_op: in a batch: a fence",
+            "_common_wqe_init_op: in a batch: the small fence of the request before",
+        ]),
+    ),
+    (
+        "f90ff2b7",
+        "_common_wqe_init_op",
+        "signalled",
+        Seen(&["_common_wqe_init_op: in a batch: signalled"]),
+    ),
+    (
+        "377637d6",
+        "_common_wqe_init_op",
+        "solicited",
+        Seen(&["_common_wqe_init_op: in a batch: solicited"]),
+    ),
     (
         "8a1f31b3",
         "_mlx5_post_send",
@@ -188,7 +217,7 @@ pub const UPSTREAM: &[(&str, &str, &str, Claim)] = &[
         "ce228917",
         "_mlx5_post_send",
         "UC: a bind that is refused",
-        NotSeen("UC: a bind that is refused"),
+        Seen(&["_mlx5_post_send: UC: a bind that is refused"]),
     ),
     (
         "6a6e269d",
@@ -328,91 +357,110 @@ pub const UPSTREAM: &[(&str, &str, &str, Claim)] = &[
         "DC: the ring ends behind the datagram segment",
         NotSeen("DC, and the work requests of mlx5dv alone, in a batch"),
     ),
-    ("07a56eff", "_mlx5_send_wr_send", "UD or DC", Batch("extended/datagrams::begin")),
+    (
+        "07a56eff",
+        "_mlx5_send_wr_send",
+        "UD or DC",
+        Seen(&["_mlx5_send_wr_send: in a batch: a datagram"]),
+    ),
     ("accd22a5", "_mlx5_send_wr_send", "XRC", NotSeen("XRC")),
     (
         "d4909424",
         "_mlx5_send_wr_send",
         "the ring ends behind the datagram segment",
-        Batch("extended/datagrams::begin"),
+        Seen(&["_mlx5_send_wr_send: in a batch: the ring ends behind the datagram segment"]),
     ),
     (
         "c010425b",
         "_mlx5_send_wr_set_inline_data",
         "inline data that is too long",
-        Batch("extended/setters::write_bytes"),
+        Seen(&["_mlx5_send_wr_set_inline_data: in a batch: longer than max_inline_data"]),
     ),
     (
         "a54c7e8e",
         "_mlx5_send_wr_set_inline_data",
         "only the first error of a batch is kept",
-        Batch("extended::refuse"),
+        Seen(&["_mlx5_send_wr_set_inline_data: in a batch: another error came first"]),
     ),
     (
         "6ffcc30f",
         "_mlx5_send_wr_set_inline_data",
         "inline data of no bytes",
-        Batch("inline::write_inline"),
+        Seen(&[
+            "_mlx5_send_wr_set_inline_data: in a batch: data",
+            "_mlx5_send_wr_set_inline_data: in a batch: no bytes",
+        ]),
     ),
     (
         "53dfb90b",
         "_mlx5_send_wr_set_inline_data_list",
         "another buffer",
-        Batch("inline::write_inline"),
+        Seen(&["_mlx5_send_wr_set_inline_data_list: in a batch: several buffers"]),
     ),
     (
         "49413e26",
         "_mlx5_send_wr_set_inline_data_list",
         "inline data that is too long",
-        Batch("extended/setters::write_bytes"),
+        Seen(&["_mlx5_send_wr_set_inline_data_list: in a batch: longer than max_inline_data"]),
     ),
     (
         "b02c78a0",
         "_mlx5_send_wr_set_inline_data_list",
         "only the first error of a batch is kept",
-        Batch("extended::refuse"),
+        Seen(&["_mlx5_send_wr_set_inline_data_list: in a batch: another error came first"]),
     ),
     (
         "7c28d959",
         "_mlx5_send_wr_set_inline_data_list",
         "inline data of no bytes",
-        Batch("inline::write_inline"),
+        Seen(&[
+            "_mlx5_send_wr_set_inline_data_list: in a batch: several buffers",
+            "_mlx5_send_wr_set_inline_data_list: in a batch: no bytes",
+        ]),
     ),
     (
         "bed41d3b",
         "_mlx5_send_wr_set_sge",
         "an element of no bytes",
-        Batch("extended/setters::set_sge"),
+        Seen(&[
+            "_mlx5_send_wr_set_sge: in a batch: a pointer",
+            "_mlx5_send_wr_set_sge: in a batch: an element of no bytes",
+        ]),
     ),
     (
         "0852eb0f",
         "_mlx5_send_wr_set_sge_list",
         "more elements than the queue was created for",
-        Batch("extended/setters::write_list"),
+        Seen(&[
+            "_mlx5_send_wr_set_sge_list: in a batch: more elements than the queue was created for",
+        ]),
     ),
     (
         "8c7b4b4a",
         "_mlx5_send_wr_set_sge_list",
         "only the first error of a batch is kept",
-        Batch("extended::refuse"),
+        Seen(&["_mlx5_send_wr_set_sge_list: in a batch: another error came first"]),
     ),
     (
         "b6ea7a21",
         "_mlx5_send_wr_set_sge_list",
         "another element",
-        Batch("extended/setters::write_list"),
+        Seen(&["_mlx5_send_wr_set_sge_list: in a batch: another element"]),
     ),
     (
         "697c336d",
         "_mlx5_send_wr_set_sge_list",
         "the ring ends between two pointers",
-        Batch("extended/setters::write_list"),
+        Seen(&["_mlx5_send_wr_set_sge_list: in a batch: the ring ends between two pointers"]),
     ),
     (
         "8b7b6c20",
         "_mlx5_send_wr_set_sge_list",
         "an element of no bytes",
-        Batch("extended/setters::write_list"),
+        Seen(&[
+            "_mlx5_send_wr_set_sge_list: in a batch: another element",
+            "_mlx5_send_wr_set_sge_list: in a batch: an element of no bytes",
+        ]),
     ),
     (
         "ec41fe45",
@@ -472,13 +520,13 @@ pub const UPSTREAM: &[(&str, &str, &str, Claim)] = &[
         "daa23311",
         "memcpy_to_wqe",
         "the ring ends within inline data",
-        Batch("inline::write_inline"),
+        Seen(&["memcpy_to_wqe: in a batch: the ring ends within inline data"]),
     ),
     (
         "c7497da3",
         "memcpy_to_wqe_and_update",
         "the ring ends within inline data",
-        Batch("inline::write_inline"),
+        Seen(&["memcpy_to_wqe_and_update: in a batch: the ring ends within inline data"]),
     ),
     (
         "1a6d897b",
@@ -538,7 +586,10 @@ pub const UPSTREAM: &[(&str, &str, &str, Claim)] = &[
         "0b1f0261",
         "mlx5_send_wr_complete",
         "a call of the batch failed",
-        Batch("extended::complete"),
+        Seen(&[
+            "mlx5_send_wr_complete: in a batch: a call of the batch failed: nothing is posted",
+            "mlx5_send_wr_complete: in a batch: none did: one doorbell",
+        ]),
     ),
     (
         "54d3cfd0",
@@ -643,13 +694,15 @@ pub const UPSTREAM: &[(&str, &str, &str, Claim)] = &[
         "dbe2cf35",
         "mlx5_send_wr_set_inline_data_list_ud_xrc_dc",
         "the address is there already, or the other way round",
-        Batch("extended/datagrams::set"),
+        Seen(&[
+            "mlx5_send_wr_set_inline_data_list_ud_xrc_dc: in a batch: the address is there already",
+        ]),
     ),
     (
         "3a8f5024",
         "mlx5_send_wr_set_inline_data_ud_xrc_dc",
         "the address is there already, or the other way round",
-        Batch("extended/datagrams::set"),
+        Seen(&["mlx5_send_wr_set_inline_data_ud_xrc_dc: in a batch: the address is there already"]),
     ),
     (
         "f5d774c5",
@@ -721,19 +774,19 @@ pub const UPSTREAM: &[(&str, &str, &str, Claim)] = &[
         "253410a4",
         "mlx5_send_wr_set_sge_list_ud_xrc_dc",
         "the address is there already, or the other way round",
-        Batch("extended/datagrams::set"),
+        Seen(&["mlx5_send_wr_set_sge_list_ud_xrc_dc: in a batch: the address is there already"]),
     ),
     (
         "f5d55de1",
         "mlx5_send_wr_set_sge_ud_xrc_dc",
         "the address is there already, or the other way round",
-        Batch("extended/datagrams::set"),
+        Seen(&["mlx5_send_wr_set_sge_ud_xrc_dc: in a batch: the address is there already"]),
     ),
     (
         "cf8e1423",
         "mlx5_send_wr_set_ud_addr",
         "the data is there already",
-        Batch("extended/datagrams::set"),
+        Seen(&["mlx5_send_wr_set_ud_addr: in a batch: the data is there already"]),
     ),
     ("f0f0dbdc", "mlx5_send_wr_set_xrc_srqn", "XRC", NotSeen("XRC")),
     (
@@ -915,25 +968,20 @@ pub const UPSTREAM: &[(&str, &str, &str, Claim)] = &[
         "d659a884",
         "set_umr_mkey_seg",
         "LOCAL_WRITE",
-        NotSeen("a window with other rights than REMOTE_WRITE, or zero-based"),
+        Seen(&["set_umr_mkey_seg: LOCAL_WRITE, REMOTE_READ, REMOTE_ATOMIC"]),
     ),
     ("97148f41", "set_umr_mkey_seg", "REMOTE_WRITE", Seen(&["set_umr_mkey_seg: REMOTE_WRITE"])),
     (
         "5449524c",
         "set_umr_mkey_seg",
         "REMOTE_READ",
-        NotSeen("a window with other rights than REMOTE_WRITE, or zero-based"),
+        Seen(&["set_umr_mkey_seg: LOCAL_WRITE, REMOTE_READ, REMOTE_ATOMIC"]),
     ),
     (
         "e9127789",
         "set_umr_mkey_seg",
         "REMOTE_ATOMIC",
-        NotSeen("a window with other rights than REMOTE_WRITE, or zero-based"),
+        Seen(&["set_umr_mkey_seg: LOCAL_WRITE, REMOTE_READ, REMOTE_ATOMIC"]),
     ),
-    (
-        "0d8d98bd",
-        "set_umr_mkey_seg",
-        "zero-based",
-        NotSeen("a window with other rights than REMOTE_WRITE, or zero-based"),
-    ),
+    ("0d8d98bd", "set_umr_mkey_seg", "zero-based", Seen(&["set_umr_mkey_seg: zero-based"])),
 ];

@@ -124,3 +124,36 @@ pub fn returns(trace: &Trace, wanted: &str) -> bool {
         _ => false,
     })
 }
+
+/// What happened between the start of a batch and its end.
+pub fn in_batches(trace: &Trace) -> Vec<&Event> {
+    let mut inside = false;
+    let in_it = |event: &&Event| {
+        match &event.kind {
+            Kind::Call { function, .. } if function == "ibv_wr_start" => inside = true,
+            Kind::Return { function, .. } if function == "ibv_wr_complete" => inside = false,
+            _ => {}
+        }
+        inside
+    };
+    trace.events.iter().filter(in_it).collect()
+}
+
+/// Within a WQE, which its control segment ends, one structure was stored and later another.
+pub fn in_order(events: &[&Event], first: &str, then: &str) -> bool {
+    let stores: Vec<_> = events.iter().copied().filter_map(stored).collect();
+    stores.split(|store| store.layout == "wqe_control_segment").any(|wqe| {
+        let place = |layout: &str| wqe.iter().position(|store| store.layout == layout);
+        matches!((place(first), place(then)), (Some(first), Some(then)) if first < then)
+    })
+}
+
+/// A batch was given up with these words.
+pub fn given_up(trace: &Trace, words: &str) -> bool {
+    trace.events.iter().any(|event| match &event.kind {
+        Kind::Return { function, result: Value::Text(result) } => {
+            function == "ibv_wr_complete" && result.contains(words)
+        }
+        _ => false,
+    })
+}

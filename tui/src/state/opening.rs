@@ -1,10 +1,13 @@
-//! Where a walk opens: at the call of `ibv_post_send` that the run is about.
+//! Where a walk opens: at the post that the run is about.
 
 use doorbell_examples::WORK_BEFORE;
 use doorbell_tracer::{Event, Kind};
 
 /// The function at whose call a walk opens.
 pub const OPENING: &str = "ibv_post_send";
+
+/// The same where the work requests are posted as a batch.
+const BATCH: &str = "ibv_wr_start";
 
 /// Looks for that call among a run's events, which it is shown in their order.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +23,7 @@ impl Finder {
             Kind::Call { function, .. } if function == WORK_BEFORE => self.before = true,
             Kind::Return { function, .. } if function == WORK_BEFORE => self.before = false,
             Kind::Call { function, .. } if !self.before => {
-                return function.rsplit("::").next() == Some(OPENING);
+                return matches!(function.rsplit("::").next(), Some(OPENING | BATCH));
             }
             _ => {}
         }

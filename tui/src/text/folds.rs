@@ -54,9 +54,14 @@ pub fn write_before(
     first: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let opening = match events.get(first).as_deref().map(|event| &event.kind) {
+        Some(Kind::Call { function, .. }) => function.rsplit("::").next().map(str::to_owned),
+        _ => None,
+    };
+    let opening = opening.as_deref().unwrap_or(OPENING);
     writeln!(
         out,
-        "{}: {} before the call of {OPENING} (--all shows them)",
+        "{}: {} before the call of {opening} (--all shows them)",
         numbers(events, 0..first),
         steps(first)
     )

@@ -1,7 +1,7 @@
 //! The builders of a connection: each begins a WQE, and writes all of it but the data.
 
 use super::setters::{set_inline_data_list, set_sge, set_sge_list};
-use super::{NOTHING, abort, begun, complete, not_posted, open, refuse};
+use super::{NOTHING, PROBE_GROUP, abort, begun, complete, not_posted, open, refuse};
 use crate::bus::{Bus, UarPage};
 use crate::mlx5::atomics::write_operands;
 use crate::mlx5::checks::{Refusal, why};
@@ -13,7 +13,7 @@ use crate::verbs::{
     BatchOps, Begun, Bind, Locked, Opcode, Operands, PostCause, RemoteAddress, SendFlags,
     SendRequest,
 };
-use doorbell_tracer::Probe;
+use doorbell_tracer::{Probe, Relation, probe};
 use std::hint::cold_path;
 use std::marker::PhantomData;
 
@@ -106,7 +106,18 @@ unsafe fn begin_closely<B: Bus, P: Probe, const OPCODE: usize>(
 
 /// The batch has not failed, and there is room for one request more.
 pub fn may_begin<U: UarPage, P: Probe>(queue: &mut SendQueue<U>, probe: &P) -> bool {
-    if queue.batch.failed.is_some() {
+    let failed = u32::from(queue.batch.failed.is_some());
+    probe!(
+        P: *probe,
+        check(
+            "nothing of the batch was refused before",
+            ("refused", failed),
+            Relation::Equal,
+            ("needed", 0_u32),
+            failed == 0
+        )
+    );
+    if failed != 0 {
         return false;
     }
     let fits = queue.has_room(queue.batch.head, probe);

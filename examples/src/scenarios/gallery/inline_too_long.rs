@@ -3,7 +3,7 @@
 use super::super::{Failure, Scenario, Topic, keys};
 use crate::exchange::Exchange;
 use crate::{ExampleError, Pair, Settings, World};
-use doorbell_driver::verbs::{PostCause, PostError, post_send};
+use doorbell_driver::verbs::PostCause;
 
 /// What the registry knows of it.
 pub const SCENARIO: Scenario = Scenario {
@@ -12,7 +12,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Failures,
     summary: "The queue pair was created for less inline data than the work request has.",
     own: Settings { inline: true, length: 512, ..Settings::DEFAULT },
-    keys: keys::ONE_ELEMENT,
+    keys: keys::CALLS,
     failure: Some(&FAILURE),
     run,
 };
@@ -21,12 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
 pub static FAILURE: Failure = Failure {
     scenario: "enomem-inline-too-long",
     ends: "ENOMEM of ibv_post_send (too much inline data)",
-    is: |error| {
-        matches!(
-            error,
-            ExampleError::Post(PostError { cause: PostCause::InlineTooLong { .. }, .. })
-        )
-    },
+    is: |error| matches!(error.post_cause(), Some(PostCause::InlineTooLong { .. })),
     see: "ibv_post_send returns ENOMEM (12) at once, with an empty queue, and only for work requests with IBV_SEND_INLINE that are long.",
     why: "Inline data is copied into the WQE, and the ring has room for max_inline_data bytes in each.",
     check: "The sum of the elements' lengths against max_inline_data as ibv_create_qp returned it; leave the flag out for what is longer.",
@@ -39,7 +34,7 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
     let pair = Pair::of(&context, &Settings { inline: false, ..*settings })?;
     let exchange = Exchange::new(&pair, *settings)?;
     let elements = exchange.elements();
-    post_send(&pair.sender, &[exchange.request(0, &elements[0])])?;
+    exchange.post(&elements)?;
     exchange.finish(&world.tracer)
 }
 // ANCHOR_END: enomem_inline_too_long

@@ -25,9 +25,9 @@ pub use wrong_lkey::FAILURE as WRONG_LKEY;
 pub use wrong_rkey::FAILURE as WRONG_RKEY;
 
 use crate::ExampleError;
-use doorbell_driver::verbs::{PostCause, PostError};
+use doorbell_driver::verbs::PostCause;
 
 /// Whether a post failed because the queue is full: one error, two ways there.
 fn is_queue_full(error: &ExampleError) -> bool {
-    matches!(error, ExampleError::Post(PostError { cause: PostCause::QueueFull { .. }, .. }))
+    matches!(error.post_cause(), Some(PostCause::QueueFull { .. }))
 }

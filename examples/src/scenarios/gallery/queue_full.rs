@@ -3,7 +3,6 @@
 use super::super::{Failure, Scenario, Topic, keys};
 use crate::exchange::Exchange;
 use crate::{ExampleError, Pair, Settings, World};
-use doorbell_driver::verbs::post_send;
 
 /// What the registry knows of it.
 pub const SCENARIO: Scenario = Scenario {
@@ -12,7 +11,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Failures,
     summary: "Signalled RDMA WRITEs are posted, one call each, and their completions are never polled.",
     own: Settings::DEFAULT,
-    keys: keys::ONE_BY_ONE,
+    keys: keys::CALLS,
     failure: Some(&FAILURE),
     run,
 };
@@ -38,7 +37,7 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
     let exchange = Exchange::new(&pair, *settings)?;
     let elements = exchange.elements();
     for _ in 0..MANY {
-        post_send(&pair.sender, &[exchange.request(0, &elements[0])])?;
+        exchange.post(&elements)?;
         context.relax();
     }
     Ok(vec![format!("{MANY} work requests were posted")])

@@ -3,7 +3,7 @@
 use super::super::{Failure, Scenario, Topic};
 use crate::exchange::Exchange;
 use crate::{ExampleError, Key, Pair, Settings, World};
-use doorbell_driver::verbs::{PostCause, PostError, post_send};
+use doorbell_driver::verbs::PostCause;
 
 /// What the registry knows of it.
 pub const SCENARIO: Scenario = Scenario {
@@ -12,7 +12,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Failures,
     summary: "The queue pair was created for fewer scatter/gather elements than the work request has.",
     own: Settings { sges: 3, ..Settings::DEFAULT },
-    keys: &[Key::Length, Key::Sges, Key::BlueFlame, Key::Mtu],
+    keys: &[Key::Length, Key::List, Key::Sges, Key::BlueFlame, Key::Api, Key::Mtu],
     failure: Some(&FAILURE),
     run,
 };
@@ -21,12 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
 pub static FAILURE: Failure = Failure {
     scenario: "enomem-too-many-sges",
     ends: "ENOMEM of ibv_post_send (too many elements)",
-    is: |error| {
-        matches!(
-            error,
-            ExampleError::Post(PostError { cause: PostCause::TooManyElements { .. }, .. })
-        )
-    },
+    is: |error| matches!(error.post_cause(), Some(PostCause::TooManyElements { .. })),
     see: "ibv_post_send returns ENOMEM (12) at once, with an empty queue; the same work request fails each time.",
     why: "The ring is sized for the largest WQE that the program asked for. More data segments than max_send_sge do not fit, and libmlx5 calls that ENOMEM too.",
     check: "num_sge of the work request against max_send_sge as ibv_create_qp returned it, not as it was asked for.",
@@ -39,7 +34,7 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
     let pair = Pair::of(&context, &Settings { sges: 1, ..*settings })?;
     let exchange = Exchange::new(&pair, *settings)?;
     let elements = exchange.elements();
-    post_send(&pair.sender, &[exchange.request(0, &elements[0])])?;
+    exchange.post(&elements)?;
     exchange.finish(&world.tracer)
 }
 // ANCHOR_END: enomem_too_many_sges

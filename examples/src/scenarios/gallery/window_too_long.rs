@@ -1,9 +1,9 @@
 //! `eopnotsupp-window`: EOPNOTSUPP, because a memory window would be too long.
 
 use super::super::{Failure, Scenario, Topic};
-use crate::{ExampleError, Key, Pair, Settings, World};
+use crate::{Api, ExampleError, Key, Pair, Settings, World};
 use doorbell_driver::verbs::{
-    Access, Opcode, PostCause, PostError, SendFlags, WindowKind, WindowPart, bind_mw,
+    Access, End, Opcode, PostCause, SendFlags, WindowKind, WindowPart, bind_mw, wr_start,
 };
 
 /// What the registry knows of it.
@@ -13,7 +13,7 @@ pub const SCENARIO: Scenario = Scenario {
     topic: Topic::Failures,
     summary: "A memory window shall show one byte more than 2 GiB. Its translation entry has 32 bits for the length.",
     own: Settings { opcode: Opcode::BindMemoryWindow, ..Settings::DEFAULT },
-    keys: &[Key::Mtu],
+    keys: &[Key::Transport, Key::List, Key::Api, Key::Mtu],
     failure: Some(&FAILURE),
     run,
 };
@@ -22,9 +22,7 @@ pub const SCENARIO: Scenario = Scenario {
 pub static FAILURE: Failure = Failure {
     scenario: "eopnotsupp-window",
     ends: "EOPNOTSUPP of ibv_post_send (the window is too long)",
-    is: |error| {
-        matches!(error, ExampleError::Post(PostError { cause: PostCause::WindowTooLong, .. }))
-    },
+    is: |error| matches!(error.post_cause(), Some(PostCause::WindowTooLong)),
     see: "ibv_bind_mw, or ibv_post_send with IBV_WR_BIND_MW, returns EOPNOTSUPP (95) at once, whatever the region is.",
     why: "The WQE carries one translation entry for the window, whose byte count can say 2 GiB and no more. libmlx5 looks at the length before it writes the segments; whether the region is that long it does not know.",
     check: "mw_bind.bind_info.length: at most 2147483648. A longer region needs several windows, each with a key of its own. And that the length is not the negative result of a subtraction.",
@@ -40,14 +38,21 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
     let pair = Pair::of(&context, settings)?;
     let access = Access::LOCAL_WRITE | Access::MW_BIND;
     let region = pair.memory("region with a window", &settings.message(), access)?;
-    let window = pair.pd.alloc_mw(WindowKind::One)?;
+    let kind = if settings.api == Api::Batch { WindowKind::Two } else { WindowKind::One };
+    let window = pair.pd.alloc_mw(kind)?;
     let part = WindowPart {
         region: &region,
         address: region.buffer().address(),
         length: TOO_LONG,
         access: Access::REMOTE_WRITE,
     };
-    bind_mw(&pair.sender, &window, (1, SendFlags::SIGNALED), &part)?;
+    match settings.api {
+        Api::List => bind_mw(&pair.sender, &window, (1, SendFlags::SIGNALED), &part)?,
+        Api::Batch => wr_start(&pair.sender, |batch| {
+            (0..settings.list).for_each(|_| batch.bind_mw(&window, window.next_rkey(), &part));
+            End::Complete
+        })?,
+    }
     Ok(vec!["the window was bound".to_owned()])
 }
 // ANCHOR_END: eopnotsupp_window
