@@ -12,7 +12,7 @@ use doorbell_tracer::Tracer;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -182,10 +182,14 @@ fn watched(provider: &'static WatchedProvider) -> Arc<Context> {
 }
 
 /// Posts to both at the same time, each from a thread of its own.
-fn post_from_two_threads(loops: [Loop; 2]) {
+fn post_from_two_threads(loops: &[Loop; 2]) {
+    let begin = Barrier::new(2);
     thread::scope(|scope| {
-        for one in &loops {
-            scope.spawn(|| (0..300).for_each(|wr_id| one.post(wr_id)));
+        for one in loops {
+            scope.spawn(|| {
+                begin.wait();
+                (0..300).for_each(|wr_id| one.post(wr_id));
+            });
         }
     });
 }
@@ -200,7 +204,7 @@ fn two_threads_on_one_shared_register_never_mix_and_lose_nothing() {
     // have the second page's, with a lock, and the fifth shares that of the third.
     let mut loops: Vec<Loop> = (0..5).map(|_| Loop::new(&pd)).collect();
     let pair = [loops.remove(4), loops.remove(2)];
-    post_from_two_threads(pair);
+    post_from_two_threads(&pair);
     assert_eq!(WATCH.mixed(), 0);
 }
 
@@ -211,6 +215,11 @@ fn the_watch_sees_two_threads_that_break_the_promise_of_a_thread_domain() {
     let context = watched(&PROVIDER);
     let pd = context.alloc_pd().expect("a protection domain");
     let parent = pd.for_thread(&context.alloc_td().expect("a thread domain"));
-    post_from_two_threads([0; 2].map(|_| Loop::new(&parent)));
-    assert!(WATCH.mixed() > 0);
+    let pair = [0; 2].map(|_| Loop::new(&parent));
+    // On a busy machine one may be done before the other gets its turn: not again and again.
+    let mixed = (0..1000).any(|_| {
+        post_from_two_threads(&pair);
+        WATCH.mixed() > 0
+    });
+    assert!(mixed);
 }
