@@ -115,7 +115,7 @@ impl World {
     fn extended_headers(&mut self, opcode: BthOpcode, packet: &mut Vec<u8>) {
         let known =
             if self.random.once_in(2) { self.keys[0] } else { self.random.pick(&self.keys) };
-        let address = known.address + self.random.below(known.length);
+        let address = known.address.wrapping_add(self.random.below(known.length));
         let address = if self.random.once_in(6) { self.random.sized() } else { address };
         if opcode.has_xrceth() {
             packet.extend(self.receiver().to_be_bytes());

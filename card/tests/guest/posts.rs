@@ -29,9 +29,12 @@ impl World {
         let address = match self.random.below(12) {
             0 => self.random.sized(),
             1 => known.address.wrapping_sub(self.random.below(64)),
-            2 => known.address + known.length - self.random.below(known.length.min(80)),
+            2 => {
+                let end = known.address.wrapping_add(known.length);
+                end.wrapping_sub(self.random.below(known.length.min(80)))
+            }
             3 => known.address,
-            _ => known.address + self.random.below(known.length),
+            _ => known.address.wrapping_add(self.random.below(known.length)),
         };
         let aligned = if self.random.once_in(2) { address & !7 } else { address };
         (aligned, key)
