@@ -42,7 +42,7 @@ fn attached(socket: &Path) -> Attached {
     loop {
         match Attached::to(socket) {
             Ok(attached) => return attached,
-            Err(error) => assert!(begin.elapsed() < Duration::from_secs(20), "{error}"),
+            Err(error) => assert!(begin.elapsed() < Duration::from_secs(120), "{error}"),
         }
         thread::sleep(Duration::from_millis(5));
     }

@@ -4,7 +4,7 @@ use doorbell_examples::{Device, record, scenario, start};
 use doorbell_tracer::live::Next;
 use std::time::Duration;
 
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 #[test]
 fn stepping_gives_the_recording() {

@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 /// How long a folder may keep the doctor.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A machine of Debian's, and a user without special rights. `FILE = TEXT` is a file, `LINK ->
 /// TARGET` a link, and `FOLDER/` a folder.

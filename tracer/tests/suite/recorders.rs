@@ -20,7 +20,7 @@ mod control {
     pub(super) static SITE: Site = site!();
 }
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(120);
 
 fn note(tracer: &Tracer, text: &'static str) {
     tracer.emit(&POST, || Kind::note(text, []));

@@ -25,7 +25,7 @@ pub const LENGTH: u64 = 1 << 20;
 pub const QUEUE: u64 = BASE;
 pub const PAGE: u64 = 4096;
 /// Nothing here takes as long as this.
-pub const DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A guest that knows how to give commands that fit into a slot and one mailbox each way.
 pub struct Guest {
