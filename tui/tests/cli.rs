@@ -326,7 +326,7 @@ fn the_settings_are_changed_and_the_output_says_so() {
 #[test]
 fn settings_that_cannot_be_are_refused_with_what_can() {
     for (arguments, wanted) in [
-        (&["step", "rc-write", "--set", "lenght=4"][..], "there are: opcode, length"),
+        (&["step", "rc-write", "--set", "lenght=4"][..], "there are: transport, opcode, length"),
         (&["step", "rc-write", "--set", "length=1048577"], "0 to 1048576"),
         (&["step", "rc-write", "--set", "inline"], "KEY=VALUE"),
         (&["step", "rc-write", "--set", "list=0"], "1 to 256"),
