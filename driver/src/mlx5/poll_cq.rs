@@ -186,7 +186,8 @@ fn poll_many<B: Bus, P: Probe>(
 /// Tells that an entry is consumed.
 #[inline(always)]
 fn tell_consumed<P: Probe>(state: &CqState, next: Next, probe: &P) {
-    probe!(P: *probe, index(state.region, "cq.consumer_index", next.index.wrapping_add(1)));
+    let index = next.index.wrapping_add(1);
+    probe!(P: *probe, index(state.region, "cq.consumer_index", index));
 }
 // ANCHOR_END: poll_all
 

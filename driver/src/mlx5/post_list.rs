@@ -3,10 +3,9 @@
 use super::checks::why;
 use super::doorbell::{Alone, ring_doorbell};
 use super::long::build_any;
-use super::post_send::{RUN_UNITS, build_run, is_inline, tell_call, tell_return, usual_remote};
+use super::post_send::{RUN_UNITS, begin, build_run, end, is_inline, tell_call, usual_remote};
 use super::queue_pair::Mlx5QueuePair;
 use super::send_queue::{Built, SendQueue};
-use super::settings::take;
 use crate::bus::{Bus, UarPage};
 use crate::verbs::{PostError, QueuePair, SendRequest};
 use doorbell_tracer::{Group, Probe, probe};
@@ -43,27 +42,6 @@ pub fn wait_and_post<B: Bus, P: Probe>(
     requests: &[SendRequest<'_>],
 ) -> Result<(), PostError> {
     post_all::<B, P, false>(mlx5, requests, 0, begin::<B, P>(mlx5))
-}
-
-/// Takes the queue's lock.
-#[inline(always)]
-fn begin<B: Bus, P: Probe>(mlx5: &Mlx5QueuePair<B>) -> MutexGuard<'_, SendQueue<B::Page>> {
-    let queue = take(&mlx5.send);
-    probe!(P: P::of(&mlx5.user), locked("sq.lock"));
-    queue
-}
-
-/// Gives it back.
-#[inline(always)]
-pub fn end<B: Bus, P: Probe>(
-    queue: MutexGuard<'_, SendQueue<B::Page>>,
-    result: Result<(), PostError>,
-    probe: &P,
-) -> Result<(), PostError> {
-    drop(queue);
-    probe!(P: probe, unlocked("sq.lock"));
-    tell_return(&result, probe);
-    result
 }
 // ANCHOR_END: post_list
 

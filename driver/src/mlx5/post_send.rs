@@ -14,13 +14,15 @@ use super::doorbell::{Alone, ring_doorbell};
 use super::inline::Short;
 use super::kinds::{Datagram, Pointer, Usual, Way};
 use super::opcodes::{CONTROL_ONLY, Posted, WITH_REMOTE};
-use super::post_list::{end, post_all, post_list, wait_and_post};
+use super::post_list::{post_all, post_list, wait_and_post};
 use super::queue_pair::Mlx5QueuePair;
 use super::send_queue::{Built, SendQueue};
+use super::settings::take;
 use super::wqe::usual;
 use crate::bus::{Bus, UarPage};
 use crate::verbs::{self, PostError, QueuePair, SendFlags, SendRequest};
 use doorbell_tracer::{Group, Probe, Relation, Value, probe};
+use spin::mutex::SpinMutexGuard as MutexGuard;
 use std::hint::cold_path;
 use std::slice;
 
@@ -133,6 +135,27 @@ fn post_usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
     ring_doorbell::<_, _, false>(queue, built, built.last(true), 1, alone, probe);
     true
 }
+
+/// Takes the queue's lock.
+#[inline(always)]
+pub fn begin<B: Bus, P: Probe>(mlx5: &Mlx5QueuePair<B>) -> MutexGuard<'_, SendQueue<B::Page>> {
+    let queue = take(&mlx5.send);
+    probe!(P: P::of(&mlx5.user), locked("sq.lock"));
+    queue
+}
+
+/// Gives it back.
+#[inline(always)]
+pub fn end<B: Bus, P: Probe>(
+    queue: MutexGuard<'_, SendQueue<B::Page>>,
+    result: Result<(), PostError>,
+    probe: &P,
+) -> Result<(), PostError> {
+    drop(queue);
+    probe!(P: probe, unlocked("sq.lock"));
+    tell_return(&result, probe);
+    result
+}
 // ANCHOR_END: post_one
 
 // ANCHOR: build_wqe
@@ -234,7 +257,7 @@ pub fn tell_call<B: Bus, P: Probe>(qp: &QueuePair, requests: &[SendRequest<'_>],
 
 /// Tells of the result, on both levels.
 #[inline(always)]
-pub fn tell_return<P: Probe>(result: &Result<(), PostError>, probe: &P) {
+fn tell_return<P: Probe>(result: &Result<(), PostError>, probe: &P) {
     probe!(P: *probe, returned("mlx5_post_send", outcome(result)));
     probe!(at & verbs::POST_SEND_CALL, P: *probe, returned("ibv_post_send", outcome(result)));
 }
