@@ -48,11 +48,13 @@ pub struct Batch {
     last: Block,
     /// The datagram under construction. (`mqp->cur_setters_cnt`)
     datagram: Datagram,
+    /// Its WQEs carry signatures, or its register has a lock: known when the queue pair is created.
+    signed_or_shared: bool,
 }
 
 impl Batch {
     /// Of a new queue pair.
-    pub fn new<B: Bus>(transport: Transport, ring: &Ring) -> Self {
+    pub fn new<B: Bus>(transport: Transport, ring: &Ring, signed_or_shared: bool) -> Self {
         Self {
             ops: [ops::<B, Off>(transport), ops::<B, Tracer>(transport)],
             start: 0,
@@ -62,6 +64,7 @@ impl Batch {
             inline: false,
             last: ring.block(0),
             datagram: Datagram::NONE,
+            signed_or_shared,
         }
     }
 
@@ -191,24 +194,27 @@ fn ring<U: UarPage, P: Probe>(queue: &mut SendQueue<U>, probe: &P) {
         cold_path();
         return;
     }
-    if queue.opcodes.sign() {
+    if queue.batch.signed_or_shared {
         cold_path();
-        sign_batch(queue, queue.batch.start, queue.cur_post, probe);
-    }
-    if queue.register.shared.is_some() {
-        cold_path();
-        return ring_locked(queue, count, probe);
+        return ring_specially(queue, count, probe);
     }
     let (built, last, alone) = batch_built(queue, count);
     ring_doorbell::<_, _, false>(queue, built, last, count, alone, probe);
 }
 
-/// The same where the register has a lock.
+/// The same where the WQEs carry signatures, or the register has a lock.
 #[cold]
 #[inline(never)]
-fn ring_locked<U: UarPage, P: Probe>(queue: &mut SendQueue<U>, count: u32, probe: &P) {
+fn ring_specially<U: UarPage, P: Probe>(queue: &mut SendQueue<U>, count: u32, probe: &P) {
+    if queue.opcodes.sign() {
+        sign_batch(queue, queue.batch.start, queue.cur_post, probe);
+    }
     let (built, last, alone) = batch_built(queue, count);
-    ring_doorbell::<_, _, true>(queue, built, last, count, alone, probe);
+    if queue.register.shared.is_some() {
+        ring_doorbell::<_, _, true>(queue, built, last, count, alone, probe);
+    } else {
+        ring_doorbell::<_, _, false>(queue, built, last, count, alone, probe);
+    }
 }
 
 /// How far the batch has come, its last WQE, and what is told of it if it is the only one.

@@ -232,6 +232,7 @@ fn send_queue<B: Bus>(
 ) -> SendQueue<B::Page> {
     let Register { place, sharing } = register;
     let blueflame = mlx5.settings.blueflame;
+    let signed_or_shared = mlx5.signatures || matches!(sharing, Sharing::Locked(_));
     let buffer_units = (place.uar.buffer_size / UNIT) as u32;
     let shared = match sharing {
         Sharing::Locked(lock) => Some(Arc::clone(lock)),
@@ -271,7 +272,7 @@ fn send_queue<B: Bus>(
         atomics_enabled: mlx5.control.has_atomics(),
         settings: mlx5.settings.clone(),
         region: regions.send,
-        batch: Batch::new::<B>(request.transport, &ring),
+        batch: Batch::new::<B>(request.transport, &ring, signed_or_shared),
     }
 }
 
