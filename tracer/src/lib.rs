@@ -32,7 +32,7 @@ pub use event::{
     Actor, Argument, Arguments, Command, Direction, Kind, LockAction, Packet, Relation, Text, Value,
 };
 pub use point::{Form, Point};
-pub use probe::{CompiledIn, MapRequest, Off, Probe, Scribe, Tracer, is_compiled_in};
+pub use probe::{CompiledIn, MapRequest, Off, Probe, Row, Scribe, Tracer, is_compiled_in};
 pub use recorder::{Clock, Counts, Full, Record, Recorder, Ring};
 pub use region::{Region, RegionId, Role};
 pub use site::{Group, Site, find_line};

@@ -6,9 +6,13 @@
 
 mod macros;
 mod numbered;
+mod off;
+mod row;
 mod shared;
 
 pub use numbered::Numbered;
+pub use off::Off;
+pub use row::Row;
 
 use crate::recorder::{ActorCode, Clock, Counts, Record, Recorder};
 use crate::report::Report;
@@ -22,10 +26,6 @@ use std::sync::atomic::Ordering;
 pub trait CompiledIn {
     /// They do.
     const ON: bool;
-}
-
-impl CompiledIn for Off {
-    const ON: bool = false;
 }
 
 impl CompiledIn for Tracer {
@@ -45,8 +45,22 @@ pub fn is_compiled_in<P: CompiledIn>(_: &P) -> bool {
 
 /// Where a probe hands its events.
 pub trait Probe: CompiledIn {
-    /// A scribe, who records what it is told; nobody with probes off, or those of `group`.
-    fn scribe(&self, group: Group) -> Option<Scribe<'_>>;
+    /// Who records what it is told.
+    type Scribe<'a>: Scribe
+    where
+        Self: 'a;
+
+    /// The probe for events in a row.
+    type Row<'a>: Probe
+    where
+        Self: 'a;
+
+    /// A scribe; nobody with probes off, or those of `group`.
+    fn scribe(&self, group: Group) -> Option<Self::Scribe<'_>>;
+
+    /// Begins events in a row: the recorder is taken once for all of them. Until what is returned is
+    /// dropped, the thread must not wait for another, nor tell of anything by other probes: see [`Row`].
+    fn row(&self) -> Self::Row<'_>;
 
     /// Records what `kind` builds, as of `site`. With probes off, `kind` is not called.
     #[inline]
@@ -60,20 +74,49 @@ pub trait Probe: CompiledIn {
     fn of(tracer: &Tracer) -> &Self;
 }
 
-/// No probes: nothing is built, nothing is called, nothing remains in the binary.
-#[derive(Debug, Clone, Copy)]
-pub struct Off;
+/// Who writes down what a probe tells.
+pub trait Scribe: Copy {
+    /// Records an event of a point that has its site.
+    fn write(self, point: &'static Point, report: impl Report);
 
-impl Probe for Off {
+    /// Records an event as of `site`, of a point that has none.
+    fn write_at(self, site: &'static Site, point: &'static Point, report: impl Report);
+}
+
+impl<P: Probe> Probe for &P {
+    type Scribe<'a>
+        = P::Scribe<'a>
+    where
+        Self: 'a;
+    type Row<'a>
+        = P::Row<'a>
+    where
+        Self: 'a;
+
     #[inline(always)]
-    fn scribe(&self, _: Group) -> Option<Scribe<'_>> {
-        None
+    fn scribe(&self, group: Group) -> Option<P::Scribe<'_>> {
+        (**self).scribe(group)
+    }
+
+    #[inline(always)]
+    fn row(&self) -> P::Row<'_> {
+        (**self).row()
     }
 
     #[inline(always)]
     fn of(_: &Tracer) -> &Self {
-        &Self
+        not_of_a_table::<Self>()
     }
+}
+
+/// Whatever calls this does not compile: no table's code is made for this probe.
+#[inline(never)]
+#[expect(
+    clippy::extra_unused_type_parameters,
+    reason = "so it is compiled where it is called only"
+)]
+fn not_of_a_table<P>() -> ! {
+    const { panic!("only Off and Tracer are probes of a table; a row is begun with Probe::row") }
 }
 
 /// A handle to a recorder, or to none. Clones share the recorder; each has its own [`Actor`].
@@ -205,7 +248,7 @@ impl Tracer {
     /// Records an event of any group.
     fn always(&self, site: &'static Site, kind: impl FnOnce() -> Kind) {
         if let Some(shared) = &self.shared {
-            Scribe { shared, actor: self.code }.write_at(site, &WHOLE, kind());
+            One { shared, actor: self.code }.write_at(site, &WHOLE, kind());
         }
     }
 }
@@ -237,33 +280,39 @@ impl std::fmt::Debug for Tracer {
     }
 }
 
-/// Who writes down what a probe tells.
+/// The scribe of an event that is recorded by itself.
 #[derive(Clone, Copy)]
-pub struct Scribe<'a> {
+pub struct One<'a> {
     shared: &'a Shared,
     actor: ActorCode,
 }
 
-impl Scribe<'_> {
-    /// Records an event of a point that has its site.
+impl Scribe for One<'_> {
     #[inline(always)]
-    pub fn write(self, point: &'static Point, report: impl Report) {
+    fn write(self, point: &'static Point, report: impl Report) {
         self.shared.record(self.actor, None, point, report);
     }
 
-    /// Records an event as of `site`, of a point that has none.
     #[inline(always)]
-    pub fn write_at(self, site: &'static Site, point: &'static Point, report: impl Report) {
+    fn write_at(self, site: &'static Site, point: &'static Point, report: impl Report) {
         self.shared.record(self.actor, Some(site), point, report);
     }
 }
 
 impl Probe for Tracer {
+    type Scribe<'a> = One<'a>;
+    type Row<'a> = Row<'a>;
+
     #[inline(always)]
-    fn scribe(&self, group: Group) -> Option<Scribe<'_>> {
+    fn scribe(&self, group: Group) -> Option<One<'_>> {
         let shared = self.shared.as_ref()?;
         let is_on = shared.groups.load(Ordering::Relaxed) & group.bit() != 0;
-        is_on.then_some(Scribe { shared, actor: self.code })
+        is_on.then_some(One { shared, actor: self.code })
+    }
+
+    #[inline(always)]
+    fn row(&self) -> Row<'_> {
+        Row::begin(self.shared.as_deref(), self.code)
     }
 
     #[inline(always)]

@@ -5,16 +5,18 @@ mod full;
 mod head;
 mod lock;
 mod log;
+mod pen;
 mod ring;
 
 pub use chunks::Chunks;
 pub(crate) use chunks::Contents;
 pub use full::Full;
 pub(crate) use head::HEAD;
-pub use head::{ActorCode, Head};
+pub use head::{ActorCode, Depths, Head};
 pub(crate) use lock::{BriefLock, Guard};
 pub(crate) use log::values;
 pub use log::{Beside, Room};
+pub(crate) use pen::Pen;
 pub use ring::Ring;
 
 use crate::{Actor, Kind, Site};
@@ -37,15 +39,21 @@ pub struct Record {
 }
 
 /// What stamps events.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub enum Clock {
     /// The event's number: runs of the same program give the same trace.
+    #[default]
     Logical,
     /// Nanoseconds from a source that the program brings.
     Nanoseconds(fn() -> u64),
 }
 
 impl Clock {
+    /// Whether there is a source to be read. The number of an event is known anyway.
+    pub(crate) fn is_read(self) -> bool {
+        matches!(self, Self::Nanoseconds(_))
+    }
+
     /// The stamp of the event of this number.
     #[inline]
     pub fn now(&self, sequence: u64) -> u64 {

@@ -12,17 +12,31 @@ mod values;
 pub use constructors::*;
 pub use parts::Fixed;
 
-use crate::probe::Numbered;
-use crate::recorder::{HEAD, Head};
+use crate::recorder::{ActorCode, Beside, Depths, HEAD, Head, Room};
 use crate::{Kind, Site};
 use parts::{Names, Numbers};
 use values::Values;
 
 /// What a probe hands on: made by the constructors of this module, which are those of [`Kind`].
 pub trait Report {
+    /// It is kept as it is, beside the bytes.
+    #[doc(hidden)]
+    const WHOLE: bool;
+
+    /// The bytes that it needs.
+    #[doc(hidden)]
+    fn size(&self) -> usize;
+
     /// Writes it down, beginning with this head; `site` if its point has none.
     #[doc(hidden)]
-    fn keep(self, to: &mut Numbered, head: Head, site: Option<&'static Site>);
+    fn keep(
+        self,
+        room: Room<'_>,
+        beside: &mut Beside,
+        depths: &mut Depths,
+        head: Head,
+        site: Option<&'static Site>,
+    );
 }
 
 /// What an event does to the depth of calls.
@@ -39,10 +53,10 @@ enum Nesting {
 impl Nesting {
     /// Does it.
     #[inline(always)]
-    fn follow(self, to: &mut Numbered, head: Head) {
+    fn follow(self, depths: &mut Depths, actor: ActorCode) {
         match self {
-            Self::Enters => to.enter(head),
-            Self::Leaves => to.leave(head),
+            Self::Enters => _ = depths.enter(actor),
+            Self::Leaves => _ = depths.leave(actor),
             Self::Stays => {}
         }
     }
@@ -60,9 +74,22 @@ pub struct Draft<'a, M, N, V> {
 }
 
 impl<M: Numbers, N: Names, V: Values> Report for Draft<'_, M, N, V> {
+    const WHOLE: bool = false;
+
     #[inline(always)]
-    fn keep(self, to: &mut Numbered, head: Head, site: Option<&'static Site>) {
-        let (mut room, beside) = to.room(HEAD + M::SIZE + V::SIZE + self.bytes.len());
+    fn size(&self) -> usize {
+        HEAD + M::SIZE + V::SIZE + self.bytes.len()
+    }
+
+    #[inline(always)]
+    fn keep(
+        self,
+        mut room: Room<'_>,
+        beside: &mut Beside,
+        depths: &mut Depths,
+        head: Head,
+        site: Option<&'static Site>,
+    ) {
         room.put(head.flagged(self.flag).bytes());
         if let Some(site) = site {
             beside.push_site(site);
@@ -73,24 +100,36 @@ impl<M: Numbers, N: Names, V: Values> Report for Draft<'_, M, N, V> {
         if !self.bytes.is_empty() {
             room.end(self.bytes);
         }
-        self.nesting.follow(to, head);
+        self.nesting.follow(depths, head.actor());
     }
 }
 
 impl Report for Kind {
+    const WHOLE: bool = true;
+
+    fn size(&self) -> usize {
+        HEAD
+    }
+
     #[inline(never)]
-    fn keep(self, to: &mut Numbered, head: Head, site: Option<&'static Site>) {
+    fn keep(
+        self,
+        mut room: Room<'_>,
+        beside: &mut Beside,
+        depths: &mut Depths,
+        head: Head,
+        site: Option<&'static Site>,
+    ) {
         let nesting = match self {
             Self::Call { .. } => Nesting::Enters,
             Self::Return { .. } => Nesting::Leaves,
             _ => Nesting::Stays,
         };
-        let (mut room, beside) = to.room_of_whole();
         room.put(head.bytes());
         if let Some(site) = site {
             beside.push_site(site);
         }
         beside.push_whole(self);
-        nesting.follow(to, head);
+        nesting.follow(depths, head.actor());
     }
 }

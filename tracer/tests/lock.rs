@@ -24,7 +24,7 @@ mod sync {
     }
 }
 
-use bias::{Bias, FIRST_THREAD, OWNERSHIPS};
+use bias::{Bias, FIRST_THREAD, OWNERSHIPS, Thread};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use sync::Ordering;
@@ -38,7 +38,9 @@ struct Guarded {
 
 impl Guarded {
     fn count(&self, thread: u64) -> u32 {
-        let inside = self.bias.enter(thread);
+        let thread = Thread::numbered(FIRST_THREAD + thread);
+        let at_once = self.bias.enter_at_once(thread);
+        let inside = at_once.unwrap_or_else(|| self.bias.enter(thread));
         let count = self.count.with_mut(|count| {
             // SAFETY: the lock is held; `loom` fails the test if that does not mean to be alone.
             let count = unsafe { &mut *count };
@@ -60,15 +62,15 @@ fn model(most: usize, here: &'static [u64], there: &'static [u64]) {
         let other = Arc::clone(&guarded);
         let thread = loom::thread::spawn(move || {
             for thread in there {
-                other.count(FIRST_THREAD + thread);
+                other.count(*thread);
             }
         });
         for thread in here {
-            guarded.count(FIRST_THREAD + thread);
+            guarded.count(*thread);
         }
         assert!(thread.join().is_ok());
         let counts = here.len() + there.len();
-        assert_eq!(guarded.count(FIRST_THREAD + 9) as usize, counts + 1);
+        assert_eq!(guarded.count(9) as usize, counts + 1);
     });
 }
 
@@ -83,6 +85,16 @@ fn a_former_owner_does_not_let_anyone_in() {
     model(2, &[0, 0], &[1, 1]);
     model(2, &[0, 0], &[1, 2]);
     model(OWNERSHIPS, &[0, 0], &[1, 2]);
+}
+
+#[test]
+fn a_thread_without_a_number_owns_nothing() {
+    loom::model(|| {
+        let bias = Bias::new(OWNERSHIPS);
+        assert!(bias.enter_at_once(Thread::UNKNOWN).is_none(), "before anyone came");
+        bias.enter(Thread::numbered(FIRST_THREAD)).store(false, Ordering::Release);
+        assert!(bias.enter_at_once(Thread::UNKNOWN).is_none(), "when another is the owner");
+    });
 }
 
 #[test]

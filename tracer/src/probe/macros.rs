@@ -16,13 +16,13 @@
 #[macro_export]
 macro_rules! probe {
     (at & $site:path, $P:ident: $probe:expr, $kind:ident $arguments:tt) => {{
-        use $crate::Probe as _;
+        use $crate::{Probe as _, Scribe as _};
         if <$P as $crate::CompiledIn>::ON {
             $crate::probe!(@ $site, $site.group, $probe, $kind $arguments);
         }
     }};
     (at $site:expr, $probe:expr, $kind:ident $arguments:tt) => {{
-        use $crate::Probe as _;
+        use $crate::{Probe as _, Scribe as _};
         if $crate::is_compiled_in(&$probe) {
             static POINT: $crate::Point = $crate::Point::new(None, $crate::form!($kind $arguments));
             let site: &'static $crate::Site = $site;
@@ -34,7 +34,7 @@ macro_rules! probe {
     ($P:ident: $probe:expr, $kind:ident $arguments:tt $(; from $($field:literal = $origin:literal),+ $(,)?)?) => {{
         static SITE: $crate::Site = $crate::site!($(from $($field = $origin),+)?);
         {
-            use $crate::Probe as _;
+            use $crate::{Probe as _, Scribe as _};
             if <$P as $crate::CompiledIn>::ON {
                 $crate::probe!(@ SITE, PROBE_GROUP, $probe, $kind $arguments);
             }
@@ -43,7 +43,7 @@ macro_rules! probe {
     ($probe:expr, $kind:ident $arguments:tt $(; from $($field:literal = $origin:literal),+ $(,)?)?) => {{
         static SITE: $crate::Site = $crate::site!($(from $($field = $origin),+)?);
         {
-            use $crate::Probe as _;
+            use $crate::{Probe as _, Scribe as _};
             if $crate::is_compiled_in(&$probe) {
                 $crate::probe!(@ SITE, PROBE_GROUP, $probe, $kind $arguments);
             }

@@ -1,13 +1,12 @@
 //! The one place where the events of all threads get their number and their time.
 
-use crate::recorder::{Beside, Chunks, Clock, Contents, Counts, Head, Held, Recorder, Room};
+use crate::recorder::{Chunks, Clock, Contents, Counts, Held, Recorder};
 
 /// Where events are written.
 pub struct Numbered {
     chunks: Chunks,
     /// A recorder that is given each event as soon as it is written.
     other: Option<Box<dyn Recorder>>,
-    clock: Clock,
     /// Number of the first event since the recorder was emptied.
     first: u64,
 }
@@ -16,8 +15,8 @@ impl Numbered {
     /// Before the first event.
     pub(super) fn new(held: Held, clock: Clock) -> Self {
         let Held { mut chunks, other } = held;
-        chunks.restart(matches!(clock, Clock::Nanoseconds(_)));
-        Self { chunks, other, clock, first: 0 }
+        chunks.restart(clock);
+        Self { chunks, other, first: 0 }
     }
 
     /// Whether events are handed on.
@@ -26,8 +25,6 @@ impl Numbered {
     }
 
     /// Hands on the event that was just written.
-    #[cold]
-    #[inline(never)]
     pub(super) fn hand_on(&mut self) {
         if let Some(other) = &mut self.other {
             self.chunks.drain().into_iter().for_each(|record| other.record(record));
@@ -66,7 +63,7 @@ impl Numbered {
 
     /// Nobody is inside of any call: with all probes off, nobody tells that a call has ended.
     pub(super) fn forget_calls(&mut self) {
-        self.chunks.forget_calls(self.clock);
+        self.chunks.forget_calls();
     }
 
     /// Copies what the recorder holds.
@@ -77,26 +74,15 @@ impl Numbered {
         }
     }
 
-    /// The next event's room of so many bytes, and the place for what stands beside it.
+    /// The events.
     #[inline(always)]
-    pub(crate) fn room(&mut self, size: usize) -> (Room<'_>, &mut Beside) {
-        self.chunks.room(size, self.clock)
+    pub(super) fn chunks(&self) -> &Chunks {
+        &self.chunks
     }
 
-    /// The same for an event that is kept as it is.
-    pub(crate) fn room_of_whole(&mut self) -> (Room<'_>, &mut Beside) {
-        self.chunks.room_of_whole(self.clock)
-    }
-
-    /// The actor of this head has entered a call: what comes is one deeper.
+    /// Where events are written.
     #[inline(always)]
-    pub(crate) fn enter(&mut self, head: Head) {
-        self.chunks.depths().enter(head.actor());
-    }
-
-    /// It has left one.
-    #[inline(always)]
-    pub(crate) fn leave(&mut self, head: Head) {
-        self.chunks.depths().leave(head.actor());
+    pub(super) fn written(&mut self) -> &mut Chunks {
+        &mut self.chunks
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Shared {
     /// For a recorder that may take long over an event: whoever has the turn may wait there. The
     /// live one stands in an event until its reader steps on.
     turn: Option<Mutex<()>>,
-    numbered: BriefLock<Numbered>,
+    pub(super) numbered: BriefLock<Numbered>,
 }
 
 impl Shared {
@@ -25,12 +25,14 @@ impl Shared {
     pub(super) fn new(recorder: impl Recorder + 'static, clock: Clock) -> Self {
         let keeps = recorder.keeps_events();
         let numbered = Numbered::new(recorder.into_held(), clock);
+        let in_turns = numbered.hands_on();
         Self {
             keeps,
             groups: AtomicU32::new(Group::EVERY_BIT),
             next_region: AtomicU32::new(1),
-            turn: numbered.hands_on().then(Mutex::default),
-            numbered: BriefLock::new(numbered),
+            turn: in_turns.then(Mutex::default),
+            // An event that needs a turn is not recorded at once.
+            numbered: BriefLock::new(numbered, !in_turns),
         }
     }
 
@@ -44,12 +46,32 @@ impl Shared {
         report: impl Report,
     ) {
         let head = Head::of(point.number(), actor);
-        let turn = self.turn.as_ref().map(wait_for);
-        let mut numbered = self.numbered.lock();
-        report.keep(&mut numbered, head, site);
-        if let Some(turn) = turn {
-            hand_on(numbered, turn);
+        if let Some(mut numbered) = self.numbered.lock_at_once() {
+            numbered.written().write(head, site, report);
+        } else {
+            self.record_in_turn(head, site, report);
         }
+    }
+
+    /// The same for who could not have the recorder at once.
+    #[inline(always)]
+    pub(super) fn record_in_turn(
+        &self,
+        head: Head,
+        site: Option<&'static Site>,
+        report: impl Report,
+    ) {
+        let mut numbered = self.wait();
+        numbered.guard.written().write(head, site, report);
+        numbered.end();
+    }
+
+    /// Waits for the turn, if there are turns, and for the recorder.
+    #[cold]
+    #[inline(never)]
+    fn wait(&self) -> Turn<'_> {
+        let turn = self.turn.as_ref().map(wait_for);
+        Turn { guard: self.numbered.lock(), turn }
     }
 
     /// Takes out what the recorder holds. Records are made of it when the lock is free again.
@@ -101,17 +123,23 @@ impl Shared {
 }
 
 /// The turn, also after a panic elsewhere: what was recorded stays readable.
-#[cold]
-#[inline(never)]
 fn wait_for(turn: &Mutex<()>) -> MutexGuard<'_, ()> {
     turn.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Hands on the event that was just written, and ends the turn.
-#[cold]
-#[inline(never)]
-fn hand_on(mut numbered: Guard<'_, Numbered>, turn: MutexGuard<'_, ()>) {
-    numbered.hand_on();
-    drop(numbered);
-    drop(turn);
+/// The right to record an event that was waited for. The recorder is given back before the turn.
+struct Turn<'a> {
+    guard: Guard<'a, Numbered>,
+    turn: Option<MutexGuard<'a, ()>>,
+}
+
+impl Turn<'_> {
+    /// Hands on the event that was just written, if there are turns, and ends this one.
+    #[cold]
+    #[inline(never)]
+    fn end(mut self) {
+        if self.turn.is_some() {
+            self.guard.hand_on();
+        }
+    }
 }

@@ -4,9 +4,11 @@
 //! ring differ in is whether old chunks are let go.
 
 use super::head::{Depths, HEAD};
-use super::log::{Beside, Log, MOST, Room, TIME, USUAL};
+use super::log::{Beside, Log, MOST, TIME, USUAL};
+use super::pen::Page;
 use super::{ActorCode, Clock, Head, Record};
-use crate::{Actor, Form, Kind, Point, RegionId};
+use crate::report::Report;
+use crate::{Actor, Form, Kind, Point, RegionId, Site};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -22,8 +24,8 @@ pub struct Chunks {
     last: Option<Last>,
     /// How deep everyone is in calls.
     depths: Depths,
-    /// Each event has its time with it.
-    timed: bool,
+    /// What stamps events; each has its time with it, unless that is its number.
+    clock: Clock,
 }
 
 /// The least events that a ring's chunk is made for: beginning another costs as much as a few.
@@ -77,11 +79,16 @@ impl Chunks {
         Self { last: Some(Last { capacity, mapped: Mapped::new() }), ..Self::default() }
     }
 
-    /// Counts from 0 from here on; each event has its time with it, if it is `timed`.
-    pub(crate) fn restart(&mut self, timed: bool) {
-        self.timed = timed;
+    /// Counts from 0 from here on; events are stamped by `clock`.
+    pub(crate) fn restart(&mut self, clock: Clock) {
+        self.clock = clock;
         self.put_away(0, 0);
-        self.current.begin(0, self.depths, timed);
+        self.begin(0);
+    }
+
+    /// Begins the current chunk, which is empty, at this number.
+    fn begin(&mut self, first: u64) {
+        self.current.begin(first, self.depths, self.clock.is_read());
     }
 
     /// The number of the next event.
@@ -89,54 +96,99 @@ impl Chunks {
         self.current.next()
     }
 
-    /// How deep everyone is in calls.
-    #[inline(always)]
-    pub(crate) fn depths(&mut self) -> &mut Depths {
-        &mut self.depths
-    }
-
     /// Nobody is inside of any call any more.
-    pub(crate) fn forget_calls(&mut self, clock: Clock) {
+    pub(crate) fn forget_calls(&mut self) {
         if self.depths != Depths::default() {
             self.depths = Depths::default();
             let head = Head::of(FORGOTTEN.number(), ActorCode::of(Actor::Card));
-            self.room(HEAD, clock).0.put(head.bytes());
+            self.make_ready(HEAD);
+            self.current.add(HEAD).0.put(head.bytes());
             self.current.do_not_count();
         }
-    }
-
-    /// A place for the next event, of so many bytes, and for what stands beside it.
-    #[inline(always)]
-    pub(crate) fn room(&mut self, size: usize, clock: Clock) -> (Room<'_>, &mut Beside) {
-        while !self.current.is_ready(size) {
-            self.prepare(size, clock);
-        }
-        self.current.add(size)
     }
 
     /// Prepares the current chunk for the next event: where it is full, or the time is written, too.
     #[cold]
     #[inline(never)]
-    fn prepare(&mut self, size: usize, clock: Clock) {
+    fn prepare(&mut self, size: usize) {
         if !self.current.has_room(size) {
             self.next_chunk(size);
         }
-        self.current.prepare(size, clock);
+        self.current.prepare(size, self.clock);
     }
 
-    /// The same for an event that is kept as it is.
-    pub(crate) fn room_of_whole(&mut self, clock: Clock) -> (Room<'_>, &mut Beside) {
-        // Such events need little room here, and much elsewhere.
+    /// Keeps an event that begins with this head, with `site` if its point has none.
+    #[inline(always)]
+    pub(crate) fn write<R: Report>(&mut self, head: Head, site: Option<&'static Site>, report: R) {
+        let size = report.size();
+        if R::WHOLE {
+            self.begin_whole();
+        }
+        self.make_ready(size);
+        let (room, beside) = self.current.add(size);
+        report.keep(room, beside, &mut self.depths, head, site);
+    }
+
+    /// Sees to it that the next event, of so many bytes, can be written at once.
+    #[inline(always)]
+    fn make_ready(&mut self, size: usize) {
+        while !self.current.is_ready(size) {
+            self.prepare(size);
+        }
+    }
+
+    /// Gives away the page that events are written to: until it is given back, nothing else is asked of
+    /// the chunks but what stands beside the events.
+    #[inline(always)]
+    pub(super) fn page(&mut self) -> Page {
+        self.current.page()
+    }
+
+    /// Takes a page back, of which so many bytes are left, and in whose chunk are so many events.
+    #[inline(always)]
+    pub(super) fn give_back(&mut self, left: usize, events: usize) {
+        self.current.give_back(left, events);
+    }
+
+    /// Takes a page back, and gives one away that has room for an event of so many bytes, which may
+    /// be one that is kept as it is.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn turn_page(
+        &mut self,
+        left: usize,
+        events: usize,
+        size: usize,
+        whole: bool,
+    ) -> Page {
+        self.give_back(left, events);
+        if whole {
+            self.begin_whole();
+        }
+        self.make_ready(size);
+        self.page()
+    }
+
+    /// What stands beside the events, and how deep everyone is in calls.
+    #[inline(always)]
+    pub(super) fn beside_and_depths(&mut self) -> (&mut Beside, &mut Depths) {
+        (self.current.beside(), &mut self.depths)
+    }
+
+    /// Sees to a ring's chunk before an event that is kept as it is: it needs little room here, and
+    /// much elsewhere.
+    fn begin_whole(&mut self) {
         if self.last.as_ref().is_some_and(|last| self.current.len() >= last.of_chunk()) {
             self.next_chunk(HEAD);
         }
-        self.room(HEAD, clock)
     }
 
     /// Keeps a record as it is.
     pub(super) fn keep(&mut self, record: Record) {
         let head = Head::of(RECORDED.number(), ActorCode::of(record.actor));
-        let (mut room, beside) = self.room_of_whole(Clock::Logical);
+        self.begin_whole();
+        self.make_ready(HEAD);
+        let (mut room, beside) = self.current.add(HEAD);
         room.put(head.bytes());
         beside.push_record(record);
     }
@@ -148,7 +200,7 @@ impl Chunks {
         let room = self.current.next_room();
         let next = self.next();
         self.put_away(room, size);
-        self.current.begin(next, self.depths, self.timed);
+        self.begin(next);
     }
 
     /// Puts the current chunk away. The next is not begun yet; it has this room, or what a ring wants,
@@ -185,7 +237,7 @@ impl Chunks {
     pub(crate) fn drain(&mut self) -> Vec<Record> {
         let next = self.next();
         let records = self.current.drain();
-        self.current.begin(next, self.depths, self.timed);
+        self.begin(next);
         records
     }
 
@@ -201,7 +253,7 @@ impl Chunks {
     pub(crate) fn take(&mut self) -> Contents {
         let surplus = self.surplus();
         let mut next = Log::default();
-        next.begin(self.next(), self.depths, self.timed);
+        next.begin(self.next(), self.depths, self.clock.is_read());
         let current = std::mem::replace(&mut self.current, next);
         let chunks = self.full.drain(..).chain([Arc::new(current)]).collect();
         let mapped = self.last.as_mut().map(|last| std::mem::take(&mut last.mapped));
@@ -218,7 +270,7 @@ impl Chunks {
         self.full.clear();
         let next = self.next();
         self.current.clear();
-        self.current.begin(next, self.depths, self.timed);
+        self.begin(next);
     }
 
     /// Number of events kept.

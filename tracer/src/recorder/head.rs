@@ -84,7 +84,7 @@ const ACTORS: usize = 18;
 
 /// Call depth by actor: the card last, threads by their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Depths([u16; ACTORS]);
+pub struct Depths([u16; ACTORS]);
 
 impl Depths {
     /// How deep the actor is, and one deeper from then on.

@@ -1,6 +1,6 @@
 //! A lock for what takes a few instructions: writing one event.
 //!
-//! The only place of this crate with `unsafe` code. [`bias`] says who may come in; here is what it
+//! With [`pen`](super::pen) the only place of this crate with `unsafe` code. [`bias`] says who may come in; here is what it
 //! guards. A model of that protocol is tried out in all its orders by a test of this crate.
 
 mod bias;
@@ -35,17 +35,25 @@ pub(crate) struct Guard<'a, T> {
 }
 
 impl<T> BriefLock<T> {
-    /// An open lock.
-    pub(crate) fn new(value: T) -> Self {
-        let most = if sync::has_heavy_fence() { bias::OWNERSHIPS } else { 0 };
+    /// An open lock. Where it must not lean, nobody gets it at once.
+    pub(crate) fn new(value: T, leans: bool) -> Self {
+        let most = if leans && sync::has_heavy_fence() { bias::OWNERSHIPS } else { 0 };
         Self { bias: Bias::new(most), value: UnsafeCell::new(value) }
     }
 
-    /// Takes the lock.
+    /// Takes the lock if it leans towards this thread: that is done in a few instructions.
     #[inline(always)]
+    pub(crate) fn lock_at_once(&self) -> Option<Guard<'_, T>> {
+        let inside = self.bias.enter_at_once(sync::known_thread())?;
+        Some(Guard { value: &self.value, inside, stays: PhantomData })
+    }
+
+    /// Takes the lock.
     pub(crate) fn lock(&self) -> Guard<'_, T> {
-        let inside = self.bias.enter(sync::this_thread());
-        Guard { value: &self.value, inside, stays: PhantomData }
+        self.lock_at_once().unwrap_or_else(|| {
+            let inside = self.bias.enter(sync::this_thread());
+            Guard { value: &self.value, inside, stays: PhantomData }
+        })
     }
 }
 
@@ -54,9 +62,9 @@ impl<T> Deref for Guard<'_, T> {
 
     #[inline(always)]
     fn deref(&self) -> &T {
-        // SAFETY: a guard exists only between `enter` and the store in `drop`, when no other thread
-        // is inside; `enter` does not let the same thread in twice. So this guard is the only way
-        // to the value, and `&self` allows no `&mut` from it meanwhile.
+        // SAFETY: a guard exists only between coming in and the store in `drop`, when no other thread
+        // is inside; the same thread is not let in twice. So this guard is the only way to the value,
+        // and `&self` allows no `&mut` from it meanwhile.
         unsafe { &*self.value.get() }
     }
 }

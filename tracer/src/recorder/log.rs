@@ -13,6 +13,7 @@ pub use beside::{Beside, Room};
 pub(crate) use read::values;
 
 use super::head::Depths;
+use super::pen::Page;
 use super::{Clock, Record};
 use read::Reader;
 
@@ -103,6 +104,25 @@ impl Log {
         self.at <= self.bytes.len() && size <= self.bytes.len() - self.at
     }
 
+    /// The room that is ready, for somebody who gives it back.
+    #[inline(always)]
+    pub(super) fn page(&mut self) -> Page {
+        let bytes = self.bytes.as_mut_ptr_range();
+        Page { end: bytes.end, left: self.bytes.len() - self.at, events: self.events }
+    }
+
+    /// Takes it back, when so many bytes of it are left and so many events are here.
+    #[inline(always)]
+    pub(super) fn give_back(&mut self, left: usize, events: usize) {
+        (self.at, self.events) = (self.bytes.len() - left, events);
+    }
+
+    /// What stands beside the events.
+    #[inline(always)]
+    pub(super) fn beside(&mut self) -> &mut Beside {
+        &mut self.beside
+    }
+
     /// Whether it can be when it was prepared.
     pub(super) fn has_room(&self, size: usize) -> bool {
         let time = if self.timed { TIME } else { 0 };
@@ -121,11 +141,10 @@ impl Log {
     /// An event of so many bytes, which is ready to be written.
     #[inline(always)]
     pub(super) fn add(&mut self, size: usize) -> (Room<'_>, &mut Beside) {
-        let from = self.at;
-        self.at = from.wrapping_add(size);
+        let room = &mut self.bytes[self.at..][..size];
+        self.at = self.at.wrapping_add(size);
         self.events = self.events.wrapping_add(1);
-        let rest = self.bytes.get_mut(from..).unwrap_or_default();
-        (Room::of(rest.get_mut(..size).unwrap_or_default()), &mut self.beside)
+        (Room::of(room), &mut self.beside)
     }
 
     /// Takes back that the last one was an event: it was a mark.

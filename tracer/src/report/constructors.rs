@@ -59,7 +59,7 @@ fn unzip<const N: usize>(arguments: [(&'static str, Value); N]) -> ([&'static st
 /// A function is about to be left with this result.
 #[inline(always)]
 pub fn returned(function: impl Names, result: impl Into<Value>) -> impl Report {
-    Draft { nesting: Nesting::Leaves, ..draft((), function, One(result)) }
+    Draft { nesting: Nesting::Leaves, ..draft((), function, One::of(result)) }
 }
 
 /// A call went through `table.slot` to `target`.
@@ -77,7 +77,8 @@ pub fn check(
     right: (impl Names, impl Into<Value>),
     holds: bool,
 ) -> impl Report {
-    Draft { flag: holds, ..draft((), (what, left.0, right.0), Two(left.1, right.1)) }
+    let values = Two::of(left.1, right.1);
+    Draft { flag: holds, ..draft((), (what, left.0, right.0), values) }
 }
 
 /// A lock was taken.

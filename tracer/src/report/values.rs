@@ -13,8 +13,8 @@ pub trait Values: Sized {
     /// Whether a word in front of them says how many, even if there are none.
     const COUNTED: bool;
 
-    /// Gives each to `take`, in their order.
-    fn give(self, take: &mut impl FnMut(Value));
+    /// Writes each with `to`, in their order.
+    fn give(self, to: &mut Writer<'_, '_>);
 
     /// Their size in bytes.
     const SIZE: usize = {
@@ -28,15 +28,31 @@ pub trait Values: Sized {
         if Self::SIZE == 0 {
             return;
         }
-        let (mut kinds, mut shift) = (Self::COUNT as u32, values::COUNT);
         let Some(place) = room.next() else { return };
-        self.give(&mut |value| {
-            let (kind, number) = short(value, beside);
-            kinds |= kind << shift;
-            shift += values::KIND;
-            room.put(number.to_ne_bytes());
-        });
-        *place = kinds.to_ne_bytes();
+        let mut writer = Writer { kinds: Self::COUNT as u32, shift: values::COUNT, room, beside };
+        self.give(&mut writer);
+        *place = writer.kinds.to_ne_bytes();
+    }
+}
+
+/// Writes values, one after the other. No closure: the compiler would not always put it where it is
+/// called, and then all that it knows would be in memory.
+pub struct Writer<'a, 'b> {
+    /// How many there are, and of what kind each is that was written.
+    kinds: u32,
+    /// Where the next one's kind goes.
+    shift: u32,
+    room: &'a mut Room<'b>,
+    beside: &'a mut Beside,
+}
+
+impl Writer<'_, '_> {
+    #[inline(always)]
+    fn take(&mut self, value: Value) {
+        let (kind, number) = short(value, self.beside);
+        self.kinds |= kind << self.shift;
+        self.shift += values::KIND;
+        self.room.put(number.to_ne_bytes());
     }
 }
 
@@ -62,33 +78,49 @@ impl Values for () {
     const COUNTED: bool = false;
 
     #[inline(always)]
-    fn give(self, _: &mut impl FnMut(Value)) {}
+    fn give(self, _: &mut Writer<'_, '_>) {}
 }
 
 /// One value.
-pub struct One<V>(pub(super) V);
+pub struct One(ManuallyDrop<Value>);
 
-impl<V: Into<Value>> Values for One<V> {
+impl One {
+    /// This value.
+    #[inline(always)]
+    pub(super) fn of(value: impl Into<Value>) -> Self {
+        Self(ManuallyDrop::new(value.into()))
+    }
+}
+
+impl Values for One {
     const COUNT: usize = 1;
     const COUNTED: bool = false;
 
     #[inline(always)]
-    fn give(self, take: &mut impl FnMut(Value)) {
-        take(self.0.into());
+    fn give(self, to: &mut Writer<'_, '_>) {
+        to.take(ManuallyDrop::into_inner(self.0));
     }
 }
 
 /// Two values.
-pub struct Two<L, R>(pub(super) L, pub(super) R);
+pub struct Two(ManuallyDrop<Value>, ManuallyDrop<Value>);
 
-impl<L: Into<Value>, R: Into<Value>> Values for Two<L, R> {
+impl Two {
+    /// These values.
+    #[inline(always)]
+    pub(super) fn of(left: impl Into<Value>, right: impl Into<Value>) -> Self {
+        Self(ManuallyDrop::new(left.into()), ManuallyDrop::new(right.into()))
+    }
+}
+
+impl Values for Two {
     const COUNT: usize = 2;
     const COUNTED: bool = false;
 
     #[inline(always)]
-    fn give(self, take: &mut impl FnMut(Value)) {
-        take(self.0.into());
-        take(self.1.into());
+    fn give(self, to: &mut Writer<'_, '_>) {
+        to.take(ManuallyDrop::into_inner(self.0));
+        to.take(ManuallyDrop::into_inner(self.1));
     }
 }
 
@@ -110,10 +142,10 @@ impl<const N: usize, const COUNTED: bool> Values for List<N, COUNTED> {
     const COUNTED: bool = COUNTED;
 
     #[inline(always)]
-    fn give(self, take: &mut impl FnMut(Value)) {
+    fn give(self, to: &mut Writer<'_, '_>) {
         let mut values = self.0;
         for value in values.iter_mut() {
-            take(std::mem::replace(value, Value::Number(0)));
+            to.take(std::mem::replace(value, Value::Number(0)));
         }
     }
 }

@@ -36,7 +36,8 @@ fn parts(record: &Record) -> (u64, u64, Actor, u16, usize, &Kind) {
     (record.sequence, record.time, record.actor, record.depth, site, &record.kind)
 }
 
-fn assert_same(ours: &[Record], plain: &[Record]) {
+/// Both have the same events.
+pub fn assert_same(ours: &[Record], plain: &[Record]) {
     assert_eq!(ours.len(), plain.len());
     for (ours, plain) in ours.iter().zip(plain) {
         assert_eq!(parts(ours), parts(plain));

@@ -8,6 +8,7 @@ mod probing;
 mod provenance;
 mod recorders;
 mod round_trip;
+mod rows;
 mod samples;
 mod schema;
 mod switching;

@@ -37,6 +37,26 @@ const EVERYBODY: u64 = 2;
 /// The lowest number that a thread can have: no word of its is one of those above.
 pub(super) const FIRST_THREAD: u64 = 1;
 
+/// A thread as the word has it: its number, above the bits of the ownership's, which are 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Thread(u64);
+
+impl Thread {
+    /// One that has no number yet. It owns nothing: no number is that high.
+    pub(super) const UNKNOWN: Self = Self(u64::MAX << BITS);
+
+    /// The thread of this number, which no other has or had.
+    pub(super) const fn numbered(number: u64) -> Self {
+        Self(number << BITS)
+    }
+
+    /// Which ownership the word says that this thread has, if it is the owner.
+    #[inline(always)]
+    fn ownership(self, word: u64) -> Option<usize> {
+        usize::try_from(word ^ self.0).ok().filter(|ownership| *ownership < OWNERSHIPS)
+    }
+}
+
 /// A lock that leans towards one thread.
 #[derive(Debug)]
 pub(super) struct Bias {
@@ -63,29 +83,28 @@ impl Bias {
         }
     }
 
-    /// Waits until the thread of this number is the only one inside. To leave, it stores false in
-    /// what is returned, with release ordering.
+    /// Lets the owner in, if this thread is it and is not inside already. To leave, it stores false
+    /// in what is returned, with release ordering.
     #[inline(always)]
-    pub(super) fn enter(&self, thread: u64) -> &AtomicBool {
+    pub(super) fn enter_at_once(&self, thread: Thread) -> Option<&AtomicBool> {
         let word = self.owner.load(Ordering::Relaxed);
-        if word >> BITS == thread {
-            let inside = &self.inside[ownership(word)];
-            if !inside.load(Ordering::Relaxed) {
-                inside.store(true, Ordering::Relaxed);
-                light_fence();
-                if self.owner.load(Ordering::Acquire) == word {
-                    return inside;
-                }
-                inside.store(false, Ordering::Release);
-            }
+        let inside = &self.inside[thread.ownership(word)?];
+        if inside.load(Ordering::Relaxed) {
+            return None;
         }
-        self.enter_slowly(thread)
+        inside.store(true, Ordering::Relaxed);
+        light_fence();
+        if self.owner.load(Ordering::Acquire) != word {
+            inside.store(false, Ordering::Release);
+            return None;
+        }
+        Some(inside)
     }
 
-    /// The same for all but the owner.
+    /// Waits until this thread is the only one inside. It leaves in the same way.
     #[cold]
     #[inline(never)]
-    fn enter_slowly(&self, thread: u64) -> &AtomicBool {
+    pub(super) fn enter(&self, thread: Thread) -> &AtomicBool {
         let mut times = 0;
         loop {
             match self.owner.load(Ordering::Acquire) {
@@ -97,7 +116,7 @@ impl Bias {
                 }
                 // Whoever moves the ownership is soon done; an owner that comes here is inside
                 // already, and waits for itself, as with any lock.
-                word if word == MOVING || word >> BITS == thread => {}
+                word if word == MOVING || thread.ownership(word).is_some() => {}
                 word => {
                     let (all, relaxed) = (Ordering::SeqCst, Ordering::Relaxed);
                     let moving = self.owner.compare_exchange(word, MOVING, all, relaxed);
@@ -114,7 +133,7 @@ impl Bias {
 
     /// Makes `thread` the next owner, and inside; or nobody, if the lock is to lean no more.
     /// `word` is what said who was the owner.
-    fn take_over(&self, word: u64, thread: u64) -> Option<&AtomicBool> {
+    fn take_over(&self, word: u64, thread: Thread) -> Option<&AtomicBool> {
         let next = match word {
             NOBODY => self.first,
             word => {
@@ -130,7 +149,7 @@ impl Bias {
         let owner = match inside {
             Some(inside) => {
                 inside.store(true, Ordering::Relaxed);
-                thread << BITS | next as u64
+                thread.0 | next as u64
             }
             None => EVERYBODY,
         };
@@ -140,7 +159,6 @@ impl Bias {
 }
 
 /// The number of an ownership.
-#[inline(always)]
 fn ownership(word: u64) -> usize {
     word as usize % OWNERSHIPS
 }

@@ -2,31 +2,27 @@
 
 pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::bias::FIRST_THREAD;
+use super::bias::{FIRST_THREAD, Thread};
 use std::cell::Cell;
 use std::time::Duration;
 
 thread_local! {
-    static THREAD: Cell<u64> = const { Cell::new(0) };
+    static THREAD: Cell<Thread> = const { Cell::new(Thread::UNKNOWN) };
 }
 
-/// The number of this thread, which no other has or had.
+/// This thread, unless it was not asked for its number yet.
 #[inline(always)]
-pub(super) fn this_thread() -> u64 {
-    match THREAD.get() {
-        0 => number_thread(),
-        number => number,
-    }
+pub(super) fn known_thread() -> Thread {
+    THREAD.get()
 }
 
-/// Numbers this thread.
-#[cold]
-#[inline(never)]
-fn number_thread() -> u64 {
+/// This thread, with its number.
+pub(super) fn this_thread() -> Thread {
     static NEXT: AtomicU64 = AtomicU64::new(FIRST_THREAD);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    THREAD.set(number);
-    number
+    if THREAD.get() == Thread::UNKNOWN {
+        THREAD.set(Thread::numbered(NEXT.fetch_add(1, Ordering::Relaxed)));
+    }
+    THREAD.get()
 }
 
 /// Keeps what stands before it in the program before what stands after it, as far as the compiler

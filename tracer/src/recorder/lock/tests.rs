@@ -49,6 +49,19 @@ fn threads_are_inside_one_after_the_other() {
 }
 
 #[test]
+fn a_lock_that_must_not_lean_is_never_taken_at_once() {
+    for (leans, at_once) in [(false, false), (true, sync::has_heavy_fence())] {
+        let lock = BriefLock::new([0; 2], leans);
+        assert!(lock.lock_at_once().is_none(), "nobody came before");
+        count(&lock);
+        assert_eq!(lock.lock_at_once().is_some(), at_once, "leans: {leans}");
+        let held = lock.lock();
+        assert!(lock.lock_at_once().is_none(), "it is held by this very thread");
+        drop(held);
+    }
+}
+
+#[test]
 fn the_ownership_moves_from_thread_to_thread() {
     let lock = lock_of(OWNERSHIPS);
     for _ in 0..2 * OWNERSHIPS as u64 {

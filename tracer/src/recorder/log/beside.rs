@@ -9,7 +9,7 @@ pub struct Room<'a>(&'a mut [u8]);
 impl<'a> Room<'a> {
     /// All of these bytes.
     #[inline(always)]
-    pub(super) fn of(bytes: &'a mut [u8]) -> Self {
+    pub(in crate::recorder) fn of(bytes: &'a mut [u8]) -> Self {
         Self(bytes)
     }
 
