@@ -42,6 +42,7 @@ pub fn tell_elements<U: UarPage, P: Probe>(
 }
 
 /// The limit as libmlx5 has it.
+#[inline(always)]
 fn state_limit(below: usize) -> Value {
     below.checked_sub(1).map_or("-1: not in RTS".into(), Value::from)
 }

@@ -121,6 +121,7 @@ pub fn ring_register<U: UarPage, P: Probe>(
     // Out of the write-combining buffer, before the next post can write the other buffer.
     (FLUSH_WRITES.pass)();
     queue.register.register.flushed();
+    let probe = &probe.row();
     probe!(P: *probe, barrier(FLUSH_WRITES.name, FLUSH_WRITES.instruction));
     toggle_buffer(queue, probe);
 }
@@ -198,6 +199,7 @@ fn tell_conditions<P: Probe>(
     (count, units, fit): (u32, u32, u32),
     probe: &P,
 ) {
+    let probe = &probe.row();
     let holds = conditions.allowed;
     let forbidden = u32::from(!holds);
     probe!(
