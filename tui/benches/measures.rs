@@ -156,10 +156,10 @@ fn instructions_of(lines: &[Value], to: &mut String) -> Result<(), String> {
     for line in lines {
         let (case, own) = (text(line, "case")?, number(line, "instructions")?);
         let peer = number(line, "libmlx5")?;
-        let goal = (peer / 3.0).floor();
+        let goal = peer / 3.0;
         let _ = writeln!(
             to,
-            "| {case} | {peer} | {own:.1} | {:.2} | {goal}: {} |",
+            "| {case} | {peer} | {own:.1} | {:.2} | {goal:.1}: {} |",
             own / peer,
             verdict(own <= goal)
         );
