@@ -57,15 +57,18 @@ impl<C: DerefMut<Target = Chunks>> Pen<C> {
         unsafe { &*self.open.get() }.is_some()
     }
 
-    /// Keeps an event that begins with this head, with `site` if its point has none; nothing if the
-    /// recorder is not open.
+    /// Keeps an event that begins with this head, with `site` if its point has none. The recorder must be
+    /// open, see [`Pen::is_open`]: a report that is kept nowhere keeps the memory of its own texts.
     #[inline(always)]
     pub(crate) fn keep<R: Report>(&self, head: Head, site: Option<&'static Site>, report: R) {
         let size = report.size();
         // SAFETY: a pen stays in its thread, and none of its methods is running: each makes one such
         // reference, and until it is gone calls nothing that could come back to this pen. Reports
         // hold values, and no code of whoever made them.
-        let Some(chunks) = unsafe { &mut *self.open.get() }.as_deref_mut() else { return };
+        let Some(chunks) = unsafe { &mut *self.open.get() }.as_deref_mut() else {
+            debug_assert!(false, "the recorder is not open");
+            return;
+        };
         if R::WHOLE || size > self.left.get() {
             let page = chunks.turn_page(self.left.get(), self.events.get(), size, R::WHOLE);
             self.end.set(page.end);
