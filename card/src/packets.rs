@@ -117,12 +117,17 @@ pub(crate) fn build(packet: &Packet, addressing: &Addressing) -> Vec<u8> {
     let transport = transport(packet);
     let mut bytes = envelope(addressing, transport.len() + INVARIANT_CRC_SIZE);
     bytes.extend(transport);
-    let crc = match addressing.route {
-        Some(_) => routed_invariant_crc(&bytes[EthernetHeader::SIZE..]),
-        None => invariant_crc(&bytes[EthernetHeader::SIZE..]),
-    };
+    let crc = right_crc(addressing, &bytes[EthernetHeader::SIZE..]);
     bytes.extend(crc.to_le_bytes());
     bytes
+}
+
+/// The invariant CRC of a packet, given from what is behind its Ethernet header to its padding.
+fn right_crc(addressing: &Addressing, packet: &[u8]) -> u32 {
+    match addressing.route {
+        Some(_) => routed_invariant_crc(packet),
+        None => invariant_crc(packet),
+    }
 }
 
 /// Base transport header, extended headers in their order, payload and padding.
@@ -193,11 +198,7 @@ fn transport(packet: &Packet) -> Vec<u8> {
 pub(crate) fn parse(bytes: &[u8]) -> Option<(Addressing, Packet)> {
     let (covered, crc) = bytes.split_last_chunk::<INVARIANT_CRC_SIZE>()?;
     let (addressing, transport) = open(covered)?;
-    let inner = covered.get(EthernetHeader::SIZE..)?;
-    let right = match addressing.route {
-        Some(_) => routed_invariant_crc(inner),
-        None => invariant_crc(inner),
-    };
+    let right = right_crc(&addressing, covered.get(EthernetHeader::SIZE..)?);
     (right == u32::from_le_bytes(*crc)).then_some(())?;
     Some((addressing, parse_transport(transport)?))
 }

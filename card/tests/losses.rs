@@ -155,16 +155,22 @@ fn close(it: &mut Network) {
     it.sides[1].machine.command(&input, &[]);
 }
 
-/// The requester has had its answer, and so the memory may be closed; its late request says nothing of now.
-#[test]
-fn a_read_that_comes_again_when_its_memory_is_closed_is_dropped() {
-    let mut it = network();
-    let wqe = read(&it, 0x1000, 100);
+/// A read of so many bytes that has been answered, and a copy of its request that is still under way.
+fn answered_read(it: &mut Network, length: u32) -> Vec<Vec<u8>> {
+    let wqe = read(it, 0x1000, length);
     it.sides[0].post(0, &[wqe]);
     let late = it.sent(0);
     it.bring(1, late.clone());
     it.carry();
     assert_eq!(it.sides[0].outcomes(0), done([0]));
+    late
+}
+
+/// The requester has had its answer, and so the memory may be closed; its late request says nothing of now.
+#[test]
+fn a_read_that_comes_again_when_its_memory_is_closed_is_dropped() {
+    let mut it = network();
+    let late = answered_read(&mut it, 100);
     close(&mut it);
     it.bring(1, late);
     assert_eq!(it.sent(1), Vec::<Vec<u8>>::new());
@@ -180,12 +186,7 @@ fn a_read_that_comes_again_when_its_memory_is_closed_is_dropped() {
 #[test]
 fn the_answer_to_a_read_that_came_again_ends_when_its_memory_is_closed() {
     let mut it = network();
-    let wqe = read(&it, 0x1000, 0x6000);
-    it.sides[0].post(0, &[wqe]);
-    let late = it.sent(0);
-    it.bring(1, late.clone());
-    it.carry();
-    assert_eq!(it.sides[0].outcomes(0), done([0]));
+    let late = answered_read(&mut it, 0x6000);
     it.bring(1, late);
     close(&mut it);
     // 64 of 96 packets had room before.

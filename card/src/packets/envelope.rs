@@ -1,7 +1,7 @@
 //! What is in front of the base transport header: Ethernet, IPv4 and UDP with RoCE v2. A packet with a
 //! global route header has the form of RoCE v1: Ethernet, and that header.
 
-use crate::infiniband::{ip_of_lid, lid_of_mac, mac_of_lid};
+use crate::infiniband::{envelope_of, lid_of_mac};
 use doorbell_prm::roce::{
     ETHER_TYPE_ROCE_V1, EthernetHeader, GRH_NEXT_HEADER, GRH_VERSION, GlobalRouteHeader,
     INVARIANT_CRC_SIZE, Ipv4Header, ROCE_UDP_PORT, UdpHeader,
@@ -109,16 +109,8 @@ fn open_routed<'a>(ethernet: &EthernetHeader, inner: &'a [u8]) -> Option<(Addres
 
 /// The addresses of a packet with a global route header, from LID to LID.
 pub(crate) fn routed(source_lid: u16, destination_lid: u16, route: GlobalRoute) -> Addressing {
-    Addressing {
-        source_mac: mac_of_lid(source_lid),
-        destination_mac: mac_of_lid(destination_lid),
-        source_ip: ip_of_lid(source_lid),
-        destination_ip: ip_of_lid(destination_lid),
-        source_port: 0,
-        time_to_live: 0,
-        traffic_class: 0,
-        route: Some(route),
-    }
+    let lids = envelope_of(source_lid, destination_lid, 0);
+    Addressing { time_to_live: 0, route: Some(route), ..lids }
 }
 
 fn global_route(route: &GlobalRoute, length: usize) -> GlobalRouteHeader {
