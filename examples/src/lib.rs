@@ -14,7 +14,7 @@ mod pair;
 
 mod start;
 
-mod posting;
+pub mod posting;
 
 mod exchange;
 
