@@ -25,54 +25,39 @@ pub const ANY_OPCODE: &[Key] = &[
 pub const WITH_RECEIVES: &[Key] = ANY_OPCODE.split_at(1).1;
 
 /// Scenarios of one opcode that consumes none, and so makes no solicited event.
-pub const WITHOUT_RECEIVES: &[Key] = &[
-    Key::Length,
-    Key::List,
-    Key::Sges,
-    Key::Inline,
-    Key::Signaled,
-    Key::SignalAll,
-    Key::Fence,
-    Key::BlueFlame,
-    Key::Register,
-    Key::Api,
-    Key::Start,
-    Key::Signature,
-    Key::Mtu,
-];
+pub const WITHOUT_RECEIVES: &[Key] = &but::<13>(&[Key::Opcode, Key::Solicited]);
 
 /// The same over a connection that does not acknowledge: nothing is read, and so nothing fenced.
-pub const UNRELIABLE: &[Key] = &[
-    Key::Length,
-    Key::List,
-    Key::Sges,
-    Key::Inline,
-    Key::Signaled,
-    Key::SignalAll,
-    Key::BlueFlame,
-    Key::Register,
-    Key::Api,
-    Key::Start,
-    Key::Signature,
-    Key::Mtu,
-];
+pub const UNRELIABLE: &[Key] = &but::<12>(&[Key::Opcode, Key::Solicited, Key::Fence]);
 
 /// Datagrams: of any opcode that they have; their packets are as long as the port takes them.
-pub const DATAGRAMS: &[Key] = &[
-    Key::Opcode,
-    Key::Length,
-    Key::List,
-    Key::Sges,
-    Key::Inline,
-    Key::Signaled,
-    Key::SignalAll,
-    Key::Solicited,
-    Key::BlueFlame,
-    Key::Register,
-    Key::Api,
-    Key::Start,
-    Key::Signature,
-];
+pub const DATAGRAMS: &[Key] = &but::<13>(&[Key::Fence, Key::Mtu]);
+
+/// All settings but these; `COUNT` of them are left.
+const fn but<const COUNT: usize>(left_out: &[Key]) -> [Key; COUNT] {
+    let (mut kept, mut count, mut at) = ([Key::Opcode; COUNT], 0, 0);
+    while at < ANY_OPCODE.len() {
+        if !holds(left_out, ANY_OPCODE[at]) {
+            kept[count] = ANY_OPCODE[at];
+            count += 1;
+        }
+        at += 1;
+    }
+    assert!(count == COUNT, "another number of settings is left");
+    kept
+}
+
+/// Whether a key is among others.
+const fn holds(keys: &[Key], key: Key) -> bool {
+    let mut at = 0;
+    while at < keys.len() {
+        if keys[at] as u8 == key as u8 {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
 
 /// Failures of a queue that is posted to one work request at a time.
 pub const ONE_BY_ONE: &[Key] = &[Key::Length, Key::Inline, Key::Fence, Key::BlueFlame, Key::Mtu];
