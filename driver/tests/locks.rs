@@ -112,10 +112,6 @@ mod barrier {
         Barrier { name: "write_combining_locked", instruction: "", pass: || () };
 }
 
-mod settings {
-    pub use super::lock::take;
-}
-
 mod send_queue {
     use super::bus::UarPage;
     use super::sync::SpinMutex;

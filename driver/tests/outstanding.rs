@@ -14,11 +14,19 @@ mod sync {
 
 /// The notes to a ring's entries.
 mod notes {
-    pub struct Notes<T>(Vec<T>);
+    use loom::sync::Arc;
+
+    pub struct Notes<T>(Arc<Vec<T>>);
+
+    impl<T> Clone for Notes<T> {
+        fn clone(&self) -> Self {
+            Self(Arc::clone(&self.0))
+        }
+    }
 
     impl<T: Default> Notes<T> {
         pub fn new(entries: u32) -> Self {
-            Self((0..entries).map(|_| T::default()).collect())
+            Self(Arc::new((0..entries).map(|_| T::default()).collect()))
         }
 
         pub fn view(&self) -> View<'_, T> {

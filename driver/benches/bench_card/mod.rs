@@ -28,12 +28,12 @@ pub struct Case {
 
 /// All cases.
 pub const CASES: &[Case] = &[
-    Case { name: "rc-write, single", requests: 1, libmlx5: 310.0, limit: 102.5 },
-    Case { name: "rc-write, list of 32", requests: 32, libmlx5: 165.0, limit: 57.0 },
-    Case { name: "rc-send, 32 bytes inline", requests: 1, libmlx5: 329.0, limit: 124.5 },
-    Case { name: "ud-send, single", requests: 1, libmlx5: 332.0, limit: 138.5 },
-    Case { name: "wr_rdma_write, single", requests: 1, libmlx5: 266.0, limit: 152.0 },
-    Case { name: "wr_rdma_write, batch of 32", requests: 32, libmlx5: 137.0, limit: 68.0 },
+    Case { name: "rc-write, single", requests: 1, libmlx5: 310.0, limit: 99.5 },
+    Case { name: "rc-write, list of 32", requests: 32, libmlx5: 165.0, limit: 50.8 },
+    Case { name: "rc-send, 32 bytes inline", requests: 1, libmlx5: 329.0, limit: 108.5 },
+    Case { name: "ud-send, single", requests: 1, libmlx5: 332.0, limit: 133.5 },
+    Case { name: "wr_rdma_write, single", requests: 1, libmlx5: 266.0, limit: 151.0 },
+    Case { name: "wr_rdma_write, batch of 32", requests: 32, libmlx5: 137.0, limit: 66.9 },
     Case { name: "poll_cq, one", requests: 1, libmlx5: 193.0, limit: 64.3 },
     Case { name: "poll_cq, 16", requests: 16, libmlx5: 109.0, limit: 36.0 },
     Case { name: "poll_cq, empty", requests: 1, libmlx5: 99.0, limit: 31.5 },

@@ -8,6 +8,10 @@
 //! **No reference into this memory ever exists.** A card writes it at any time, and a Rust
 //! reference promises that nobody does. Bytes are copied in and out by volatile accesses.
 
+mod short;
+
+pub use short::AtHand;
+
 use doorbell_tracer::{MapRequest, Role};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::collections::BTreeMap;

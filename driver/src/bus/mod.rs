@@ -20,7 +20,7 @@ mod wait;
 
 pub use card::{CardBus, CardPage, CardRegister};
 pub use interposer::Interposer;
-pub use memory::{DmaRegion, Memory, OutOfMemory, PAGE_SIZE, Purpose};
+pub use memory::{AtHand, DmaRegion, Memory, OutOfMemory, PAGE_SIZE, Purpose};
 pub use uar::{MappedPage, MappedRegister};
 #[cfg(target_os = "linux")]
 pub use vfio::{VfioCard, VfioError, check_driver, identify};

@@ -1,8 +1,8 @@
 //! Taking a queue pair's entries out of a completion queue.
 
 use super::completion_queue::{CqState, Receives};
+use super::lock::take;
 use super::parse_cqe::Last;
-use super::settings::take;
 use doorbell_prm::cqe::{Cqe, CqeOpcode};
 use doorbell_tracer::Probe;
 

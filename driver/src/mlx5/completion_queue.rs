@@ -3,10 +3,10 @@
 use super::doorbell::DoorbellRecord;
 use super::entries::{CQE_SIZE, Entries, Next};
 use super::events::{Arming, channel_number};
+use super::lock::take;
 use super::outstanding::Outstanding;
 use super::parse_cqe::Last;
 use super::records::Record;
-use super::settings::take;
 use super::shared_receive::List;
 use super::tables::Mlx5Context;
 use crate::bus::{Bus, DmaRegion, Purpose};

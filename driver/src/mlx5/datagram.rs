@@ -55,14 +55,14 @@ pub fn write_segment<U: UarPage, P: Probe>(
     remote_qkey: u32,
     probe: &P,
 ) {
-    let [first, second, third]: [[[u8; UNIT / 2]; 2]; 3] = transmute!(*segment);
-    let queue_key = transmute!([remote_qkey.to_be_bytes(), [0; 4]]);
+    let halves: [[u8; UNIT / 2]; 6] = transmute!(*segment);
+    wqe.block.store_half::<2>(transmute!([remote_qkey.to_be_bytes(), [0; 4]]));
     // The handle says that all 48 bytes are there; the receiver's number stands beside that bit.
-    let receiver: [u8; UNIT / 2] = transmute!([(remote_qpn & 0xff_ffff).to_be_bytes(), [0; 4]]);
-    let receiver = u64::from_ne_bytes(first[1]) | u64::from_ne_bytes(receiver);
-    wqe.block.store::<1>([queue_key, receiver.to_ne_bytes()]);
-    wqe.block.store::<2>(second);
-    wqe.block.store::<3>(third);
+    let receiver: [u8; UNIT / 2] = transmute!([remote_qpn.to_be_bytes(), [0; 4]]);
+    let receiver = u64::from_ne_bytes(halves[1]) | u64::from_ne_bytes(receiver);
+    wqe.block.store_half::<3>(receiver.to_ne_bytes());
+    wqe.block.store::<2>([halves[2], halves[3]]);
+    wqe.block.store::<3>([halves[4], halves[5]]);
     probe!(P: *probe, store(queue.region, queue.ring.block_offset(wqe.number) + UNIT, "wqe_datagram_segment", &[wqe.block.unit(1), wqe.block.unit(2), wqe.block.unit(3)].concat());
         from "queue_key" = "wr.operands.remote_qkey",
             "destination_qpn" = "wr.operands.remote_qpn",

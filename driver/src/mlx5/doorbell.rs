@@ -153,7 +153,7 @@ fn takes_blueflame<U: UarPage, P: Probe>(
         cold_path();
         return false;
     }
-    if built.last_units > most {
+    if built.last_copied > most {
         cold_path();
         return false;
     }

@@ -3,7 +3,7 @@
 use super::barrier::{FLUSH_WRITES, WRITE_COMBINING_START};
 use super::completion_queue::Mlx5CompletionQueue;
 use super::doorbell::DoorbellRecord;
-use super::settings::take;
+use super::lock::take;
 use super::tables::{Mlx5Context, Uar};
 use crate::bus::{Bus, UarPage};
 use crate::control::Control;

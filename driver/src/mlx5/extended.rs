@@ -9,11 +9,11 @@ mod not_posted;
 mod setters;
 
 use super::doorbell::{Alone, ring_doorbell};
+use super::lock::take;
 use super::queue_pair::Mlx5QueuePair;
 use super::ring::{Block, Ring};
 use super::segments::qpn_ds;
 use super::send_queue::{Built, SendQueue, Wqe, blocks};
-use super::settings::take;
 use super::signature::sign_batch;
 use crate::bus::{Bus, UarPage};
 use crate::verbs::{

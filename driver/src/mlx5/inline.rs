@@ -3,9 +3,10 @@
 //! For a short message this saves the card a DMA read, and the program may reuse its buffer at
 //! once. The price is a longer WQE, and a copy by the CPU. (PRM, "Inline Data Segment")
 
-use super::ring::{Block, UNIT};
+use super::opcodes::{CONTROL_ONLY, WITH_REMOTE};
+use super::ring::{BLOCK, Block, UNIT};
 use super::send_queue::{SendQueue, Wqe, small};
-use crate::bus::UarPage;
+use crate::bus::{AtHand, UarPage};
 use crate::verbs::{PostCause, ScatterGatherElement};
 use doorbell_prm::wqe::InlineHeader;
 use doorbell_tracer::{Group, Probe, Relation, probe};
@@ -55,7 +56,7 @@ pub fn write_inline<U: UarPage, P: Probe>(
 /// Units that `length` bytes take with the header in front of them.
 #[inline(always)]
 fn units_of(length: u32) -> u32 {
-    HEADER.wrapping_add(length).div_ceil(UNIT as u32)
+    HEADER.wrapping_add(length).wrapping_sub(1) / UNIT as u32 + 1
 }
 
 /// The header of `length` bytes.
@@ -69,6 +70,28 @@ const HEADER: u32 = InlineHeader::SIZE as u32;
 // ANCHOR_END: inline
 
 // ANCHOR: inline_short
+/// Which lengths are short: those from [`Block::SHORTEST`] on, so many of them as are noted here, by the
+/// units in front of the data. Noted, because three limits meet: what [`Block::copy_short`] copies, what the
+/// first block has room for, and the queue's `max_inline_data`.
+#[derive(Debug, Clone, Copy)]
+pub struct ShortLengths([u32; 3]);
+
+impl ShortLengths {
+    /// Those of a queue that takes up to `max_inline` bytes.
+    pub fn new(max_inline: u32) -> Self {
+        let room = |units| (BLOCK as u32 - HEADER).saturating_sub(units * UNIT as u32);
+        let most = |units| room(units).min(max_inline).min(AtHand::SHORT as u32);
+        let count = |units| (most(units) + 1).saturating_sub(Block::SHORTEST);
+        Self([0, count(CONTROL_ONLY), count(WITH_REMOTE)])
+    }
+
+    /// Whether `length` bytes behind the first `units` of a WQE are short.
+    #[inline(always)]
+    fn contain(&self, units: u32, length: u32) -> bool {
+        length.wrapping_sub(Block::SHORTEST) < self.0[units as usize]
+    }
+}
+
 /// One element that is short: it fits the first block of the WQE, and is copied without a loop.
 #[derive(Clone, Copy)]
 pub struct Short {
@@ -85,11 +108,10 @@ impl Short {
         units: u32,
     ) -> Option<Self> {
         let length = element.length;
-        if !Block::is_short(units, HEADER, length) || length > queue.limits.max_inline {
+        if !queue.limits.short.contain(units, length) {
             return None;
         }
-        let from = queue.settings.memory.find(element.address, length as usize)?;
-        Some(Self { from, length })
+        Some(Self { from: queue.settings.memory.find_short(element.address)?, length })
     }
 
     /// Copies it behind the header, and returns how many units the WQE has then.
@@ -170,3 +192,35 @@ fn tell_copied<U: UarPage, P: Probe>(
     }
 }
 // ANCHOR_END: inline_trace
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_short_within_each_of_the_three_limits() {
+        for max_inline in 0..=80 {
+            let short = ShortLengths::new(max_inline);
+            for length in (0..100).chain([u32::MAX - 8, u32::MAX - 7, u32::MAX]) {
+                let short_by_definition = |units: u32| {
+                    let copied = (Block::SHORTEST..=AtHand::SHORT as u32).contains(&length);
+                    copied
+                        && length <= max_inline
+                        && units * UNIT as u32 + HEADER + length <= BLOCK as u32
+                };
+                for units in [CONTROL_ONLY, WITH_REMOTE] {
+                    let is_short = short.contain(units, length);
+                    let case = format!("{length} bytes behind {units} units, at most {max_inline}");
+                    assert_eq!(is_short, short_by_definition(units), "{case}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn units_hold_header_and_data() {
+        for length in 1..200 {
+            assert_eq!(units_of(length), (4 + length).div_ceil(16), "{length}");
+        }
+    }
+}

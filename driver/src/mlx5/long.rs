@@ -5,11 +5,11 @@ use super::checks::{Refusal, elements_fit};
 use super::datagram::write_datagram;
 use super::inline::write_inline;
 use super::keys::write_key_change;
+use super::lock::take;
 use super::opcodes::Posted;
 use super::post_send::tell_opcode;
 use super::segments::{Special, write_control, write_data_pointers, write_fixed, write_pointer};
 use super::send_queue::{SendQueue, Wqe};
-use super::settings::take;
 use super::signature::sign;
 use crate::bus::UarPage;
 use crate::verbs::{Opcode, Operands, SendFlags, SendRequest};
@@ -29,7 +29,7 @@ pub fn build_any<U: UarPage, P: Probe>(
     head: u32,
     probe: &P,
 ) -> Result<NonZeroU32, Refusal> {
-    let posted = queue.opcodes.now[request.opcode as usize];
+    let posted = queue.opcodes.now.posted[request.opcode as usize];
     tell_opcode(request, posted, probe);
     if !posted.contains(Posted::YES) {
         return Err(Refusal::Opcode);

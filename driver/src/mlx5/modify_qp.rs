@@ -1,8 +1,8 @@
 //! Transitions of a queue pair, and asking how it is.
 
 use super::completion_queue::Mlx5CompletionQueue;
+use super::lock::take;
 use super::queue_pair::Mlx5QueuePair;
-use super::settings::take;
 use super::tables::Mlx5Context;
 use crate::bus::Bus;
 use crate::control::Link;

@@ -1,10 +1,19 @@
 //! The driver's own notes to the entries of a ring.
 
+use std::sync::Arc;
+
 /// The driver's own notes to the entries of a ring: one `T` for each, found by the same counters.
 pub struct Notes<T> {
     /// As many as the mask says, and one.
-    notes: Box<[T]>,
+    notes: Arc<[T]>,
     mask: u32,
+}
+
+/// The same notes, kept by one more.
+impl<T> Clone for Notes<T> {
+    fn clone(&self) -> Self {
+        Self { notes: Arc::clone(&self.notes), mask: self.mask }
+    }
 }
 
 impl<T: Default> Notes<T> {

@@ -3,7 +3,9 @@
 //! The table says it all; the code behind it asks no queue pair for its transport. Not covered are
 //! extended reliable connections (XRC), raw packets, and with them TSO.
 
-use crate::verbs::{Opcode, Transport};
+use super::datagram;
+use super::segments::{FirstHalf, first_half};
+use crate::verbs::{Opcode, SendFlags, Transport};
 use bitflags::bitflags;
 use doorbell_prm::wqe::SendOpcode;
 
@@ -40,8 +42,11 @@ bitflags! {
     }
 }
 
-/// An entry for each opcode of the verbs, in their order. (`mlx5_ib_opcode`)
-pub type Table = [Posted; Opcode::ALL.len()];
+/// Opcodes of the verbs.
+const OPCODES: usize = Opcode::ALL.len();
+
+/// What a transport's opcodes are, in the order of the verbs. (`mlx5_ib_opcode`)
+pub type Table = [Posted; OPCODES];
 
 /// What reliable connections have. (`IBV_QPT_RC` in the switch that follows the table's use)
 static RELIABLE: Tables = Tables::of(RELIABLE_OPCODES);
@@ -107,24 +112,61 @@ pub const CONTROL_ONLY: u32 = 1;
 pub const WITH_REMOTE: u32 = 2;
 
 impl Posted {
-    /// Which of the two it is.
+    /// Units in front of the data.
     #[inline(always)]
-    pub fn units(self) -> u32 {
-        if self.contains(Self::REMOTE) { WITH_REMOTE } else { CONTROL_ONLY }
+    pub const fn units(self) -> u32 {
+        if self.contains(Self::DATAGRAM) {
+            datagram::UNITS
+        } else if self.contains(Self::REMOTE) {
+            WITH_REMOTE
+        } else {
+            CONTROL_ONLY
+        }
     }
 }
 
 /// Whether this driver posts an opcode on queue pairs of a transport.
 pub fn posts(transport: Transport, opcode: Opcode) -> bool {
-    tables(transport).plain[opcode as usize].contains(Posted::YES)
+    tables(transport).plain.posted[opcode as usize].contains(Posted::YES)
 }
+
+/// A transport's table, and what usual requests take from it instead of working it out.
+pub struct LookUp {
+    /// What each opcode is.
+    pub posted: Table,
+    /// A list's request is a usual RDMA operation with a pointer if its flags are below this: one comparison
+    /// for both questions, since [`SendFlags::INLINE`] is the highest flag. 0 if the opcode is no such operation.
+    pub flags_below: [u32; OPCODES],
+    /// The first half of the control segment with one unit of data: opcode and length. Queue pair and WQE index
+    /// are not in it.
+    pub first_halves: [FirstHalf; OPCODES],
+}
+
+impl LookUp {
+    const fn of(posted: Table) -> Self {
+        let (mut flags_below, mut first_halves) = ([0; OPCODES], [[0; 8]; OPCODES]);
+        let mut index = 0;
+        while index < OPCODES {
+            let entry = posted[index];
+            first_halves[index] = first_half(entry.bits() as u8, entry.units() as u8 + 1);
+            if entry.contains(Posted::USUAL_REMOTE) {
+                flags_below[index] = SendFlags::INLINE.bits();
+            }
+            index += 1;
+        }
+        Self { posted, flags_below, first_halves }
+    }
+}
+
+/// INLINE is the highest flag, see [`LookUp::flags_below`].
+const _: () = assert!(SendFlags::all().bits() < SendFlags::INLINE.bits() << 1);
 // ANCHOR_END: opcodes
 
 // ANCHOR: small_fence
 /// A transport's table, and the same once more without [`Posted::USUAL`].
 struct Tables {
-    plain: Table,
-    looked_at: Table,
+    plain: LookUp,
+    looked_at: LookUp,
 }
 
 /// The tables of a queue's transport, and the one that the next request is looked up in.
@@ -135,9 +177,9 @@ struct Tables {
 /// requests yet, or none with an element, has that table until this changes.
 pub struct Opcodes {
     /// Where the next request is looked up.
-    pub now: &'static Table,
+    pub now: &'static LookUp,
     /// Where those behind it are.
-    then: &'static Table,
+    then: &'static LookUp,
     /// The next request must wait for the one before it.
     pub fenced: bool,
     tables: &'static Tables,
@@ -178,7 +220,7 @@ impl Opcodes {
     /// Whether the WQEs carry signatures.
     #[inline(always)]
     pub fn sign(&self) -> bool {
-        self.tables.plain[Opcode::Send as usize].contains(Posted::SIGNED)
+        self.tables.plain.posted[Opcode::Send as usize].contains(Posted::SIGNED)
     }
 
     /// The next request shall wait for this one.
@@ -198,17 +240,17 @@ impl Tables {
     const fn of(plain: Table) -> Self {
         let mut looked_at = plain;
         let mut index = 0;
-        while index < looked_at.len() {
+        while index < OPCODES {
             looked_at[index] = looked_at[index].difference(Posted::USUAL);
             index += 1;
         }
-        Self { plain, looked_at }
+        Self { plain: LookUp::of(plain), looked_at: LookUp::of(looked_at) }
     }
 
     const fn signed(&self) -> Self {
-        let mut plain = self.looked_at;
+        let mut plain = self.looked_at.posted;
         let mut index = 0;
-        while index < plain.len() {
+        while index < OPCODES {
             if plain[index].contains(Posted::YES) {
                 plain[index] = plain[index].union(Posted::SIGNED);
             }

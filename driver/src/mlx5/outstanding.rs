@@ -12,7 +12,7 @@ use super::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 /// not written again before its completion has moved `tail` past it, so the two never meet on one: the
 /// poll moves `tail` when it has read all that it wants to know, and the post looks there first.
 pub struct Outstanding {
-    slots: Notes<Slot>,
+    slots: KeptSlots,
     /// Work requests known to be done.
     tail: AtomicU32,
 }
@@ -30,7 +30,7 @@ struct Slot {
 impl Outstanding {
     /// For a queue of `entries` blocks or WQEs, a power of two.
     pub fn new(entries: u32) -> Self {
-        Self { slots: Notes::new(entries), tail: AtomicU32::new(0) }
+        Self { slots: KeptSlots(Notes::new(entries)), tail: AtomicU32::new(0) }
     }
 
     /// Remembers the work request whose WQE begins at `counter`: number `head` of the queue's.
@@ -41,12 +41,12 @@ impl Outstanding {
 
     /// Remembers of a change of a memory key whether it binds a window.
     pub fn remember_bind(&self, counter: u32, binds: bool) {
-        self.slots.at(counter).binds.store(binds, Ordering::Relaxed);
+        self.slots.0.at(counter).binds.store(binds, Ordering::Relaxed);
     }
 
     /// Whether the change of a memory key whose WQE began at `counter` has bound a window.
     pub fn is_bind(&self, counter: u32) -> bool {
-        self.slots.at(counter).binds.load(Ordering::Relaxed)
+        self.slots.0.at(counter).binds.load(Ordering::Relaxed)
     }
 
     /// The work request whose WQE began at `counter` is done, and with it all before it: that is
@@ -62,7 +62,12 @@ impl Outstanding {
     /// Where they are, for a call that posts or polls many one behind the other.
     #[inline(always)]
     pub fn slots(&self) -> Slots<'_> {
-        Slots(self.slots.view())
+        self.slots.view()
+    }
+
+    /// The same for a queue, which so finds them without a look here.
+    pub fn kept_slots(&self) -> KeptSlots {
+        self.slots.clone()
     }
 
     /// So many are done. A poll calls it once for all completions that it takes one behind the other.
@@ -82,6 +87,18 @@ impl Outstanding {
     #[inline(always)]
     pub fn count(&self, head: u32) -> u32 {
         head.wrapping_sub(self.tail.load(Ordering::Acquire))
+    }
+}
+
+/// The slots themselves, which everybody keeps who has use for them.
+#[derive(Clone)]
+pub struct KeptSlots(Notes<Slot>);
+
+impl KeptSlots {
+    /// Where they are.
+    #[inline(always)]
+    pub fn view(&self) -> Slots<'_> {
+        Slots(self.0.view())
     }
 }
 

@@ -3,8 +3,8 @@
 use super::barrier::FROM_DEVICE;
 use super::completion_queue::{CqState, Mlx5CompletionQueue};
 use super::entries::{Entries, Entry, Next};
+use super::lock::take;
 use super::parse_cqe::{REQUESTER, REQUESTER_ERROR, RESPONDER_ERROR, parse_any, parse_sent};
-use super::settings::take;
 use crate::bus::Bus;
 use crate::verbs::{self, CompletionQueue, PollError, WorkCompletion, WorkStatus};
 use doorbell_prm::cqe::CqeOpcode;

@@ -13,11 +13,11 @@ use super::checks::tell_elements;
 use super::doorbell::{Alone, ring_doorbell};
 use super::inline::Short;
 use super::kinds::{Datagram, Pointer, Usual, Way};
+use super::lock::take;
 use super::opcodes::{CONTROL_ONLY, Posted, WITH_REMOTE};
 use super::post_list::{post_all, post_list, wait_and_post};
 use super::queue_pair::Mlx5QueuePair;
 use super::send_queue::{Built, SendQueue};
-use super::settings::take;
 use super::wqe::usual;
 use crate::bus::{Bus, UarPage};
 use crate::verbs::{self, PostError, QueuePair, SendFlags, SendRequest};
@@ -93,12 +93,13 @@ fn post_one<'r, B: Bus, P: Probe, K: Usual<'r>>(
         return wait_and_post::<B, P>(mlx5, slice::from_ref(request));
     };
     probe!(P: probe, locked("sq.lock"));
-    let posted = queue.opcodes.now[request.opcode as usize];
-    // Two copies once more: in each it is known where the data begins.
-    let done = if posted.intersects(K::WITH_REMOTE) {
-        post_usual::<_, _, K>(&mut queue, request, posted, WITH_REMOTE, probe)
-    } else if posted.intersects(K::OTHER) {
-        post_usual::<_, _, K>(&mut queue, request, posted, CONTROL_ONLY, probe)
+    let posted = queue.opcodes.now.posted[request.opcode as usize];
+    // Two copies once more: in each it is known where the data begins. Sends come first: theirs is the
+    // shorter WQE, which an instruction more would weigh on.
+    let done = if posted.intersects(K::OTHER) {
+        post_usual::<_, _, K>(&mut queue, request, CONTROL_ONLY, probe)
+    } else if posted.intersects(K::WITH_REMOTE) {
+        post_usual::<_, _, K>(&mut queue, request, WITH_REMOTE, probe)
     } else {
         false
     };
@@ -115,7 +116,6 @@ fn post_one<'r, B: Bus, P: Probe, K: Usual<'r>>(
 fn post_usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
     queue: &mut SendQueue<U>,
     request: &'r SendRequest<'r>,
-    posted: Posted,
     front: u32,
     probe: &P,
 ) -> bool {
@@ -123,14 +123,15 @@ fn post_usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
     if !queue.fits(head) {
         return false;
     }
+    let begun = queue.nothing_built(head);
     let Some(data) = K::of(queue, request, front) else {
         return false;
     };
-    let begun = queue.nothing_built(head);
+    let posted = queue.opcodes.now.posted[request.opcode as usize];
     let row = probe.row();
     tell_checks(queue, request, posted, head, &row);
-    let built = usual(queue, request, (posted, front, data), begun, &row);
-    queue.outstanding.remember(begun.cur_post, request.wr_id, head);
+    let built = usual(queue, request, (front, data), begun, &row);
+    queue.slots.view().remember(begun.cur_post, request.wr_id, head);
     probe!(P: row, index(queue.region, "sq.cur_post", built.cur_post));
     drop(row);
     let alone = Some(Alone { inline: K::INLINE });
@@ -185,7 +186,7 @@ fn build_usual<U: UarPage, P: Probe>(
     cur_post: u32,
     probe: &P,
 ) -> u32 {
-    let slots = queue.outstanding.slots();
+    let slots = queue.slots.view();
     let mut built = Built::nothing(queue.ring, head, cur_post);
     for request in requests {
         let Some(posted) = usual_remote(queue, request) else { break };
@@ -193,7 +194,7 @@ fn build_usual<U: UarPage, P: Probe>(
         let probe = &probe.row();
         tell_checks(queue, request, posted, built.head, probe);
         slots.remember(built.cur_post, request.wr_id, built.head);
-        built = usual(queue, request, (posted, WITH_REMOTE, data), built, probe);
+        built = usual(queue, request, (WITH_REMOTE, data), built, probe);
         probe!(P: *probe, index(queue.region, "sq.cur_post", built.cur_post));
     }
     built.head.wrapping_sub(head)
@@ -205,8 +206,9 @@ pub const RUN_UNITS: u32 = WITH_REMOTE + 1;
 /// What the table says of a usual RDMA operation, if the card fetches its data.
 #[inline(always)]
 pub fn usual_remote<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'_>) -> Option<Posted> {
-    let posted = queue.opcodes.now[request.opcode as usize];
-    (posted.contains(Posted::USUAL_REMOTE) && !is_inline(request)).then_some(posted)
+    let (table, opcode) = (queue.opcodes.now, request.opcode);
+    let usual = request.send_flags.bits() < table.flags_below[opcode as usize];
+    usual.then(|| table.posted[opcode as usize])
 }
 
 /// Tells of the checks that a usual request has passed.

@@ -3,6 +3,7 @@
 use super::completion_queue::{CqState, Member, Mlx5CompletionQueue, Receives};
 use super::doorbell::BlueFlame;
 use super::extended::Batch;
+use super::inline::ShortLengths;
 use super::kinds::Way;
 use super::opcodes::Opcodes;
 use super::outstanding::Outstanding;
@@ -240,12 +241,14 @@ fn send_queue<B: Bus>(
     };
     // SAFETY: the keeper holds the buffer for as long as the queue pair lives.
     let ring = unsafe { Ring::new(buffer, sizes.receive_bytes(), sizes.send_bytes()) };
+    let outstanding = Arc::new(Outstanding::new(1 << sizes.log_send_blocks));
     SendQueue {
         ring,
         cur_post: 0,
         head: 0,
         full_at: 0,
-        outstanding: Arc::new(Outstanding::new(1 << sizes.log_send_blocks)),
+        slots: outstanding.kept_slots(),
+        outstanding,
         record: record.word(doorbell_prm::doorbell::SEND_RECORD_OFFSET, regions.record),
         register: BlueFlame {
             register: place.register(),
@@ -267,6 +270,7 @@ fn send_queue<B: Bus>(
             max_post: sizes.max_post,
             max_sge: sizes.max_send_sge as usize,
             max_inline: sizes.max_inline,
+            short: ShortLengths::new(sizes.max_inline),
         },
         elements_below: 0,
         atomics_enabled: mlx5.control.has_atomics(),

@@ -6,6 +6,7 @@
 //! block, and a block never crosses the end: it is masked once for all of them.
 
 use crate::bus::DmaRegion;
+use std::hint::cold_path;
 use std::ptr::NonNull;
 use zerocopy::transmute;
 
@@ -168,11 +169,12 @@ impl Block {
         unsafe { self.0.cast::<[u8; 4]>().add(INDEX).write_unaligned(bytes) };
     }
 
-    /// Stores the second half of the block's first unit.
+    /// Stores half number `INDEX`, which is below 8, of the block's units: 8 bytes.
     #[inline(always)]
-    pub fn store_second_half(self, bytes: [u8; UNIT / 2]) {
-        // SAFETY: unit 0 has two halves.
-        unsafe { self.0.cast::<[u8; UNIT / 2]>().add(1).write_unaligned(bytes) };
+    pub fn store_half<const INDEX: usize>(self, bytes: [u8; UNIT / 2]) {
+        const { assert!(INDEX < 2 * BLOCK / UNIT) };
+        // SAFETY: the block has eight halves of units.
+        unsafe { self.0.cast::<[u8; UNIT / 2]>().add(INDEX).write_unaligned(bytes) };
     }
 
     /// Where a unit of it is, which counts modulo 4, for somebody who hands the place back.
@@ -227,11 +229,8 @@ impl Block {
         unsafe { self.0.add((unit % 4) as usize).cast::<[u8; 4]>().write_unaligned(bytes) };
     }
 
-    /// Whether [`Block::copy_short`] may be used: 8 to 32 bytes that end in this block.
-    #[inline(always)]
-    pub fn is_short(unit: u32, skip: u32, length: u32) -> bool {
-        (8..=32).contains(&length) && unit * UNIT as u32 + skip + length <= BLOCK as u32
-    }
+    /// The fewest bytes that [`Block::copy_short`] copies.
+    pub const SHORTEST: u32 = 8;
 
     /// Copies bytes to `skip` bytes behind the beginning of a unit, without calling anybody: for
     /// short data the call of a general copy costs more than the copy. The first 16 (or 8) bytes
@@ -239,18 +238,19 @@ impl Block {
     ///
     /// # Safety
     /// - `from` is valid for reads of `length` bytes and does not lie in the ring.
-    /// - [`Block::is_short`] is true.
+    /// - `length` is between [`Block::SHORTEST`] and 32, and the bytes end in this block.
     #[inline(always)]
     pub unsafe fn copy_short(self, unit: u32, skip: u32, from: NonNull<u8>, length: u32) {
         let length = length as usize;
         // SAFETY: by the caller's word all bytes lie in the block, and there are at least as many
         // as a piece has.
         unsafe {
-            let to = self.0.cast::<u8>().add((unit * UNIT as u32 + skip) as usize);
+            let (block, start) = (self.0.cast::<u8>(), (unit * UNIT as u32 + skip) as usize);
             if length >= 16 {
-                both_ends::<16>(from, to, length);
+                both_ends::<16>(from, block.add(start), length);
             } else {
-                both_ends::<8>(from, to, length);
+                cold_path();
+                both_ends_from_behind(from.add(length), block.add(start + length), length);
             }
         }
     }
@@ -313,6 +313,21 @@ unsafe fn both_ends<const SIZE: usize>(from: NonNull<u8>, to: NonNull<u8>, lengt
     unsafe {
         to.copy_from_nonoverlapping(from, SIZE);
         to.add(last).copy_from_nonoverlapping(from.add(last), SIZE);
+    }
+}
+
+/// The same with 8 bytes, where `from` and `to` are the ends: so the longer copies, which are as frequent, do
+/// not have to work out the beginning for both.
+///
+/// # Safety
+/// - The bytes before `from` are valid for reads, those before `to` for writes, as many as `length`, which is at
+///   least 8; the two do not overlap.
+#[inline(always)]
+unsafe fn both_ends_from_behind(from: NonNull<u8>, to: NonNull<u8>, length: usize) {
+    // SAFETY: by the caller's word.
+    unsafe {
+        to.sub(8).copy_from_nonoverlapping(from.sub(8), 8);
+        to.sub(length).copy_from_nonoverlapping(from.sub(length), 8);
     }
 }
 

@@ -32,7 +32,7 @@ pub fn write_fixed<U: UarPage, P: Probe>(
     if !posted.contains(Posted::REMOTE) {
         return posted.units();
     }
-    write_remote(queue, wqe, request.remote, probe);
+    write_remote(queue, wqe, &request.remote, probe);
     2
 }
 
@@ -41,11 +41,14 @@ pub fn write_fixed<U: UarPage, P: Probe>(
 pub fn write_remote<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
     wqe: Wqe,
-    remote: RemoteAddress,
+    remote: &RemoteAddress,
     probe: &P,
 ) {
-    let segment = RemoteAddressSegment::new(remote.address, remote.rkey);
-    wqe.block.store::<1>(transmute!(segment));
+    // Each half is stored before the next is loaded: that takes one register.
+    let [address, _]: [[u8; 8]; 2] = transmute!(RemoteAddressSegment::new(remote.address, 0));
+    wqe.block.store_half::<2>(address);
+    let [_, key]: [[u8; 8]; 2] = transmute!(RemoteAddressSegment::new(0, remote.rkey));
+    wqe.block.store_half::<3>(key);
     probe!(P: *probe, store(queue.region, queue.ring.block_offset(wqe.number) + UNIT, "wqe_remote_address_segment", &wqe.block.unit(1));
         from "remote_address" = "wr.remote.address", "rkey" = "wr.remote.rkey");
 }
@@ -175,17 +178,22 @@ pub fn write_control<U: UarPage, P: Probe>(
     tell_control(queue, wqe, special, probe);
 }
 
-/// The same for a request that has nothing special and carries no number.
+/// The same for a request that has nothing special and carries no number. What its first half is with one
+/// unit of data was worked out before there were requests; it has `more` units.
 #[inline(always)]
 pub fn write_usual_control<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
     wqe: Wqe,
     request: &SendRequest<'_>,
-    posted: Posted,
-    units: u32,
+    more: u32,
     probe: &P,
 ) {
-    store_control(queue, wqe, request, posted, units, false);
+    wqe.block.store_half::<1>(second_half(queue, request.send_flags, false));
+    let [index, _] = halves(ControlSegment::new(0, wqe.number as u16, 0, 0, 0, 0, 0));
+    let own = u64::from_ne_bytes(index) | u64::from_ne_bytes(queue.control);
+    let usual = u64::from_ne_bytes(queue.opcodes.now.first_halves[request.opcode as usize]);
+    let usual = usual.wrapping_add(length(more));
+    wqe.block.store_half::<0>((own | usual).to_ne_bytes());
     tell_control(queue, wqe, Special::default(), probe);
 }
 
@@ -201,10 +209,24 @@ fn store_control<U: UarPage>(
 ) {
     let (index, opcode) = (wqe.number as u16, posted.bits() as u8);
     let [own, _] = halves(ControlSegment::new(0, index, opcode, 0, 0, 0, 0));
-    let length = u64::from_ne_bytes([0, 0, 0, 0, 0, 0, 0, units as u8]);
-    let first = u64::from_ne_bytes(own) | (u64::from_ne_bytes(queue.control) | length);
+    let first = u64::from_ne_bytes(own) | (u64::from_ne_bytes(queue.control) | length(units));
     let second = second_half(queue, request.send_flags, small_fence);
     wqe.block.store::<0>([first.to_ne_bytes(), second]);
+}
+
+/// The first 8 bytes of a control segment: WQE index and opcode, queue pair and length.
+pub type FirstHalf = [u8; 8];
+
+/// What of them depends on the opcode and the length in units.
+pub const fn first_half(opcode: u8, units: u8) -> FirstHalf {
+    let [first, _] = halves(ControlSegment::new(0, 0, opcode, 0, units, 0, 0));
+    first
+}
+
+/// A length in units, as a number at its place in the first half.
+#[inline(always)]
+fn length(units: u32) -> u64 {
+    u64::from_ne_bytes([0, 0, 0, 0, 0, 0, 0, units as u8])
 }
 
 /// The second half of a control segment.
@@ -225,7 +247,7 @@ pub fn begin_control<U: UarPage>(
 ) {
     let index_opcode = (wqe.number & 0xffff) << 8 | posted.bits() & 0xff;
     wqe.block.store_word::<0>(index_opcode.to_be_bytes());
-    wqe.block.store_second_half(second_half(queue, flags, small_fence));
+    wqe.block.store_half::<1>(second_half(queue, flags, small_fence));
 }
 
 /// That word, of a WQE of `units` units: the queue pair, and the length.

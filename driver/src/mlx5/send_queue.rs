@@ -8,8 +8,9 @@
 use super::completion_queue::CqState;
 use super::doorbell::{BlueFlame, DoorbellRecord};
 use super::extended::Batch;
+use super::inline::ShortLengths;
 use super::opcodes::Opcodes;
-use super::outstanding::Outstanding;
+use super::outstanding::{KeptSlots, Outstanding};
 use super::ring::{Block, Ring};
 use super::segments::SecondHalves;
 use super::settings::Settings;
@@ -42,6 +43,8 @@ pub struct SendQueue<U: UarPage> {
     pub full_at: u32,
     /// Work requests by block, shared with the completion queue.
     pub outstanding: Arc<Outstanding>,
+    /// Its slots, at hand.
+    pub slots: KeptSlots,
     /// Where the card reads how far we have come.
     pub record: DoorbellRecord,
     /// The register that wakes the card.
@@ -80,6 +83,8 @@ pub struct Limits {
     pub max_sge: usize,
     /// Bytes of inline data of one.
     pub max_inline: u32,
+    /// Which lengths of inline data take the short way.
+    pub short: ShortLengths,
 }
 
 /// A WQE under construction.
@@ -113,6 +118,9 @@ pub struct Built {
     pub last_units: u32,
     /// Its length in blocks.
     pub last_blocks: u32,
+    /// What of it must fit a buffer of the register: its units, or those of its blocks. It is copied in whole
+    /// blocks, and a buffer is a number of whole ones, so that both fit or neither.
+    pub last_copied: u32,
     /// Number of its first block.
     last_number: u32,
     /// That block.
@@ -129,6 +137,7 @@ impl Built {
             cur_post,
             last_units: 0,
             last_blocks: 0,
+            last_copied: 0,
             last_number: cur_post,
             last_block: ring.block(cur_post),
         }
@@ -158,6 +167,7 @@ impl Built {
             cur_post: self.cur_post.wrapping_add(known),
             last_units: units,
             last_blocks: known,
+            last_copied: known * UNITS_PER_BLOCK,
             last_number: self.cur_post,
             last_block: self.next().block,
         }
@@ -166,7 +176,7 @@ impl Built {
     /// The same where the WQE built last has `units` units.
     #[inline(always)]
     pub fn of_length(self, units: u32) -> Self {
-        Self { last_units: units, last_blocks: blocks(units), ..self }
+        Self { last_units: units, last_blocks: blocks(units), last_copied: units, ..self }
     }
 
     /// The WQE built last. In a call that builds no more than one it is at hand; else it is found

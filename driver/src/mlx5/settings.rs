@@ -1,11 +1,8 @@
 //! What a context's queues share: the BlueFlame settings, and the memory that inline data is in.
 
-use crate::bus::Memory;
+use crate::bus::AtHand;
 use crate::verbs::VerbsError;
 use std::ffi::OsString;
-use std::sync::Arc;
-
-pub use super::lock::take;
 
 /// libmlx5's two settings for BlueFlame, which it reads from the environment when it opens a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +130,7 @@ pub struct Settings {
     /// When to use BlueFlame.
     pub blueflame: BlueFlameSettings,
     /// Where inline data may lie.
-    pub memory: Arc<Memory>,
+    pub memory: AtHand,
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@
 
 use super::barrier::TO_DEVICE;
 use super::doorbell::DoorbellRecord;
+use super::lock::take;
 use super::records::Record;
 use super::ring::{Ring, UNIT};
 use super::send_queue::small;
-use super::settings::take;
 use super::tables::Mlx5Context;
 use crate::bus::{Bus, DmaRegion, Purpose};
 use crate::control::{Control, SrqRequest};

@@ -2,8 +2,8 @@
 
 use super::barrier::WRITE_COMBINING_LOCKED;
 use super::doorbell::{Alone, ring_register};
+use super::lock::take;
 use super::send_queue::{Built, SendQueue, Wqe};
-use super::settings::take;
 use crate::bus::UarPage;
 use doorbell_tracer::{Group, Probe, probe};
 use std::mem::swap;

@@ -2,8 +2,9 @@
 
 use super::records::Records;
 use super::registers::Registers;
+use super::ring::BLOCK;
 use super::settings::Settings;
-use crate::bus::{Bus, Memory, PAGE_SIZE};
+use crate::bus::{AtHand, Bus, Memory, PAGE_SIZE};
 use crate::control::{Control, ControlError, Granted, Mapping};
 use crate::verbs::Context;
 use doorbell_prm::registers::uar::BLUEFLAME_BUFFER_SIZE;
@@ -14,6 +15,9 @@ const PROBE_GROUP: Group = Group::Control;
 
 /// Size of one of a register's two BlueFlame buffers in bytes.
 const BUFFER_SIZE: usize = BLUEFLAME_BUFFER_SIZE as usize;
+
+// A WQE is copied there in whole blocks; see `Built::last_copied`.
+const _: () = assert!(BUFFER_SIZE.is_multiple_of(BLOCK));
 
 /// libmlx5's part of a context (`struct mlx5_context`).
 pub struct Mlx5Context<B: Bus> {
@@ -67,7 +71,7 @@ impl<B: Bus> Mlx5Context<B> {
         let super::ProviderSettings { blueflame, signatures } = settings;
         Ok(Self {
             uar: Arc::new(Uar::take(&control, Mapping::Uncached, tracer)?),
-            settings: Settings { blueflame, memory: Arc::clone(&memory) },
+            settings: Settings { blueflame, memory: AtHand::new(&memory) },
             signatures,
             control,
             memory,

@@ -5,7 +5,7 @@
 //! [`build_any`](super::long::build_any), which asks.
 
 use super::kinds::Usual;
-use super::opcodes::{Posted, WITH_REMOTE};
+use super::opcodes::WITH_REMOTE;
 use super::segments::{write_remote, write_usual_control};
 use super::send_queue::{Built, SendQueue};
 use crate::bus::UarPage;
@@ -19,16 +19,18 @@ use doorbell_tracer::Probe;
 pub fn usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
     queue: &SendQueue<U>,
     request: &SendRequest<'r>,
-    (posted, front, data): (Posted, u32, K),
+    (front, data): (u32, K),
     built: Built,
     probe: &P,
 ) -> Built {
     let wqe = built.next();
     if front == WITH_REMOTE {
-        write_remote(queue, wqe, request.remote, probe);
+        write_remote(queue, wqe, &request.remote, probe);
     }
     let units = data.write(queue, wqe, front, probe);
-    write_usual_control(queue, wqe, request, posted, units, probe);
+    // Of pointers there is one.
+    let more = if K::INLINE { units.wrapping_sub(front + 1) } else { 0 };
+    write_usual_control(queue, wqe, request, more, probe);
     built.and_blocks(units, K::BLOCKS)
 }
 // ANCHOR_END: segments

@@ -139,13 +139,13 @@ fn write_front<U: UarPage, P: Probe, const OPCODE: usize>(
     let posted = const { RELIABLE_OPCODES[OPCODE] };
     let wqe = queue.next_wqe();
     if posted.contains(Posted::REMOTE) {
-        write_remote(queue, wqe, call.remote, probe);
+        write_remote(queue, wqe, &call.remote, probe);
     }
     begin_control(queue, wqe, call.flags, posted, small_fence);
     if posted.contains(Posted::IMMEDIATE) {
         wqe.block.store_immediate(call.immediate);
     }
-    queue.outstanding.remember(wqe.number, call.wr_id, head);
+    queue.slots.view().remember(wqe.number, call.wr_id, head);
     begun(queue, wqe, posted.units())
 }
 // ANCHOR_END: wr_begin

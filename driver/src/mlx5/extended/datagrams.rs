@@ -84,7 +84,7 @@ fn begin<U: UarPage, P: Probe>(
     if posted.contains(Posted::IMMEDIATE) {
         wqe.block.store_immediate(immediate);
     }
-    queue.outstanding.remember(wqe.number, wr_id, queue.batch.head);
+    queue.slots.view().remember(wqe.number, wr_id, queue.batch.head);
     let index = queue.batch_count();
     queue.batch.failed = Some(BatchError { index, cause: PostCause::Unfinished });
     queue.batch.datagram = Datagram { missing: Missing::all(), opcode, units: 0 };
