@@ -7,6 +7,7 @@ mod builders;
 mod datagrams;
 mod not_posted;
 mod setters;
+mod told;
 
 use super::doorbell::{Alone, ring_doorbell};
 use super::lock::take;
@@ -19,12 +20,13 @@ use crate::bus::{Bus, UarPage};
 use crate::verbs::{
     self, BatchError, BatchOps, Begun, Locked, PostCause, QueuePair, Started, Transport,
 };
-use builders::Connected;
+use builders::{Reliable, Unreliable};
 use datagrams::{Datagram, Datagrams};
 use doorbell_tracer::{Group, Off, Probe, Tracer, Value, probe};
 use spin::mutex::SpinMutexGuard as MutexGuard;
 use std::hint::cold_path;
 use std::ptr::NonNull;
+use told::Told;
 
 const PROBE_GROUP: Group = Group::PostSend;
 
@@ -56,7 +58,7 @@ impl Batch {
     /// Of a new queue pair.
     pub fn new<B: Bus>(transport: Transport, ring: &Ring, signed_or_shared: bool) -> Self {
         Self {
-            ops: [ops::<B, Off>(transport), ops::<B, Tracer>(transport)],
+            ops: [functions::<B>(transport), told_functions::<B>(transport)],
             start: 0,
             head: 0,
             fenced: false,
@@ -89,12 +91,27 @@ const NOTHING: Begun = Begun { place: NonNull::dangling(), word: 0 };
 const NOT_READY: Option<BatchError> =
     Some(BatchError { index: 0, cause: PostCause::NotReadyToSend });
 
+/// What a transport has for `struct ibv_qp_ex`.
+trait Functions {
+    /// Its functions.
+    const OPS: BatchOps;
+}
+
 /// The functions of a transport.
-fn ops<B: Bus, P: Probe>(transport: Transport) -> &'static BatchOps {
+fn functions<B: Bus>(transport: Transport) -> &'static BatchOps {
     match transport {
-        Transport::ReliableConnection => const { &Connected::<B, P>::RELIABLE },
-        Transport::UnreliableConnection => const { &Connected::<B, P>::UNRELIABLE },
-        Transport::UnreliableDatagram => const { &Datagrams::<B, P>::OPS },
+        Transport::ReliableConnection => const { &Reliable::<B, Off>::OPS },
+        Transport::UnreliableConnection => const { &Unreliable::<B, Off>::OPS },
+        Transport::UnreliableDatagram => const { &Datagrams::<B, Off>::OPS },
+    }
+}
+
+/// The same with probes, and each told as a call.
+fn told_functions<B: Bus>(transport: Transport) -> &'static BatchOps {
+    match transport {
+        Transport::ReliableConnection => const { &Told::<B, Reliable<B, Tracer>>::OPS },
+        Transport::UnreliableConnection => const { &Told::<B, Unreliable<B, Tracer>>::OPS },
+        Transport::UnreliableDatagram => const { &Told::<B, Datagrams<B, Tracer>>::OPS },
     }
 }
 // ANCHOR_END: batch_state

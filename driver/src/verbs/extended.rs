@@ -256,3 +256,28 @@ impl Filled<'_, '_> {
     }
 }
 // ANCHOR_END: wr_setters
+
+// ANCHOR: batch_sites
+/// Where each call goes through the table: the sites of a provider's probes.
+pub(crate) mod sites {
+    use super::PROBE_GROUP;
+    use doorbell_tracer::{Site, site};
+
+    pub static SEND: Site = site!(of send at "(self.ops.send)(");
+    pub static SEND_IMM: Site = site!(of send_imm at "(self.ops.send_imm)(");
+    pub static SEND_INV: Site = site!(of send_inv at "(self.ops.send_inv)(");
+    pub static RDMA_WRITE: Site = site!(of rdma_write at "(self.ops.rdma_write)(");
+    pub static RDMA_WRITE_IMM: Site = site!(of rdma_write_imm at "(self.ops.rdma_write_imm)(");
+    pub static RDMA_READ: Site = site!(of rdma_read at "(self.ops.rdma_read)(");
+    pub static ATOMIC_CMP_SWP: Site = site!(of atomic_cmp_swp at "(self.ops.atomic_cmp_swp)(");
+    pub static ATOMIC_FETCH_ADD: Site =
+        site!(of atomic_fetch_add at "(self.ops.atomic_fetch_add)(");
+    pub static BIND_MW: Site = site!(of bind_mw at "(self.ops.bind_mw)(");
+    pub static LOCAL_INV: Site = site!(of local_inv at "(self.ops.local_inv)(");
+    pub static SET_UD_ADDR: Site = site!(of set_ud_addr at "(ops.set_ud_addr)(");
+    pub static SET_SGE: Site = site!(of set_sge at "(self.batch.ops.set_sge)(");
+    pub static SET_SGE_LIST: Site = site!(of set_sge_list at "(self.batch.ops.set_sge_list)(");
+    pub static SET_INLINE_DATA_LIST: Site =
+        site!(of set_inline_data_list at "(self.batch.ops.set_inline_data_list)(");
+}
+// ANCHOR_END: batch_sites

@@ -60,7 +60,7 @@ pub use work_request::{
     SendRequest,
 };
 
-pub(crate) use extended::CALL as WR_START_CALL;
+pub(crate) use extended::{CALL as WR_START_CALL, sites as batch_sites};
 pub(crate) use provider_part::ProviderPart;
 
 pub(crate) use poll_cq::CALL as POLL_CQ_CALL;

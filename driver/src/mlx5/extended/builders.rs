@@ -1,7 +1,7 @@
 //! The builders of a connection: each begins a WQE, and writes all of it but the data.
 
 use super::setters::{set_inline_data_list, set_sge, set_sge_list};
-use super::{NOTHING, PROBE_GROUP, abort, begun, complete, not_posted, open, refuse};
+use super::{Functions, NOTHING, PROBE_GROUP, abort, begun, complete, not_posted, open, refuse};
 use crate::bus::{Bus, UarPage};
 use crate::mlx5::atomics::write_operands;
 use crate::mlx5::checks::{Refusal, why};
@@ -17,14 +17,16 @@ use doorbell_tracer::{Probe, Relation, probe};
 use std::hint::cold_path;
 use std::marker::PhantomData;
 
-/// The functions of connections.
-pub struct Connected<B, P>(PhantomData<(B, P)>);
+/// The functions of unreliable connections, on which nothing can be fetched.
+pub struct Unreliable<B, P>(PhantomData<(B, P)>);
+
+/// The functions of reliable connections.
+pub struct Reliable<B, P>(PhantomData<(B, P)>);
 
 // ANCHOR: fill_wr_pfns
-impl<B: Bus, P: Probe> Connected<B, P> {
-    /// Of unreliable connections, on which nothing can be fetched. (`fill_wr_builders_uc`,
-    /// `fill_wr_setters_rc_uc`)
-    pub const UNRELIABLE: BatchOps = BatchOps {
+/// `fill_wr_builders_uc`, and `fill_wr_setters_rc_uc`.
+impl<B: Bus, P: Probe> Functions for Unreliable<B, P> {
+    const OPS: BatchOps = BatchOps {
         complete: complete::<B, P>,
         abort: abort::<B, P>,
         send: send::<B, P>,
@@ -43,13 +45,15 @@ impl<B: Bus, P: Probe> Connected<B, P> {
         set_inline_data_list: set_inline_data_list::<B, P>,
         refuse: refuse::<B, P>,
     };
+}
 
-    /// Of reliable connections. (`fill_wr_builders_rc_xrc_dc`)
-    pub const RELIABLE: BatchOps = BatchOps {
+/// `fill_wr_builders_rc_xrc_dc`.
+impl<B: Bus, P: Probe> Functions for Reliable<B, P> {
+    const OPS: BatchOps = BatchOps {
         rdma_read: rdma::<B, P, { Opcode::RdmaRead as usize }>,
         atomic_cmp_swp: atomic_cmp_swp::<B, P>,
         atomic_fetch_add: atomic_fetch_add::<B, P>,
-        ..Self::UNRELIABLE
+        ..Unreliable::<B, P>::OPS
     };
 }
 // ANCHOR_END: fill_wr_pfns

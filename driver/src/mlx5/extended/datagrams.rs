@@ -2,7 +2,7 @@
 
 use super::builders::may_begin;
 use super::setters::{element, finish, wqe, write_bytes, write_list};
-use super::{NOTHING, abort, begun, complete, not_posted, open, refuse};
+use super::{Functions, NOTHING, abort, begun, complete, not_posted, open, refuse};
 use crate::bus::{Bus, UarPage};
 use crate::mlx5::datagram::{UNITS, write_address};
 use crate::mlx5::opcodes::{DATAGRAM_OPCODES, Posted};
@@ -45,9 +45,8 @@ impl Datagram {
 /// The functions of datagrams. (`fill_wr_builders_ud`, `fill_wr_setters_ud_xrc_dc`)
 pub struct Datagrams<B, P>(PhantomData<(B, P)>);
 
-impl<B: Bus, P: Probe> Datagrams<B, P> {
-    /// They are.
-    pub const OPS: BatchOps = BatchOps {
+impl<B: Bus, P: Probe> Functions for Datagrams<B, P> {
+    const OPS: BatchOps = BatchOps {
         complete: complete::<B, P>,
         abort: abort::<B, P>,
         send: send::<B, P>,
