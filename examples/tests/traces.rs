@@ -1,8 +1,11 @@
 //! What every scenario's trace must be: the same each time, complete, and true to memory.
 
-use doorbell_examples::{Device, Scenario, devinfo, record, scenario, scenarios, source};
+use doorbell_examples::{
+    Device, Scenario, WhatIf, devinfo, record, record_with, scenario, scenarios, source,
+};
 use doorbell_tracer::timeline::Timeline;
 use doorbell_tracer::{Actor, Direction, Event, Kind, Role, Trace, file};
+use std::collections::BTreeSet;
 
 /// The scenarios of the registry, and the program beside it.
 fn programs() -> impl Iterator<Item = &'static Scenario> {
@@ -174,6 +177,74 @@ fn a_single_write_goes_through_blueflame() {
             "completion IBV_WC_SUCCESS",
         ],
     );
+}
+
+/// The calls that a trace's batches consist of. Each must be left before the next is entered, and every
+/// segment written in one of them.
+fn calls_of_batches(name: &str, settings: &str) -> BTreeSet<String> {
+    let scenario = scenario(name).expect("a scenario");
+    let what_if: WhatIf = settings.parse().expect("settings");
+    let recording = record_with(scenario, &Device::Card, &what_if).expect("they make sense");
+    recording.outcome.expect("the scenario succeeds");
+    let (mut calls, mut inside, mut entered) = (BTreeSet::new(), false, None);
+    for event in recording.trace.events.iter().filter(|event| event.actor != Actor::Card) {
+        let step = event.sequence;
+        match &event.kind {
+            Kind::Call { function, .. } if function == "ibv_wr_start" => inside = true,
+            Kind::Return { function, .. } if function == "ibv_wr_complete" => inside = false,
+            Kind::Call { function, .. } if function.starts_with("ibv_wr_") => {
+                assert_eq!(entered, None, "{name}, step {step}: {function}");
+                calls.insert(function.to_string());
+                entered = Some(function.to_string());
+            }
+            Kind::Return { function, .. } if function.starts_with("ibv_wr_") => {
+                assert_eq!(entered.take(), Some(function.to_string()), "{name}, step {step}");
+            }
+            Kind::Store { layout, .. } if inside && layout.starts_with("wqe_") => {
+                assert!(entered.is_some(), "{name}, step {step}: {layout} outside of any call");
+            }
+            _ => (),
+        }
+    }
+    assert!(!inside && entered.is_none(), "{name} ends in a batch");
+    calls
+}
+
+#[test]
+fn every_call_of_a_batch_is_entered_and_left() {
+    let mut seen = BTreeSet::new();
+    for (name, settings) in [
+        ("rc-write", "api=batch"),
+        ("rc-write", "api=batch,inline=on"),
+        ("rc-write", "api=batch,sges=2"),
+        ("rc-write-imm", "api=batch"),
+        ("rc-send", "api=batch"),
+        ("rc-send-imm", "api=batch"),
+        ("rc-read", "api=batch"),
+        ("rc-fetch-add", "api=batch"),
+        ("rc-compare-swap", "api=batch"),
+        ("rc-window", "api=batch"),
+        ("ud-send", "api=batch"),
+    ] {
+        seen.append(&mut calls_of_batches(name, settings));
+    }
+    let wanted = [
+        "atomic_cmp_swp",
+        "atomic_fetch_add",
+        "bind_mw",
+        "local_inv",
+        "rdma_read",
+        "rdma_write",
+        "rdma_write_imm",
+        "send",
+        "send_imm",
+        "send_inv",
+        "set_inline_data_list",
+        "set_sge",
+        "set_sge_list",
+        "set_ud_addr",
+    ];
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), wanted.map(|call| format!("ibv_wr_{call}")));
 }
 
 #[test]

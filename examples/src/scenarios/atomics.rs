@@ -2,10 +2,11 @@
 
 use super::{Scenario, Topic};
 use crate::pair::wait_for;
+use crate::posting::post;
 use crate::start::use_blocks;
 use crate::{ExampleError, Key, Pair, Settings, World};
 use doorbell_driver::verbs::{
-    Access, MemoryRegion, Opcode, Operands, RemoteAddress, SendFlags, SendRequest, post_send,
+    Access, MemoryRegion, Opcode, Operands, RemoteAddress, SendFlags, SendRequest,
 };
 
 /// Adding.
@@ -15,7 +16,7 @@ pub const FETCH_AND_ADD: Scenario = Scenario {
     topic: Topic::Opcodes,
     summary: "Adds 5 to eight bytes of the other side; what was there before comes back into the local buffer.",
     own: Settings { opcode: Opcode::AtomicFetchAndAdd, length: WORD as u32, ..Settings::DEFAULT },
-    keys: &[Key::Fence, Key::BlueFlame, Key::Register, Key::Start, Key::Signature],
+    keys: &[Key::Fence, Key::BlueFlame, Key::Register, Key::Api, Key::Start, Key::Signature],
     failure: None,
     run,
 };
@@ -55,8 +56,9 @@ fn run(world: &World, settings: &Settings) -> Result<Vec<String>, ExampleError> 
         Opcode::AtomicCompareAndSwap => (BEFORE, SWAPPED),
         _ => (ADDED, BEFORE + ADDED),
     };
-    post_send(
+    post(
         &pair.sender,
+        settings,
         &[SendRequest {
             wr_id: 1,
             sg_list: &[result.element(0, WORD as u32)],
