@@ -124,7 +124,7 @@ impl Short {
         probe: &P,
     ) -> u32 {
         tell_length(queue, self.length, probe);
-        // SAFETY: as in `write_inline`; `of` has asked whether it is short.
+        // SAFETY: `of` has found the source, which is no part of the ring, and asked whether it is short.
         unsafe { wqe.block.copy_short(units, HEADER, self.from, self.length) };
         tell_copied(queue, wqe.unit(units), HEADER, self.length, probe);
         let header = header(self.length);

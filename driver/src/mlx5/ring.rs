@@ -247,7 +247,7 @@ impl Block {
         unsafe {
             let (block, start) = (self.0.cast::<u8>(), (unit * UNIT as u32 + skip) as usize);
             if length >= 16 {
-                both_ends::<16>(from, block.add(start), length);
+                both_ends(from, block.add(start), length);
             } else {
                 cold_path();
                 both_ends_from_behind(from.add(length), block.add(start + length), length);
@@ -301,18 +301,18 @@ unsafe fn load_unit(from: NonNull<[u8; UNIT]>) -> [u8; UNIT] {
     unsafe { from.read_unaligned() }
 }
 
-/// Copies the first `SIZE` bytes and the last.
+/// Copies the first 16 bytes and the last.
 ///
 /// # Safety
-/// - `from` is valid for reads, `to` for writes of `length` bytes, which is at least `SIZE`; the
-///   two do not overlap.
+/// - `from` is valid for reads, `to` for writes of `length` bytes, which is at least 16; the two do
+///   not overlap.
 #[inline(always)]
-unsafe fn both_ends<const SIZE: usize>(from: NonNull<u8>, to: NonNull<u8>, length: usize) {
-    let last = length - SIZE;
+unsafe fn both_ends(from: NonNull<u8>, to: NonNull<u8>, length: usize) {
+    let last = length - 16;
     // SAFETY: by the caller's word.
     unsafe {
-        to.copy_from_nonoverlapping(from, SIZE);
-        to.add(last).copy_from_nonoverlapping(from.add(last), SIZE);
+        to.copy_from_nonoverlapping(from, 16);
+        to.add(last).copy_from_nonoverlapping(from.add(last), 16);
     }
 }
 
