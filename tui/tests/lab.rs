@@ -14,7 +14,7 @@ mod running;
 #[path = "lab/port.rs"]
 mod port;
 
-use common_lab::{lab, printed};
+use common_lab::{LISTENING, lab, printed};
 use std::process::{Command, Output};
 
 /// The scenarios, and the last words of each.
@@ -35,10 +35,11 @@ fn in_lab(subcommand: &[&str], script: &str) -> Option<Output> {
     Some(lab_command(&options, script)?.output().expect("doorbell starts"))
 }
 
-/// The command that runs a shell script in the lab.
+/// The command that runs a shell script in the lab, which has the function `listening`.
 fn lab_command(subcommand: &[&str], script: &str) -> Option<Command> {
     let mut command = lab()?;
-    command.args(subcommand).args(["--", "sh", "-c", script]);
+    let script = format!("{LISTENING}{script}");
+    command.args(subcommand).args(["--", "sh", "-c", &script]);
     Some(command)
 }
 
@@ -110,12 +111,12 @@ fn rdma_cores_programs_run_and_leave_no_warning() {
         ibv_devinfo -v | grep PORT_ACTIVE\n\
         rdma link | grep 'state ACTIVE'\n\
         ibstat mlx5_0 | grep 'State: Active'\n\
-        pair() { \"$@\" > /tmp/server 2>&1 & server=$!; sleep 1; \"$@\" localhost; wait $server; }\n\
+        pair() { \"$@\" > /tmp/server 2>&1 & server=$!; listening; \"$@\" localhost; wait $server; }\n\
         pair ibv_rc_pingpong -d mlx5_0 -c -n 500 -s 64\n\
         pair ibv_rc_pingpong -d mlx5_0 -c -n 500 -s 65536\n\
         pair ibv_rc_pingpong -d mlx5_0 -c -n 500 -s 4096 -e\n\
-        for test in ib_write_lat ib_send_lat; do pair $test -d mlx5_0 -n 500 -s 8; done\n\
-        for test in ib_write_bw ib_send_bw; do pair $test -d mlx5_0 -n 200 -s 65536; done\n\
+        for test in ib_write_lat ib_send_lat; do pair $test -F -d mlx5_0 -n 500 -s 8; done\n\
+        for test in ib_write_bw ib_send_bw; do pair $test -F -d mlx5_0 -n 200 -s 65536; done\n\
         dmesg | grep wqe_counter\n\
         ! dmesg | grep -E 'WARNING|BUG|refcount'\n";
     let Some(output) = guest(&[], script) else { return };
@@ -140,8 +141,8 @@ fn two_guests_talk_from_card_to_card() {
         cat /tmp/out; [ $tries != 40 ]; }\n\
         run ibv_rc_pingpong -d mlx5_0 -c -n 300 -s 4096\n\
         run ibv_rc_pingpong -d mlx5_0 -c -n 100 -s 1024 -e\n\
-        run ib_write_bw -d mlx5_0 -n 100 -s 65536\n\
-        run ib_send_lat -d mlx5_0 -n 100 -s 8\n\
+        run ib_write_bw -F -d mlx5_0 -n 100 -s 65536\n\
+        run ib_send_lat -F -d mlx5_0 -n 100 -s 8\n\
         ! dmesg | grep -E 'WARNING|BUG|refcount'\n";
     let Some(output) = guest(&["--guests", "2"], script) else { return };
     let text = printed(&output);
@@ -178,7 +179,7 @@ fn a_program_that_knows_nothing_of_it_is_traced_from_the_cards_side_and_uses_blu
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("pingpong.jsonl");
     let script = "echo 'file wc.c +p' > /sys/kernel/debug/dynamic_debug/control; \
-                  ibv_rc_pingpong -d mlx5_0 -n 20 -s 64 > /tmp/server 2>&1 & sleep 1; \
+                  ibv_rc_pingpong -d mlx5_0 -n 20 -s 64 > /tmp/server 2>&1 & listening; \
                   ibv_rc_pingpong -d mlx5_0 -n 20 -s 64 localhost && wait && \
                   dmesg | grep wqe_counter";
     let place = file.to_str().expect("a plain path");

@@ -8,7 +8,7 @@
 #[path = "common/lab.rs"]
 mod common_lab;
 
-use common_lab::{lab, printed};
+use common_lab::{LISTENING, lab, printed};
 
 /// The size of a message in bytes, and how many are sent.
 type Messages = (u32, u32);
@@ -36,8 +36,8 @@ fn rounds() -> usize {
     }
 }
 
-/// rxe needs a network device to stand on; what it sends to itself never leaves it. Port 0x4853 is
-/// perftest's. It measures its clock, too, and all its rates are 0 if a busy machine made that impossible: then
+/// rxe needs a network device to stand on; what it sends to itself never leaves it.
+/// perftest measures its clock, too, and all its rates are 0 if a busy machine made that impossible: then
 /// it runs again.
 const SCRIPT: &str = "set -e\n\
     modprobe rdma_rxe; modprobe dummy\n\
@@ -46,7 +46,7 @@ const SCRIPT: &str = "set -e\n\
     for look in $(seq 100); do grep -q ACTIVE /sys/class/infiniband/rxe0/ports/1/state && break; sleep 0.1; done\n\
     once() {\n\
       timeout 60 \"$@\" > /tmp/server 2>&1 & server=$!\n\
-      for look in $(seq 300); do grep -q ':4853 .* 0A ' /proc/net/tcp /proc/net/tcp6 && break; sleep 0.1; done\n\
+      listening\n\
       timeout 60 \"$@\" localhost > /tmp/client 2>&1 || { cat /tmp/client /tmp/server; exit 1; }\n\
       wait $server || { cat /tmp/client /tmp/server; exit 1; }\n\
     }\n\
@@ -63,7 +63,7 @@ fn command(device: &str, program: &str, (size, count): Messages) -> String {
 #[test]
 fn messages_each_second_are_measured_beside_rdma_rxe() {
     let Some(mut lab) = lab() else { return };
-    let mut script = String::from(SCRIPT);
+    let mut script = LISTENING.to_owned() + SCRIPT;
     let rounds = rounds();
     for _ in 0..rounds {
         for (program, _, sizes) in CASES {

@@ -4,30 +4,27 @@
 #[path = "common/lab.rs"]
 mod common_lab;
 
-use common_lab::{lab, printed};
+use common_lab::{LISTENING, lab, printed};
 use std::process::Command;
 
 /// Functions of the shell. `pair` runs a command as server and as client, both of which must succeed and
-/// find no invalid data. The client starts when the server listens at the port: pingpong's 18515 is
-/// 0x4853, perftest takes the same.
+/// find no invalid data. The client starts when the server listens.
 const PAIR: &str = "set -e\n\
     pair() {\n\
       timeout 120 \"$@\" > /tmp/server 2>&1 & server=$!\n\
-      for look in $(seq 300); do grep -q ':4853 .* 0A ' /proc/net/tcp /proc/net/tcp6 && break; sleep 0.1; done\n\
+      listening\n\
       timeout 120 \"$@\" localhost > /tmp/client 2>&1 || { cat /tmp/client /tmp/server; exit 1; }\n\
       wait $server || { cat /tmp/client /tmp/server; exit 1; }\n\
       if grep -i -E 'invalid|error|fail' /tmp/server /tmp/client; then exit 1; fi\n\
       echo \"played: $*\"; cat /tmp/client\n\
     }\n";
 
-// perftest's -F: it is not to hold a busy machine's clock against its own measurement, and give up.
-
 /// What must not be in the kernel's log after all that.
 const NO_WARNING: &str = "! dmesg | grep -E 'WARNING|BUG|refcount|Call Trace'\n";
 
 /// Runs the commands as pairs in one guest; what they printed, and nothing where guests are not booted.
 fn play(commands: &[String]) -> Option<String> {
-    let mut script = String::from(PAIR);
+    let mut script = LISTENING.to_owned() + PAIR;
     for command in commands {
         script += &format!("pair {command}\n");
     }
@@ -94,7 +91,7 @@ fn datagrams_have_a_global_route_header_where_the_address_asks_for_one() {
         let at = |name: &str| folder.path().join(name).to_str().expect("a plain path").to_owned();
         let (trace, capture) = (at("trace.jsonl"), at("packets.pcapng"));
         let game = format!("ibv_ud_pingpong -d mlx5_0 -c -n 5 -s 64{option}");
-        let script = format!("{PAIR}pair {game}\n{NO_WARNING}");
+        let script = format!("{LISTENING}{PAIR}pair {game}\n{NO_WARNING}");
         let Some(mut lab) = lab() else { return };
         lab.args(["trace", "-o", &trace, "--timeout", "500", "--", "sh", "-c", &script]);
         printed(&lab.output().expect("doorbell starts"));

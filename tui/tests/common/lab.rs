@@ -26,6 +26,14 @@ pub fn lab() -> Option<Command> {
     Some(command)
 }
 
+// perftest's -F: it is not to hold a busy machine's clock against its own measurement, and give up.
+
+/// A function of the shell: waits until a server listens at the port that pingpong and perftest take, 18515,
+/// which is 0x4853 in these tables; 0A says that it listens.
+pub const LISTENING: &str = "listening() {\n\
+    for look in $(seq 300); do\n\
+    grep -qs ':4853 .* 0A ' /proc/net/tcp /proc/net/tcp6 && break; sleep 0.1; done; }\n";
+
 /// What a script printed; the script must have succeeded.
 pub fn printed(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);

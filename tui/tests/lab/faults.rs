@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 /// Two guests whose programs write from one card to the other; ready when they do.
 fn traffic_between_two() -> Option<Running> {
-    let script = "if [ $LAB_GUEST = 1 ]; then ib_write_bw -d mlx5_0 -D 100 > /tmp/out; exit; fi\n\
+    let script = "if [ $LAB_GUEST = 1 ]; then ib_write_bw -F -d mlx5_0 -D 100 > /tmp/out; exit; fi\n\
         packets=/sys/class/infiniband/mlx5_0/ports/1/counters/port_xmit_packets\n\
         { while [ $(cat $packets) -lt 1000 ]; do sleep 0.2; done; echo traffic; } &\n\
         tries=0\n\
         while [ $tries -lt 40 ]; do\n\
         tries=$((tries + 1))\n\
-        ib_write_bw -d mlx5_0 -D 100 $LAB_PEER > /tmp/out 2>&1\n\
+        ib_write_bw -F -d mlx5_0 -D 100 $LAB_PEER > /tmp/out 2>&1\n\
         grep -q local.address /tmp/out && break\n\
         sleep 0.5; done\n\
         cat /tmp/out; echo writer ended";
@@ -57,9 +57,9 @@ const SOCKET: &str = "DOORBELL_TEST_CARD_SOCKET";
 fn a_card_that_is_killed_ends_the_lab() {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = socket_in(&folder);
-    let script = "ib_write_bw -d mlx5_0 -D 100 > /dev/null & sleep 1\n\
+    let script = "ib_write_bw -F -d mlx5_0 -D 100 > /dev/null & listening\n\
         { sleep 3; echo traffic; } &\n\
-        ib_write_bw -d mlx5_0 -D 100 localhost";
+        ib_write_bw -F -d mlx5_0 -D 100 localhost";
     if lab_command(&[], script).is_none() {
         return;
     }
@@ -97,9 +97,9 @@ fn a_card_that_is_killed_ends_the_lab() {
 #[test]
 fn the_next_guest_gets_a_fresh_card_and_notices_when_it_stands_still() {
     let (serving, folder) = card();
-    let traffic = "ib_write_bw -d mlx5_0 -D 100 > /dev/null & sleep 1\n\
+    let traffic = "ib_write_bw -F -d mlx5_0 -D 100 > /dev/null & listening\n\
         { sleep 3; echo traffic; } &\n\
-        ib_write_bw -d mlx5_0 -D 100 localhost";
+        ib_write_bw -F -d mlx5_0 -D 100 localhost";
     let Some(mut first) = on_card(&folder, "100", traffic) else { return };
     first.wait_for("traffic");
     kill(first.machines()[0].0);

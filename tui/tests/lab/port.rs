@@ -12,11 +12,12 @@ fn a_cable_that_is_pulled_out_takes_the_kernels_port_down() {
         until state | grep \"$1\" || [ $tries = 100 ]; do\n\
         tries=$((tries + 1)); sleep 0.2; done; }\n\
         ibv_asyncwatch -d mlx5_0 > /tmp/events 2>&1 & watch=$!\n\
-        sleep 1; wait_for ACTIVE; echo watching\n\
+        for look in $(seq 300); do grep -q 'event FD' /tmp/events && break; sleep 0.1; done\n\
+        wait_for ACTIVE; echo watching\n\
         wait_for DOWN; cat /sys/class/infiniband/mlx5_0/ports/1/phys_state\n\
         ibv_devinfo | grep state: ; echo down\n\
         wait_for ACTIVE; sleep 0.5; kill $watch; cat /tmp/events\n\
-        ibv_rc_pingpong > /dev/null & sleep 1; ibv_rc_pingpong localhost; wait\n\
+        ibv_rc_pingpong > /dev/null & listening; ibv_rc_pingpong localhost; wait\n\
         dmesg | grep -i -e warning -e BUG: -e mlx5.*fail; echo end";
     let Some(mut running) = on_card(&folder, "100", script) else { return };
     running.wait_for("watching");
@@ -54,12 +55,12 @@ fn a_reset_of_the_function_from_the_guest_leaves_a_card_that_works() {
         until grep ACTIVE /sys/class/infiniband/mlx5_0/ports/1/state || [ $tries = 100 ]; do\n\
         tries=$((tries + 1)); sleep 0.2; done; }\n\
         wait_for; dmesg | grep -i -e WARNING -e BUG: -e 'mlx5.*fail.*[0-9])$'\n\
-        ibv_rc_pingpong > /dev/null & sleep 1; ibv_rc_pingpong localhost; wait\n\
+        ibv_rc_pingpong > /dev/null & listening; ibv_rc_pingpong localhost; wait\n\
         echo $device | sed 's,.*/,,' > /sys/bus/pci/drivers/mlx5_core/unbind\n\
         modprobe vfio-pci; echo vfio-pci > $device/driver_override\n\
         echo 1 > $device/reset && echo reset unbound\n\
         echo > $device/driver_override; echo 0000:01:00.0 > /sys/bus/pci/drivers_probe\n\
-        wait_for; ibv_rc_pingpong > /dev/null & sleep 1; ibv_rc_pingpong localhost; wait";
+        wait_for; ibv_rc_pingpong > /dev/null & listening; ibv_rc_pingpong localhost; wait";
     let Some(running) = on_card(&folder, "100", script) else { return };
     let ended = running.end(Duration::from_secs(120));
     let told = format!("{}\n{}", ended.out, ended.err);
