@@ -4,8 +4,8 @@ use super::address_handle::segment_at_once;
 use super::datagram::{self, write_segment};
 use super::inline::Short;
 use super::opcodes::Posted;
-use super::segments::{store_pointer, write_first_pointer};
-use super::send_queue::{SendQueue, Wqe};
+use super::segments::{store_pointer, write_data_pointers, write_first_pointer};
+use super::send_queue::{SendQueue, Wqe, blocks};
 use crate::bus::UarPage;
 use crate::verbs::{Operands, ScatterGatherElement, SendFlags, SendRequest};
 use doorbell_prm::wqe::DatagramSegment;
@@ -13,16 +13,18 @@ use doorbell_tracer::Probe;
 
 // ANCHOR: kinds
 /// The data of a usual request: one element, which is there. Most calls post one such request, and there is
-/// a copy of the code for each of the three kinds: in it the loop and most of the branches are gone.
+/// a copy of the code for each of the three kinds: in it the loop and most of the branches are gone. A fourth is
+/// for those that are nearly usual.
 pub trait Usual<'r>: Sized {
-    /// What the table says of its opcode, if it has a remote address.
-    const WITH_REMOTE: Posted;
-    /// And if not.
-    const OTHER: Posted;
     /// Whether the data is copied into the WQE.
     const INLINE: bool;
-    /// Blocks of its WQE.
-    const BLOCKS: u32;
+    /// Whether it can be more than one unit.
+    const UNITS_VARY: bool;
+    /// Whether a number may go along.
+    const IMMEDIATE: bool = false;
+
+    /// Blocks of a WQE of `units` units.
+    fn blocks(units: u32) -> u32;
 
     /// The data of a request behind the first `front` units of its WQE, if it is of this kind.
     fn of<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'r>, front: u32) -> Option<Self>;
@@ -37,15 +39,26 @@ pub trait Usual<'r>: Sized {
     ) -> u32;
 }
 
+/// A usual request that is posted alone: the kinds that `post_one` has copies for.
+pub trait Single<'r>: Usual<'r> {
+    /// What the table says of its opcode, if it has a remote address.
+    const WITH_REMOTE: Posted;
+    /// And if not.
+    const OTHER: Posted;
+}
+
 /// The card will fetch it.
 #[derive(Clone, Copy)]
 pub struct Pointer<'r>(&'r ScatterGatherElement);
 
 impl<'r> Usual<'r> for Pointer<'r> {
-    const WITH_REMOTE: Posted = Posted::USUAL_REMOTE;
-    const OTHER: Posted = Posted::USUAL_SEND;
     const INLINE: bool = false;
-    const BLOCKS: u32 = 1;
+    const UNITS_VARY: bool = false;
+
+    #[inline(always)]
+    fn blocks(_: u32) -> u32 {
+        1
+    }
 
     #[inline(always)]
     fn of<U: UarPage>(_: &SendQueue<U>, request: &SendRequest<'r>, _: u32) -> Option<Self> {
@@ -64,12 +77,20 @@ impl<'r> Usual<'r> for Pointer<'r> {
     }
 }
 
-/// It is short, and copied into the WQE.
-impl<'r> Usual<'r> for Short {
+impl<'r> Single<'r> for Pointer<'r> {
     const WITH_REMOTE: Posted = Posted::USUAL_REMOTE;
     const OTHER: Posted = Posted::USUAL_SEND;
+}
+
+/// It is short, and copied into the WQE.
+impl<'r> Usual<'r> for Short {
     const INLINE: bool = true;
-    const BLOCKS: u32 = 1;
+    const UNITS_VARY: bool = true;
+
+    #[inline(always)]
+    fn blocks(_: u32) -> u32 {
+        1
+    }
 
     #[inline(always)]
     fn of<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'r>, front: u32) -> Option<Self> {
@@ -89,6 +110,45 @@ impl<'r> Usual<'r> for Short {
     }
 }
 
+impl<'r> Single<'r> for Short {
+    const WITH_REMOTE: Posted = Posted::USUAL_REMOTE;
+    const OTHER: Posted = Posted::USUAL_SEND;
+}
+
+/// The card will fetch it, and it has several elements, or a number goes along: not quite as usual.
+#[derive(Clone, Copy)]
+pub struct Several<'r>(&'r [ScatterGatherElement]);
+
+impl<'r> Usual<'r> for Several<'r> {
+    const INLINE: bool = false;
+    const UNITS_VARY: bool = true;
+    const IMMEDIATE: bool = true;
+
+    #[inline(always)]
+    fn blocks(units: u32) -> u32 {
+        blocks(units)
+    }
+
+    #[inline(always)]
+    fn of<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'r>, _: u32) -> Option<Self> {
+        let [first, ..] = request.sg_list else { return None };
+        let fits = request.sg_list.len() < queue.elements_below;
+        let is_inline = request.send_flags.contains(SendFlags::INLINE);
+        (first.length != 0 && fits && !is_inline).then_some(Self(request.sg_list))
+    }
+
+    #[inline(always)]
+    fn write<U: UarPage, P: Probe>(
+        self,
+        queue: &SendQueue<U>,
+        wqe: Wqe,
+        front: u32,
+        probe: &P,
+    ) -> u32 {
+        write_data_pointers(queue, wqe, self.0, front, probe)
+    }
+}
+
 /// It is a datagram's, which the card will fetch: the WQE's first block is control segment and address.
 #[derive(Clone, Copy)]
 pub struct Datagram<'r> {
@@ -99,10 +159,13 @@ pub struct Datagram<'r> {
 }
 
 impl<'r> Usual<'r> for Datagram<'r> {
-    const WITH_REMOTE: Posted = Posted::empty();
-    const OTHER: Posted = Posted::USUAL_DATAGRAM;
     const INLINE: bool = false;
-    const BLOCKS: u32 = 2;
+    const UNITS_VARY: bool = false;
+
+    #[inline(always)]
+    fn blocks(_: u32) -> u32 {
+        2
+    }
 
     #[inline(always)]
     fn of<U: UarPage>(_: &SendQueue<U>, request: &SendRequest<'r>, _: u32) -> Option<Self> {
@@ -121,6 +184,11 @@ impl<'r> Usual<'r> for Datagram<'r> {
         write_segment(queue, wqe, self.address, self.remote_qpn, self.remote_qkey, probe);
         store_pointer(queue, wqe, self.element, datagram::UNITS, probe)
     }
+}
+
+impl<'r> Single<'r> for Datagram<'r> {
+    const WITH_REMOTE: Posted = Posted::empty();
+    const OTHER: Posted = Posted::USUAL_DATAGRAM;
 }
 
 /// The element of a request that has one, and something in it.

@@ -7,6 +7,7 @@ mod provider;
 
 mod doors;
 
+mod common;
 mod extended;
 mod kinds;
 mod opcodes;

@@ -37,8 +37,10 @@ bitflags! {
         const USUAL_SEND = 0x1_0000;
         /// Usual: there is the datagram segment.
         const USUAL_DATAGRAM = 0x2_0000;
+        /// Nearly usual: data by pointers, and perhaps a remote address and a number.
+        const COMMON = 0x4_0000;
         /// What says which way through the code a request goes, and nothing of its WQE.
-        const USUAL = Self::USUAL_REMOTE.bits() | Self::USUAL_SEND.bits() | Self::USUAL_DATAGRAM.bits();
+        const USUAL = Self::USUAL_REMOTE.bits() | Self::USUAL_SEND.bits() | Self::USUAL_DATAGRAM.bits() | Self::COMMON.bits();
     }
 }
 
@@ -84,17 +86,21 @@ pub const DATAGRAM_OPCODES: Table = {
 
 const REMOTE: Posted = Posted::REMOTE;
 const IMMEDIATE: Posted = Posted::IMMEDIATE;
-const USUAL_REMOTE: Posted = REMOTE.union(Posted::USUAL_REMOTE);
+const COMMON: Posted = Posted::COMMON;
+const USUAL_REMOTE: Posted = REMOTE.union(Posted::USUAL_REMOTE).union(COMMON);
+const USUAL_SEND: Posted = COMMON.union(Posted::USUAL_SEND);
 
 /// What both kinds of connections have.
 const fn connected() -> Table {
     let mut table = [Posted::empty(); Opcode::ALL.len()];
     table[Opcode::RdmaWrite as usize] = posted(SendOpcode::RdmaWrite, USUAL_REMOTE);
     table[Opcode::RdmaWriteWithImmediate as usize] =
-        posted(SendOpcode::RdmaWriteImmediate, REMOTE.union(IMMEDIATE));
-    table[Opcode::Send as usize] = posted(SendOpcode::Send, Posted::USUAL_SEND);
-    table[Opcode::SendWithImmediate as usize] = posted(SendOpcode::SendImmediate, IMMEDIATE);
-    table[Opcode::SendWithInvalidate as usize] = posted(SendOpcode::SendInvalidate, IMMEDIATE);
+        posted(SendOpcode::RdmaWriteImmediate, REMOTE.union(IMMEDIATE).union(COMMON));
+    table[Opcode::Send as usize] = posted(SendOpcode::Send, USUAL_SEND);
+    table[Opcode::SendWithImmediate as usize] =
+        posted(SendOpcode::SendImmediate, IMMEDIATE.union(COMMON));
+    table[Opcode::SendWithInvalidate as usize] =
+        posted(SendOpcode::SendInvalidate, IMMEDIATE.union(COMMON));
     table[Opcode::LocalInvalidate as usize] = posted(SendOpcode::Umr, Posted::KEY.union(IMMEDIATE));
     table[Opcode::BindMemoryWindow as usize] =
         posted(SendOpcode::Umr, Posted::KEY.union(IMMEDIATE));
@@ -112,16 +118,10 @@ pub const CONTROL_ONLY: u32 = 1;
 pub const WITH_REMOTE: u32 = 2;
 
 impl Posted {
-    /// Units in front of the data.
+    /// Which of the two it is.
     #[inline(always)]
     pub const fn units(self) -> u32 {
-        if self.contains(Self::DATAGRAM) {
-            datagram::UNITS
-        } else if self.contains(Self::REMOTE) {
-            WITH_REMOTE
-        } else {
-            CONTROL_ONLY
-        }
+        if self.contains(Self::REMOTE) { WITH_REMOTE } else { CONTROL_ONLY }
     }
 }
 
@@ -134,9 +134,10 @@ pub fn posts(transport: Transport, opcode: Opcode) -> bool {
 pub struct LookUp {
     /// What each opcode is.
     pub posted: Table,
-    /// A list's request is a usual RDMA operation with a pointer if its flags are below this: one comparison
-    /// for both questions, since [`SendFlags::INLINE`] is the highest flag. 0 if the opcode is no such operation.
-    pub flags_below: [u32; OPCODES],
+    /// A list's request is usual, has [`CONTROL_ONLY`] or [`WITH_REMOTE`] units in front of its data, and a
+    /// pointer for it, if its flags are below the first or the second of these: one comparison for all three
+    /// questions, since [`SendFlags::INLINE`] is the highest flag. 0 if the opcode is no such operation.
+    pub flags_below: [[u32; OPCODES]; 2],
     /// The first half of the control segment with one unit of data: opcode and length. Queue pair and WQE index
     /// are not in it.
     pub first_halves: [FirstHalf; OPCODES],
@@ -144,13 +145,15 @@ pub struct LookUp {
 
 impl LookUp {
     const fn of(posted: Table) -> Self {
-        let (mut flags_below, mut first_halves) = ([0; OPCODES], [[0; 8]; OPCODES]);
+        let (mut flags_below, mut first_halves) = ([[0; OPCODES]; 2], [[0; 8]; OPCODES]);
         let mut index = 0;
         while index < OPCODES {
             let entry = posted[index];
-            first_halves[index] = first_half(entry.bits() as u8, entry.units() as u8 + 1);
-            if entry.contains(Posted::USUAL_REMOTE) {
-                flags_below[index] = SendFlags::INLINE.bits();
+            let datagram = entry.contains(Posted::DATAGRAM);
+            let front = if datagram { datagram::UNITS } else { entry.units() };
+            first_halves[index] = first_half(entry.bits() as u8, front as u8 + 1);
+            if entry.intersects(Posted::USUAL_SEND.union(Posted::USUAL_REMOTE)) {
+                flags_below[front as usize - 1][index] = SendFlags::INLINE.bits();
             }
             index += 1;
         }

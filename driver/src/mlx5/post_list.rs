@@ -1,9 +1,11 @@
 //! Lists: any number of work requests of any kind, in one call.
 
 use super::checks::why;
+use super::common::build_common;
 use super::doorbell::{Alone, ring_doorbell};
 use super::long::build_any;
-use super::post_send::{RUN_UNITS, begin, build_run, end, is_inline, tell_call, usual_remote};
+use super::opcodes::{CONTROL_ONLY, WITH_REMOTE};
+use super::post_send::{begin, build_run, end, is_inline, tell_call, usual_in_list};
 use super::queue_pair::Mlx5QueuePair;
 use super::send_queue::{Built, SendQueue};
 use crate::bus::{Bus, UarPage};
@@ -25,11 +27,11 @@ pub fn post_list<B: Bus, P: Probe, const SHARED: bool>(
     tell_call::<B, P>(qp, requests, probe);
     let mut queue = begin::<B, P>(mlx5);
     let begun = queue.nothing_built(queue.head);
-    let count = build_run(&mut queue, requests, begun, probe);
+    let count = build_run::<_, _, WITH_REMOTE>(&mut queue, requests, begun, probe);
     if count as usize != requests.len() {
         return post_all::<B, P, SHARED>(mlx5, requests, count, queue);
     }
-    let built = begun.and_run(count, RUN_UNITS);
+    let built = begun.and_run(count, WITH_REMOTE + 1);
     ring_for::<_, _, SHARED>(&mut queue, requests, built, probe);
     end::<B, P>(queue, Ok(()), probe)
 }
@@ -56,17 +58,19 @@ pub fn post_all<B: Bus, P: Probe, const SHARED: bool>(
     mut queue: MutexGuard<'_, SendQueue<B::Page>>,
 ) -> Result<(), PostError> {
     let probe = P::of(&mlx5.user);
-    let mut built = queue.nothing_built(queue.head).and_run(count, RUN_UNITS);
+    let mut built = queue.nothing_built(queue.head).and_run(count, WITH_REMOTE + 1);
     let (mut rest, mut result) = (&requests[count as usize..], Ok(()));
     while let [request, behind @ ..] = rest {
-        if usual_remote(&queue, request).is_some() {
-            let count = build_run(&mut queue, rest, built, probe);
-            if count > 0 {
-                (built, rest) = (built.and_run(count, RUN_UNITS), &rest[count as usize..]);
-                continue;
-            }
+        let (count, units) = next_run(&mut queue, rest, built, probe);
+        if count > 0 {
+            (built, rest) = (built.and_run(count, units), &rest[count as usize..]);
+            continue;
         }
-        match build_any(&mut queue, request, built.cur_post, built.head, probe) {
+        let units = match build_common(&mut queue, request, built.cur_post, built.head, probe) {
+            Some(units) => Ok(units),
+            None => build_any(&mut queue, request, built.cur_post, built.head, probe),
+        };
+        match units {
             Ok(units) => (built, rest) = (built.and(units.get()), behind),
             Err(refusal) => {
                 result = Err(why(&queue, request, refusal));
@@ -78,6 +82,27 @@ pub fn post_all<B: Bus, P: Probe, const SHARED: bool>(
     let index = built.head.wrapping_sub(queue.head);
     ring_for::<_, _, SHARED>(&mut queue, &requests[..index as usize], built, probe);
     end::<B, P>(queue, result.map_err(|cause| PostError { index, cause }), probe)
+}
+
+/// The WQEs of the usual requests that `rest` begins with, if it does so: how many they are, and the units of each.
+#[inline(always)]
+fn next_run<U: UarPage, P: Probe>(
+    queue: &mut SendQueue<U>,
+    rest: &[SendRequest<'_>],
+    built: Built,
+    probe: &P,
+) -> (u32, u32) {
+    let [request, ..] = rest else { return (0, 0) };
+    if request.sg_list.len() != 1 {
+        return (0, 0);
+    }
+    if usual_in_list::<_, WITH_REMOTE>(queue, request).is_some() {
+        return (build_run::<_, _, WITH_REMOTE>(queue, rest, built, probe), WITH_REMOTE + 1);
+    }
+    if usual_in_list::<_, CONTROL_ONLY>(queue, request).is_some() {
+        return (build_run::<_, _, CONTROL_ONLY>(queue, rest, built, probe), CONTROL_ONLY + 1);
+    }
+    (0, 0)
 }
 
 /// Rings for the requests that have been built.

@@ -10,12 +10,13 @@
 //! ```
 
 use super::checks::tell_elements;
+use super::common::post_common;
 use super::doorbell::{Alone, ring_doorbell};
 use super::inline::Short;
-use super::kinds::{Datagram, Pointer, Usual, Way};
+use super::kinds::{Datagram, Pointer, Single, Usual, Way};
 use super::lock::take;
 use super::opcodes::{CONTROL_ONLY, Posted, WITH_REMOTE};
-use super::post_list::{post_all, post_list, wait_and_post};
+use super::post_list::{post_list, wait_and_post};
 use super::queue_pair::Mlx5QueuePair;
 use super::send_queue::{Built, SendQueue};
 use super::wqe::usual;
@@ -82,7 +83,7 @@ pub fn is_inline(request: &SendRequest<'_>) -> bool {
 // ANCHOR: post_one
 /// One request, if it is of the usual kind `K`: its WQE, and the doorbell. What is not goes on as a list.
 #[inline(never)]
-fn post_one<'r, B: Bus, P: Probe, K: Usual<'r>>(
+fn post_one<'r, B: Bus, P: Probe, K: Single<'r>>(
     qp: &QueuePair,
     mlx5: &Mlx5QueuePair<B>,
     request: &'r SendRequest<'r>,
@@ -105,7 +106,7 @@ fn post_one<'r, B: Bus, P: Probe, K: Usual<'r>>(
     };
     if !done {
         cold_path();
-        return post_all::<B, P, false>(mlx5, slice::from_ref(request), 0, queue);
+        return post_common::<B, P>(mlx5, request, queue);
     }
     end::<B, P>(queue, Ok(()), probe)
 }
@@ -113,7 +114,7 @@ fn post_one<'r, B: Bus, P: Probe, K: Usual<'r>>(
 /// Builds the WQE of a usual request whose data begins behind `front` units, and rings. `false` if the
 /// request is not usual after all, or there is no room; then nothing has been done.
 #[inline(always)]
-fn post_usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
+pub fn post_usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
     queue: &mut SendQueue<U>,
     request: &'r SendRequest<'r>,
     front: u32,
@@ -163,23 +164,24 @@ pub fn end<B: Bus, P: Probe>(
 // ANCHOR_END: post_one
 
 // ANCHOR: build_wqe
-/// The WQEs of the requests that `requests` begins with, as far as they are usual RDMA operations and there is
-/// room, behind those that are `built`. Returns how many they are: each WQE has [`RUN_UNITS`].
+/// The WQEs of the requests that `requests` begins with, as far as they are usual, the card fetches their data, and
+/// it has `FRONT` units in front of it; and as far as there is room. Returns how many they are: the WQE of each
+/// has a unit more than that.
 #[inline(always)]
-pub fn build_run<U: UarPage, P: Probe>(
+pub fn build_run<U: UarPage, P: Probe, const FRONT: u32>(
     queue: &mut SendQueue<U>,
     requests: &[SendRequest<'_>],
     built: Built,
     probe: &P,
 ) -> u32 {
     let room = queue.room_for(built.head, requests.len());
-    build_usual(queue, &requests[..room], built.head, built.cur_post, probe)
+    build_usual::<_, _, FRONT>(queue, &requests[..room], built.head, built.cur_post, probe)
 }
 
 /// The same where there is room for all, from number `head` and block `cur_post` on. It changes nothing of
 /// the queue but its memory: so what the requests share stays in registers.
 #[inline(never)]
-fn build_usual<U: UarPage, P: Probe>(
+fn build_usual<U: UarPage, P: Probe, const FRONT: u32>(
     queue: &SendQueue<U>,
     requests: &[SendRequest<'_>],
     head: u32,
@@ -189,31 +191,32 @@ fn build_usual<U: UarPage, P: Probe>(
     let slots = queue.slots.view();
     let mut built = Built::nothing(queue.ring, head, cur_post);
     for request in requests {
-        let Some(posted) = usual_remote(queue, request) else { break };
-        let Some(data) = Pointer::of(queue, request, WITH_REMOTE) else { break };
+        let Some(posted) = usual_in_list::<_, FRONT>(queue, request) else { break };
+        let Some(data) = Pointer::of(queue, request, FRONT) else { break };
         let probe = &probe.row();
         tell_checks(queue, request, posted, built.head, probe);
         slots.remember(built.cur_post, request.wr_id, built.head);
-        built = usual(queue, request, (WITH_REMOTE, data), built, probe);
+        built = usual(queue, request, (FRONT, data), built, probe);
         probe!(P: *probe, index(queue.region, "sq.cur_post", built.cur_post));
     }
     built.head.wrapping_sub(head)
 }
 
-/// Units of each of their WQEs: control segment, remote address and pointer.
-pub const RUN_UNITS: u32 = WITH_REMOTE + 1;
-
-/// What the table says of a usual RDMA operation, if the card fetches its data.
+/// What the table says of a request, if it is usual, the card fetches its data, and there are `FRONT` units in
+/// front of it.
 #[inline(always)]
-pub fn usual_remote<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'_>) -> Option<Posted> {
+pub fn usual_in_list<U: UarPage, const FRONT: u32>(
+    queue: &SendQueue<U>,
+    request: &SendRequest<'_>,
+) -> Option<Posted> {
     let (table, opcode) = (queue.opcodes.now, request.opcode);
-    let usual = request.send_flags.bits() < table.flags_below[opcode as usize];
-    usual.then(|| table.posted[opcode as usize])
+    let below = table.flags_below[FRONT as usize - 1][opcode as usize];
+    (request.send_flags.bits() < below).then(|| table.posted[opcode as usize])
 }
 
 /// Tells of the checks that a usual request has passed.
 #[inline(always)]
-fn tell_checks<U: UarPage, P: Probe>(
+pub fn tell_checks<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
     request: &SendRequest<'_>,
     posted: Posted,

@@ -58,6 +58,7 @@ pub fn write_remote<U: UarPage, P: Probe>(
 /// Where on this side: one pointer for each element that is not empty. The card fetches the bytes
 /// later by DMA, so the buffers must stay as they are until the completion. Begins behind the first
 /// `units` of the WQE and returns how many there are then.
+#[inline(always)]
 pub fn write_data_pointers<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
     wqe: Wqe,
@@ -65,7 +66,11 @@ pub fn write_data_pointers<U: UarPage, P: Probe>(
     units: u32,
     probe: &P,
 ) -> u32 {
-    elements.iter().fold(units, |units, element| write_pointer(queue, wqe, element, units, probe))
+    let mut units = units;
+    for element in elements {
+        units = write_pointer(queue, wqe, element, units, probe);
+    }
+    units
 }
 
 /// One pointer.
@@ -178,14 +183,15 @@ pub fn write_control<U: UarPage, P: Probe>(
     tell_control(queue, wqe, special, probe);
 }
 
-/// The same for a request that has nothing special and carries no number. What its first half is with one
-/// unit of data was worked out before there were requests; it has `more` units.
+/// The same for a request that has nothing special, and carries a number only if it `may_carry` one. What its
+/// first half is with one unit of data was worked out before there were requests; it has `more` units.
 #[inline(always)]
 pub fn write_usual_control<U: UarPage, P: Probe>(
     queue: &SendQueue<U>,
     wqe: Wqe,
     request: &SendRequest<'_>,
     more: u32,
+    may_carry: bool,
     probe: &P,
 ) {
     wqe.block.store_half::<1>(second_half(queue, request.send_flags, false));
@@ -194,6 +200,9 @@ pub fn write_usual_control<U: UarPage, P: Probe>(
     let usual = u64::from_ne_bytes(queue.opcodes.now.first_halves[request.opcode as usize]);
     let usual = usual.wrapping_add(length(more));
     wqe.block.store_half::<0>((own | usual).to_ne_bytes());
+    if may_carry && queue.opcodes.now.posted[request.opcode as usize].contains(Posted::IMMEDIATE) {
+        wqe.block.store_immediate(request.immediate);
+    }
     tell_control(queue, wqe, Special::default(), probe);
 }
 

@@ -28,9 +28,8 @@ pub fn usual<'r, U: UarPage, P: Probe, K: Usual<'r>>(
         write_remote(queue, wqe, &request.remote, probe);
     }
     let units = data.write(queue, wqe, front, probe);
-    // Of pointers there is one.
-    let more = if K::INLINE { units.wrapping_sub(front + 1) } else { 0 };
-    write_usual_control(queue, wqe, request, more, probe);
-    built.and_blocks(units, K::BLOCKS)
+    let more = if K::UNITS_VARY { units.wrapping_sub(front + 1) } else { 0 };
+    write_usual_control(queue, wqe, request, more, K::IMMEDIATE, probe);
+    built.and_blocks(units, K::blocks(units))
 }
 // ANCHOR_END: segments

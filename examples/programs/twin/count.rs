@@ -36,12 +36,45 @@ enum Case {
     Write,
     List,
     Inline,
+    Immediate,
+    Elements,
     #[value(name = "poll-1")]
     Poll1,
     #[value(name = "poll-16")]
     Poll16,
     PollEmpty,
 }
+
+/// What a work request is like.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// An RDMA WRITE of one element.
+    Plain,
+    /// A SEND whose data is in the WQE.
+    Inline,
+    /// A SEND with immediate data.
+    Immediate,
+    /// An RDMA WRITE of [`ELEMENTS`] elements.
+    Elements,
+}
+
+impl Form {
+    fn opcode(self) -> Opcode {
+        match self {
+            Self::Plain | Self::Elements => Opcode::RdmaWrite,
+            Self::Inline => Opcode::Send,
+            Self::Immediate => Opcode::SendWithImmediate,
+        }
+    }
+
+    /// Whether the other side must have posted a receive.
+    fn is_received(self) -> bool {
+        matches!(self, Self::Inline | Self::Immediate)
+    }
+}
+
+/// Elements of a work request that has several.
+const ELEMENTS: usize = 3;
 
 /// Calls that are not counted, before those that are.
 const WARM: u32 = 3;
@@ -119,11 +152,13 @@ impl Bench {
 
     fn run(&mut self, case: Case, measured: bool) -> Result<(), Failure> {
         match case {
-            Case::Write => self.post(1, false, measured, false),
-            Case::List => self.post(32, false, measured, false),
-            Case::Inline => self.post(1, true, measured, false),
-            Case::Poll1 => self.post(1, false, false, measured),
-            Case::Poll16 => self.post(16, false, false, measured),
+            Case::Write => self.post(1, Form::Plain, measured, false),
+            Case::List => self.post(32, Form::Plain, measured, false),
+            Case::Inline => self.post(1, Form::Inline, measured, false),
+            Case::Immediate => self.post(1, Form::Immediate, measured, false),
+            Case::Elements => self.post(1, Form::Elements, measured, false),
+            Case::Poll1 => self.post(1, Form::Plain, false, measured),
+            Case::Poll16 => self.post(16, Form::Plain, false, measured),
             Case::PollEmpty => {
                 let mut none = [WorkCompletion::default()];
                 let cq = &self.sender.cq;
@@ -141,16 +176,18 @@ impl Bench {
     fn post(
         &mut self,
         count: usize,
-        inline: bool,
+        form: Form,
         measure_post: bool,
         measure_poll: bool,
     ) -> Result<(), Failure> {
-        let elements = [self.local.element(0, if inline { 32 } else { 64 })];
+        let inline = form == Form::Inline;
+        let elements = [self.local.element(0, if inline { 32 } else { 64 }); ELEMENTS];
+        let given = if form == Form::Elements { ELEMENTS } else { 1 };
         let flags = if inline { SendFlags::INLINE } else { SendFlags::empty() };
         let request = SendRequest {
             wr_id: 7,
-            sg_list: &elements,
-            opcode: if inline { Opcode::Send } else { Opcode::RdmaWrite },
+            sg_list: &elements[..given],
+            opcode: form.opcode(),
             send_flags: SendFlags::SIGNALED | flags,
             remote: RemoteAddress {
                 address: self.remote.buffer().address(),
@@ -159,7 +196,7 @@ impl Bench {
             ..SendRequest::default()
         };
         let requests = vec![request; count];
-        if inline {
+        if form.is_received() {
             let into = [self.remote.element(0, 64)];
             post_recv(&self.receiver.qp, &[ReceiveRequest { wr_id: 0, sg_list: &into }])?;
         }
@@ -170,7 +207,7 @@ impl Bench {
             post_send(qp, &requests)?
         }
         self.sender.poll(&self.memory, count, measure_poll)?;
-        if inline {
+        if form.is_received() {
             self.receiver.poll(&self.memory, 1, false)?;
         }
         Ok(())
@@ -187,7 +224,7 @@ impl Side {
         let capabilities = QueuePairCapabilities {
             max_send_wr: 64,
             max_recv_wr: 1,
-            max_send_sge: 1,
+            max_send_sge: ELEMENTS as u32,
             max_recv_sge: 1,
             max_inline_data: 32,
         };

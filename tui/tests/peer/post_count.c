@@ -11,7 +11,10 @@
 #include <infiniband/mlx5dv.h>
 #include <time.h>
 
-enum { LENGTH = 4096, PORT = 1, ENTRIES = 63, MOST = 32, WARM = 3, PATIENCE = 60 };
+enum { LENGTH = 4096, PORT = 1, ENTRIES = 63, MOST = 32, WARM = 3, PATIENCE = 60, ELEMENTS = 3 };
+
+/* What a work request is like. */
+enum form { PLAIN, INLINE, IMMEDIATE, SEVERAL };
 
 struct side {
 	struct ibv_qp *qp;
@@ -52,7 +55,7 @@ static void create(struct side *side)
 {
 	struct ibv_qp_init_attr attr = {
 		.qp_type = IBV_QPT_RC,
-		.cap = { .max_send_wr = 64, .max_recv_wr = 1, .max_send_sge = 1, .max_recv_sge = 1,
+		.cap = { .max_send_wr = 64, .max_recv_wr = 1, .max_send_sge = ELEMENTS, .max_recv_sge = 1,
 			 .max_inline_data = 32 },
 	};
 	struct mlx5dv_obj obj = {};
@@ -119,45 +122,53 @@ static void poll(struct side *side, int count, int is_measured)
 }
 
 /* A call that posts so many, and their completions. */
-static void post(int count, int is_inline, int measure_post, int measure_poll)
+static void post(int count, enum form form, int measure_post, int measure_poll)
 {
-	struct ibv_sge sge = { .addr = (uintptr_t)local->addr, .length = is_inline ? 32 : 64,
+	struct ibv_sge sge = { .addr = (uintptr_t)local->addr, .length = form == INLINE ? 32 : 64,
 			       .lkey = local->lkey };
+	struct ibv_sge sges[ELEMENTS] = { sge, sge, sge };
+	enum ibv_wr_opcode opcode = form == INLINE ? IBV_WR_SEND :
+				    form == IMMEDIATE ? IBV_WR_SEND_WITH_IMM : IBV_WR_RDMA_WRITE;
+	int is_received = opcode != IBV_WR_RDMA_WRITE;
 	struct ibv_send_wr wrs[MOST] = {}, *bad;
 	struct ibv_sge into = { .addr = (uintptr_t)remote->addr, .length = 64, .lkey = remote->lkey };
 	struct ibv_recv_wr receive = { .sg_list = &into, .num_sge = 1 }, *bad_receive;
 
 	for (int i = 0; i < count; i++) {
 		wrs[i].wr_id = 7;
-		wrs[i].sg_list = &sge;
-		wrs[i].num_sge = 1;
-		wrs[i].opcode = is_inline ? IBV_WR_SEND : IBV_WR_RDMA_WRITE;
-		wrs[i].send_flags = IBV_SEND_SIGNALED | (is_inline ? IBV_SEND_INLINE : 0);
+		wrs[i].sg_list = sges;
+		wrs[i].num_sge = form == SEVERAL ? ELEMENTS : 1;
+		wrs[i].opcode = opcode;
+		wrs[i].send_flags = IBV_SEND_SIGNALED | (form == INLINE ? IBV_SEND_INLINE : 0);
 		wrs[i].wr.rdma.remote_addr = (uintptr_t)remote->addr;
 		wrs[i].wr.rdma.rkey = remote->rkey;
 		wrs[i].next = i + 1 < count ? &wrs[i + 1] : NULL;
 	}
-	if (is_inline)
+	if (is_received)
 		want(!ibv_post_recv(receiver.qp, &receive, &bad_receive), "ibv_post_recv");
 	want(!(measure_post ? measured_call(sender.qp, wrs, &bad)
 			    : ibv_post_send(sender.qp, wrs, &bad)), "ibv_post_send");
 	poll(&sender, count, measure_poll);
-	if (is_inline)
+	if (is_received)
 		poll(&receiver, 1, 0);
 }
 
 static void run(const char *name, int measure)
 {
 	if (!strcmp(name, "write"))
-		post(1, 0, measure, 0);
+		post(1, PLAIN, measure, 0);
 	else if (!strcmp(name, "list"))
-		post(32, 0, measure, 0);
+		post(32, PLAIN, measure, 0);
 	else if (!strcmp(name, "inline"))
-		post(1, 1, measure, 0);
+		post(1, INLINE, measure, 0);
+	else if (!strcmp(name, "immediate"))
+		post(1, IMMEDIATE, measure, 0);
+	else if (!strcmp(name, "elements"))
+		post(1, SEVERAL, measure, 0);
 	else if (!strcmp(name, "poll-1"))
-		post(1, 0, 0, measure);
+		post(1, PLAIN, 0, measure);
 	else if (!strcmp(name, "poll-16"))
-		post(16, 0, 0, measure);
+		post(16, PLAIN, 0, measure);
 	else if (!strcmp(name, "poll-empty"))
 		want((measure ? measured_call_poll(sender.cq, 1, wcs)
 			      : ibv_poll_cq(sender.cq, 1, wcs)) == 0, "polling");
