@@ -150,8 +150,8 @@ fn instructions_of(lines: &[Value], to: &mut String) -> Result<(), String> {
     to.push_str(
         "## Instructions per work request\n\n\
          One call through the ops table, probes off, divided by the work requests or completions in it; \
-         libmlx5 is Debian's 44.0, counted in the same way. The goal is a third. Requests that are not \
-         usual go a longer way, and have a peer in the lab (`lab_counts`).\n\n\
+         libmlx5 is Debian's 44.0, counted in the same way. The goal is a third. The cases \
+         without a figure of libmlx5 have no goal, but a limit; the lab counts two of them beside libmlx5 (`lab_counts`).\n\n\
          | case | libmlx5 | Doorbell | ratio | goal |\n|---|---:|---:|---:|---|\n",
     );
     for line in lines {

@@ -31,9 +31,12 @@ pub const CASES: &[Case] = &[
     Case { name: "rc-write, single", requests: 1, libmlx5: Some(310.0), limit: 98.5 },
     Case { name: "rc-write, list of 32", requests: 32, libmlx5: Some(165.0), limit: 50.8 },
     Case { name: "rc-send, 32 bytes inline", requests: 1, libmlx5: Some(329.0), limit: 107.5 },
-    Case { name: "rc-send-imm, single", requests: 1, libmlx5: None, limit: 173.5 },
-    Case { name: "rc-write, 3 elements", requests: 1, libmlx5: None, limit: 239.5 },
+    Case { name: "rc-send-imm, single", requests: 1, libmlx5: None, limit: 175.5 },
+    Case { name: "rc-write, 3 elements", requests: 1, libmlx5: None, limit: 240.5 },
     Case { name: "rc-send, list of 32", requests: 32, libmlx5: None, limit: 49.2 },
+    Case { name: "rc-send, 100 bytes inline", requests: 1, libmlx5: None, limit: 270.5 },
+    Case { name: "rc-send, list of 32 inline", requests: 32, libmlx5: None, limit: 172.8 },
+    Case { name: "ud-send, list of 16", requests: 16, libmlx5: None, limit: 136.2 },
     Case { name: "ud-send, single", requests: 1, libmlx5: Some(332.0), limit: 132.5 },
     Case { name: "wr_rdma_write, single", requests: 1, libmlx5: Some(266.0), limit: 151.0 },
     Case { name: "wr_rdma_write, batch of 32", requests: 32, libmlx5: Some(137.0), limit: 66.9 },
@@ -209,7 +212,7 @@ impl Bench {
             max_recv_wr: 1,
             max_send_sge: 3,
             max_recv_sge: 1,
-            max_inline_data: 32,
+            max_inline_data: 100,
         };
         let request = QueuePairRequest {
             transport: Transport::ReliableConnection,
@@ -251,11 +254,14 @@ impl Bench {
             match case {
                 "rc-write, single" => self.write(1),
                 "rc-write, list of 32" => self.write(32),
-                "rc-send, 32 bytes inline" => self.send_inline(),
-                "rc-send, list of 32" => self.send_list(32),
+                "rc-send, 32 bytes inline" => self.send_inline(32),
+                "rc-send, 100 bytes inline" => self.send_inline(100),
+                "rc-send, list of 32 inline" => self.send_list(32, true),
+                "rc-send, list of 32" => self.send_list(32, false),
                 "rc-send-imm, single" => self.send_immediate(),
                 "rc-write, 3 elements" => self.write_elements(),
-                "ud-send, single" => self.send_datagram(),
+                "ud-send, single" => self.send_datagrams(1),
+                "ud-send, list of 16" => self.send_datagrams(16),
                 "wr_rdma_write, single" => self.write_batch(1),
                 "wr_rdma_write, batch of 32" => self.write_batch(32),
                 "poll_cq, one" => self.poll(1),
@@ -329,18 +335,21 @@ impl Bench {
         self.retire();
     }
 
-    fn send_inline(&mut self) {
-        let elements = self.elements(32);
+    fn send_inline(&mut self, length: u32) {
+        let elements = self.elements(length);
         let requests = [self.request(&elements, true)];
         let result = measured_call(&self.qp, black_box(&requests));
         result.expect("there is room");
-        self.posted += 1;
-        self.retire();
+        // Control segment, header and data, in whole blocks.
+        let blocks = (16 + 4 + length).div_ceil(64);
+        self.posted += blocks;
+        self.complete(self.posted - blocks, 0);
+        self.poll_one();
     }
 
-    fn send_list(&mut self, count: usize) {
-        let elements = self.elements(64);
-        let request = SendRequest { opcode: Opcode::Send, ..self.request(&elements, false) };
+    fn send_list(&mut self, count: usize, inline: bool) {
+        let elements = self.elements(32);
+        let request = SendRequest { opcode: Opcode::Send, ..self.request(&elements, inline) };
         let requests = vec![request; count];
         let result = measured_call(&self.qp, black_box(&requests));
         result.expect("there is room");
@@ -373,9 +382,9 @@ impl Bench {
         self.poll_one();
     }
 
-    fn send_datagram(&mut self) {
+    fn send_datagrams(&mut self, count: usize) {
         let elements = self.elements(64);
-        let requests = [SendRequest {
+        let request = SendRequest {
             opcode: Opcode::Send,
             operands: Operands::Datagram {
                 handle: &self.handle,
@@ -383,11 +392,12 @@ impl Bench {
                 remote_qkey: 0x1111_1111,
             },
             ..self.request(&elements, false)
-        }];
+        };
+        let requests = vec![request; count];
         let result = measured_call(&self.datagrams, black_box(&requests));
         result.expect("there is room");
-        // A WQE of two blocks.
-        self.posted += 2;
+        // WQEs of two blocks.
+        self.posted += 2 * count as u32;
         self.complete(self.posted - 2, 1);
         self.poll_one();
     }

@@ -135,6 +135,48 @@ impl Short {
 }
 // ANCHOR_END: inline_short
 
+// ANCHOR: inline_copied
+/// One element of any length that may be inline.
+#[derive(Clone, Copy)]
+pub struct Copied {
+    from: NonNull<u8>,
+    length: u32,
+}
+
+impl Copied {
+    /// The element, if it may be copied.
+    #[inline(always)]
+    pub fn of<U: UarPage>(queue: &SendQueue<U>, element: &ScatterGatherElement) -> Option<Self> {
+        let length = element.length;
+        if length > queue.limits.max_inline {
+            return None;
+        }
+        let from = queue.settings.memory.find(element.address, length as usize)?;
+        Some(Self { from, length })
+    }
+
+    /// Copies it behind the header, and returns how many units the WQE has then.
+    #[inline(always)]
+    pub fn write<U: UarPage, P: Probe>(
+        self,
+        queue: &SendQueue<U>,
+        wqe: Wqe,
+        units: u32,
+        probe: &P,
+    ) -> u32 {
+        let unit = wqe.unit(units);
+        tell_length(queue, self.length, probe);
+        // SAFETY: as in `write_inline`; `of` has asked for both.
+        unsafe { queue.ring.copy(unit, HEADER, self.from, self.length) };
+        tell_copied(queue, unit, HEADER, self.length, probe);
+        let header = header(self.length);
+        queue.ring.store_4(unit, header);
+        tell_header(queue, unit, header, probe);
+        units.wrapping_add(units_of(self.length))
+    }
+}
+// ANCHOR_END: inline_copied
+
 /// Why the elements cannot be inline: the first one that made the sum too large, or that is not in
 /// the context's memory.
 #[cold]

@@ -2,7 +2,7 @@
 
 use super::address_handle::segment_at_once;
 use super::datagram::{self, write_segment};
-use super::inline::Short;
+use super::inline::{Copied, Short};
 use super::opcodes::Posted;
 use super::segments::{store_pointer, write_data_pointers, write_first_pointer};
 use super::send_queue::{SendQueue, Wqe, blocks};
@@ -146,6 +146,35 @@ impl<'r> Usual<'r> for Several<'r> {
         probe: &P,
     ) -> u32 {
         write_data_pointers(queue, wqe, self.0, front, probe)
+    }
+}
+
+/// It is copied into the WQE, and not short, or a number goes along.
+impl<'r> Usual<'r> for Copied {
+    const INLINE: bool = true;
+    const UNITS_VARY: bool = true;
+    const IMMEDIATE: bool = true;
+
+    #[inline(always)]
+    fn blocks(units: u32) -> u32 {
+        blocks(units)
+    }
+
+    #[inline(always)]
+    fn of<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'r>, _: u32) -> Option<Self> {
+        let element = only_element(request)?;
+        request.send_flags.contains(SendFlags::INLINE).then(|| Self::of(queue, element))?
+    }
+
+    #[inline(always)]
+    fn write<U: UarPage, P: Probe>(
+        self,
+        queue: &SendQueue<U>,
+        wqe: Wqe,
+        front: u32,
+        probe: &P,
+    ) -> u32 {
+        self.write(queue, wqe, front, probe)
     }
 }
 

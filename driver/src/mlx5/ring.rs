@@ -79,7 +79,10 @@ impl Ring {
         // the caller's word not longer than the ring, begins at its base.
         unsafe {
             self.base.add(start as usize).copy_from_nonoverlapping(from, first);
-            self.base.copy_from_nonoverlapping(from.add(first), length - first);
+            if first < length {
+                cold_path();
+                self.base.copy_from_nonoverlapping(from.add(first), length - first);
+            }
         }
     }
 
