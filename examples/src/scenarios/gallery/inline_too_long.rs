@@ -22,7 +22,7 @@ pub static FAILURE: Failure = Failure {
     scenario: "enomem-inline-too-long",
     ends: "ENOMEM of ibv_post_send (too much inline data)",
     is: |error| matches!(error.post_cause(), Some(PostCause::InlineTooLong { .. })),
-    see: "ibv_post_send returns ENOMEM (12) at once, with an empty queue, and only for work requests with IBV_SEND_INLINE that are long. With `api=batch` it is ibv_wr_complete that returns it, and nothing of the batch is posted.",
+    see: "ibv_post_send returns ENOMEM (12) at once, with an empty queue, and only for work requests with IBV_SEND_INLINE that are long. With api=batch it is ibv_wr_complete that returns it, and nothing of the batch is posted.",
     why: "Inline data is copied into the WQE, and the ring has room for max_inline_data bytes in each.",
     check: "The sum of the elements' lengths against max_inline_data as ibv_create_qp returned it; leave the flag out for what is longer.",
 };

@@ -21,7 +21,7 @@ pub static FAILURE: Failure = Failure {
     scenario: "enomem-queue-full",
     ends: "ENOMEM of ibv_post_send (the queue is full)",
     is: super::is_queue_full,
-    see: "ibv_post_send returns ENOMEM (12), and bad_wr names the first work request that was not posted. The ones before it are under way. With `api=batch` it is ibv_wr_complete that returns it, and nothing of the batch is posted.",
+    see: "ibv_post_send returns ENOMEM (12), and bad_wr names the first work request that was not posted. The ones before it are under way. With api=batch it is ibv_wr_complete that returns it, and nothing of the batch is posted.",
     why: "The driver counts a work request as outstanding until its completion has been polled, whatever the card has done meanwhile.",
     check: "That the program polls the send completion queue as often as it posts; that max_send_wr covers what is under way at a time.",
 };

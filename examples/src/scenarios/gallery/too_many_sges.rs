@@ -22,7 +22,7 @@ pub static FAILURE: Failure = Failure {
     scenario: "enomem-too-many-sges",
     ends: "ENOMEM of ibv_post_send (too many elements)",
     is: |error| matches!(error.post_cause(), Some(PostCause::TooManyElements { .. })),
-    see: "ibv_post_send returns ENOMEM (12) at once, with an empty queue; the same work request fails each time. With `api=batch` it is ibv_wr_complete that returns it, and nothing of the batch is posted.",
+    see: "ibv_post_send returns ENOMEM (12) at once, with an empty queue; the same work request fails each time. With api=batch it is ibv_wr_complete that returns it, and nothing of the batch is posted.",
     why: "The ring is sized for the largest WQE that the program asked for. More data segments than max_send_sge do not fit, and libmlx5 calls that ENOMEM too.",
     check: "num_sge of the work request against max_send_sge as ibv_create_qp returned it, not as it was asked for.",
 };

@@ -23,7 +23,7 @@ pub static FAILURE: Failure = Failure {
     scenario: "eopnotsupp-window",
     ends: "EOPNOTSUPP of ibv_post_send (the window is too long)",
     is: |error| matches!(error.post_cause(), Some(PostCause::WindowTooLong)),
-    see: "ibv_bind_mw, or ibv_post_send with IBV_WR_BIND_MW, returns EOPNOTSUPP (95) at once, whatever the region is. With `api=batch` it is ibv_wr_complete that returns it, and nothing of the batch is posted.",
+    see: "ibv_bind_mw, or ibv_post_send with IBV_WR_BIND_MW, returns EOPNOTSUPP (95) at once, whatever the region is. With api=batch it is ibv_wr_complete that returns it, and nothing of the batch is posted.",
     why: "The WQE carries one translation entry for the window, whose byte count can say 2 GiB and no more. libmlx5 looks at the length before it writes the segments; whether the region is that long it does not know.",
     check: "mw_bind.bind_info.length: at most 2147483648. A longer region needs several windows, each with a key of its own. And that the length is not the negative result of a subtraction.",
 };
