@@ -12,6 +12,7 @@ use crate::bus::{Bus, UarPage};
 use crate::verbs::{PostError, QueuePair, SendRequest};
 use doorbell_tracer::{Group, Probe, probe};
 use spin::mutex::SpinMutexGuard as MutexGuard;
+use std::hint::cold_path;
 
 const PROBE_GROUP: Group = Group::PostSend;
 
@@ -81,7 +82,13 @@ pub fn post_all<B: Bus, P: Probe, const SHARED: bool>(
     }
     let index = built.head.wrapping_sub(queue.head);
     ring_for::<_, _, SHARED>(&mut queue, &requests[..index as usize], built, probe);
-    end::<B, P>(queue, result.map_err(|cause| PostError { index, cause }), probe)
+    match result {
+        Ok(()) => end::<B, P>(queue, Ok(()), probe),
+        Err(cause) => {
+            cold_path();
+            end::<B, P>(queue, Err(PostError { index, cause }), probe)
+        }
+    }
 }
 
 /// The WQEs of the usual requests that `rest` begins with, if it does so: how many they are, and the units of each.
