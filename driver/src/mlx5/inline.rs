@@ -47,10 +47,23 @@ pub fn write_inline<U: UarPage, P: Probe>(
     if length == 0 {
         return Some(units);
     }
-    let header = header(length);
+    Some(write_header(queue, wqe, units, length, probe))
+}
+
+/// Writes the header of `length` bytes behind the first `units` of a WQE, and returns how many there are with it
+/// and the bytes.
+#[inline(always)]
+fn write_header<U: UarPage, P: Probe>(
+    queue: &SendQueue<U>,
+    wqe: Wqe,
+    units: u32,
+    length: u32,
+    probe: &P,
+) -> u32 {
+    let (unit, header) = (wqe.unit(units), header(length));
     queue.ring.store_4(unit, header);
     tell_header(queue, unit, header, probe);
-    Some(units.wrapping_add(units_of(length)))
+    units.wrapping_add(units_of(length))
 }
 
 /// Units that `length` bytes take with the header in front of them.
@@ -148,7 +161,8 @@ impl Copied {
     #[inline(always)]
     pub fn of<U: UarPage>(queue: &SendQueue<U>, element: &ScatterGatherElement) -> Option<Self> {
         let length = element.length;
-        if length > queue.limits.max_inline {
+        // Without bytes there is no header either.
+        if length == 0 || length > queue.limits.max_inline {
             return None;
         }
         let from = queue.settings.memory.find(element.address, length as usize)?;
@@ -169,10 +183,7 @@ impl Copied {
         // SAFETY: as in `write_inline`; `of` has asked for both.
         unsafe { queue.ring.copy(unit, HEADER, self.from, self.length) };
         tell_copied(queue, unit, HEADER, self.length, probe);
-        let header = header(self.length);
-        queue.ring.store_4(unit, header);
-        tell_header(queue, unit, header, probe);
-        units.wrapping_add(units_of(self.length))
+        write_header(queue, wqe, units, self.length, probe)
     }
 }
 // ANCHOR_END: inline_copied

@@ -23,10 +23,14 @@ pub trait Usual<'r>: Sized {
     /// Whether a number may go along.
     const IMMEDIATE: bool = false;
 
-    /// Blocks of a WQE of `units` units.
-    fn blocks(units: u32) -> u32;
+    /// Blocks of a WQE of `units` units, which most kinds know without a look at them.
+    #[inline(always)]
+    fn blocks(units: u32) -> u32 {
+        blocks(units)
+    }
 
-    /// The data of a request behind the first `front` units of its WQE, if it is of this kind.
+    /// The data of a request behind the first `front` units of its WQE, if it is of this kind. Of a connection's
+    /// request it was asked before whether its data is inline.
     fn of<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'r>, front: u32) -> Option<Self>;
 
     /// Writes it, and returns how many units the WQE has then.
@@ -125,16 +129,10 @@ impl<'r> Usual<'r> for Several<'r> {
     const IMMEDIATE: bool = true;
 
     #[inline(always)]
-    fn blocks(units: u32) -> u32 {
-        blocks(units)
-    }
-
-    #[inline(always)]
     fn of<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'r>, _: u32) -> Option<Self> {
         let [first, ..] = request.sg_list else { return None };
         let fits = request.sg_list.len() < queue.elements_below;
-        let is_inline = request.send_flags.contains(SendFlags::INLINE);
-        (first.length != 0 && fits && !is_inline).then_some(Self(request.sg_list))
+        (first.length != 0 && fits).then_some(Self(request.sg_list))
     }
 
     #[inline(always)]
@@ -156,14 +154,9 @@ impl<'r> Usual<'r> for Copied {
     const IMMEDIATE: bool = true;
 
     #[inline(always)]
-    fn blocks(units: u32) -> u32 {
-        blocks(units)
-    }
-
-    #[inline(always)]
     fn of<U: UarPage>(queue: &SendQueue<U>, request: &SendRequest<'r>, _: u32) -> Option<Self> {
-        let element = only_element(request)?;
-        request.send_flags.contains(SendFlags::INLINE).then(|| Self::of(queue, element))?
+        let [element] = request.sg_list else { return None };
+        Self::of(queue, element)
     }
 
     #[inline(always)]

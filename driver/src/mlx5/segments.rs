@@ -176,7 +176,11 @@ pub fn write_control<U: UarPage, P: Probe>(
     special: Special,
     probe: &P,
 ) {
-    store_control(queue, wqe, request, posted, units, special.small_fence);
+    let (index, opcode) = (wqe.number as u16, posted.bits() as u8);
+    let [own, _] = halves(ControlSegment::new(0, index, opcode, 0, 0, 0, 0));
+    let first = u64::from_ne_bytes(own) | (u64::from_ne_bytes(queue.control) | length(units));
+    let second = second_half(queue, request.send_flags, special.small_fence);
+    wqe.block.store::<0>([first.to_ne_bytes(), second]);
     if posted.contains(Posted::IMMEDIATE) {
         wqe.block.store_immediate(special.window.unwrap_or(request.immediate));
     }
@@ -204,23 +208,6 @@ pub fn write_usual_control<U: UarPage, P: Probe>(
         wqe.block.store_immediate(request.immediate);
     }
     tell_control(queue, wqe, Special::default(), probe);
-}
-
-/// A control segment but for the number that it may carry.
-#[inline(always)]
-fn store_control<U: UarPage>(
-    queue: &SendQueue<U>,
-    wqe: Wqe,
-    request: &SendRequest<'_>,
-    posted: Posted,
-    units: u32,
-    small_fence: bool,
-) {
-    let (index, opcode) = (wqe.number as u16, posted.bits() as u8);
-    let [own, _] = halves(ControlSegment::new(0, index, opcode, 0, 0, 0, 0));
-    let first = u64::from_ne_bytes(own) | (u64::from_ne_bytes(queue.control) | length(units));
-    let second = second_half(queue, request.send_flags, small_fence);
-    wqe.block.store::<0>([first.to_ne_bytes(), second]);
 }
 
 /// The first 8 bytes of a control segment: WQE index and opcode, queue pair and length.
